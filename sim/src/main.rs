@@ -1,0 +1,2 @@
+//! The `quorate-sim` binary.
+fn main() {}
