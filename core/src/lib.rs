@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Quorate's state machines: a coordination service that speaks ZooKeeper's protocols, with no clock, socket, file, thread
+//! or entropy in it. Time, randomness and durability are inputs; bytes and storage requests are outputs.
+//!
+//! Modules stand in layers; each imports only from those above it.
+
+pub mod jute;
+pub mod vocabulary;

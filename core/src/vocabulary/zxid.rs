@@ -1,0 +1,48 @@
+//! Transaction ids: an epoch in the high 32 bits, a counter in the low 32.
+
+use std::fmt;
+
+/// The number of a leader's reign. A standalone server's is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Epoch(pub u32);
+
+/// The id of a transaction; ordered as ZooKeeper orders them, by the signed 64-bit value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Zxid(pub i64);
+
+impl Zxid {
+    /// Before every transaction.
+    pub const ZERO: Zxid = Zxid(0);
+
+    /// The zxid of `epoch` with counter `counter`.
+    pub fn new(epoch: Epoch, counter: u32) -> Self {
+        Zxid((i64::from(epoch.0) << 32) | i64::from(counter))
+    }
+
+    /// The high 32 bits.
+    pub fn epoch(self) -> Epoch {
+        Epoch((self.0 as u64 >> 32) as u32)
+    }
+
+    /// The low 32 bits.
+    pub fn counter(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The next zxid. On a standalone server the counter may carry into the epoch, as Java's does.
+    pub fn next(self) -> Self {
+        Zxid(self.0.wrapping_add(1))
+    }
+}
+
+impl fmt::Display for Zxid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:x}", self.0)
+    }
+}
+
+impl fmt::Debug for Zxid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
