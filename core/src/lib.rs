@@ -3,5 +3,10 @@
 //!
 //! Modules stand in layers; each imports only from those above it.
 
-pub mod jute;
 pub mod vocabulary;
+
+pub mod jute;
+
+pub mod tree;
+
+pub mod contract;

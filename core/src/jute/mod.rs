@@ -1,1 +1,30 @@
-//! Bytes.
+//! Bytes: the jute encoding, every record that clients and logs use, and the decoders that turn streams into typed messages.
+//!
+//! One file per kind of record, all of the same shape: a struct or enum, [`Encode`], [`Decode`] (`client-protocol.md` §2, §7;
+//! `disk-format.md` §3). Decoding never panics and never allocates more than the input is long.
+
+mod client_decoder;
+mod codec;
+mod multi;
+mod opcode;
+mod records;
+mod reply_decoder;
+mod request;
+mod response;
+mod txn;
+
+pub use client_decoder::{ClientDecoder, ClientMessage, FourLetterCommand, ProtocolViolation};
+pub use codec::{Decode, DecodeError, Encode, FieldLimit, Reader, Writer, write_frame};
+pub use multi::{MultiOp, MultiReadOp, MultiResult};
+pub use opcode::OpCode;
+pub use records::{
+    Acl, AuthPacket, ClientInfo, ConnectRequest, ConnectResponse, EventType, Id, Permissions, ReplyHeader,
+    RequestHeader, Stat, WatcherEvent,
+};
+pub use reply_decoder::{ReplyDecoder, ServerMessage};
+pub use request::{
+    AddWatchMode, CreateFlag, CreateKind, CreateRequest, Malformed, MalformedReason, Request, SetWatches,
+    WatcherType, WirePath,
+};
+pub use response::Response;
+pub use txn::{CreateTxn, Txn, TxnDigest, TxnHeader, TxnRecord};

@@ -67,6 +67,10 @@ pub struct Limits {
     pub backlog_close: usize,
     /// `nio.sessionlessCnxnTimeout`: how long a connection may live without a session.
     pub handshake_timeout: Millis,
+    /// Free bytes on the log's disk below which writes that grow the data are refused.
+    pub free_space_low: u64,
+    /// Free bytes above which they are accepted again.
+    pub free_space_high: u64,
 }
 
 /// Settings that say when.
@@ -136,6 +140,8 @@ impl Default for Limits {
             backlog_pause: 1 << 20,
             backlog_close: 64 << 20,
             handshake_timeout: Millis(10_000),
+            free_space_low: 8 << 20,
+            free_space_high: 16 << 20,
         }
     }
 }

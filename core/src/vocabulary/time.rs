@@ -1,6 +1,6 @@
 //! Time as an input: a monotonic clock for decisions, a wall clock for stamps, and never one for the other.
 
-use std::ops::{Add, Sub};
+use std::ops::Add;
 
 /// A span in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -21,6 +21,11 @@ impl Mono {
         Mono(ms.saturating_mul(1_000_000))
     }
 
+    /// Whole milliseconds from `earlier` to `self`, 0 when `earlier` is later.
+    pub fn millis_since(self, earlier: Mono) -> Millis {
+        Millis(self.nanos_since(earlier) / 1_000_000)
+    }
+
     /// Nanoseconds from `earlier` to `self`, 0 when `earlier` is later.
     pub fn nanos_since(self, earlier: Mono) -> u64 {
         self.0.saturating_sub(earlier.0)
@@ -31,13 +36,6 @@ impl Add<Millis> for Mono {
     type Output = Mono;
     fn add(self, span: Millis) -> Mono {
         Mono(self.0.saturating_add(span.0.saturating_mul(1_000_000)))
-    }
-}
-
-impl Sub for Mono {
-    type Output = Millis;
-    fn sub(self, earlier: Mono) -> Millis {
-        Millis(self.nanos_since(earlier) / 1_000_000)
     }
 }
 

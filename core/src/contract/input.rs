@@ -1,0 +1,76 @@
+//! Everything that can happen to a peer.
+
+use super::store::{Lane, StoreSeq};
+use crate::jute::ClientMessage;
+use crate::vocabulary::ConnId;
+use std::net::SocketAddr;
+
+/// Who is at the other end of a connection, as far as the transport knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The remote address; its IP is the session's `ip` identity.
+    pub address: SocketAddr,
+    /// The client certificate's subject (RFC 2253), for TLS connections.
+    pub certificate: Option<String>,
+}
+
+/// One thing that happens to a peer. Time comes beside it, never in it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// A client connected.
+    Accepted {
+        /// The connection's number, never used before.
+        conn: ConnId,
+        /// Who it is.
+        identity: Identity,
+    },
+    /// A client said something.
+    Client {
+        /// On which connection.
+        conn: ConnId,
+        /// What.
+        message: ClientMessage,
+    },
+    /// The connection is gone, whoever closed it. Nothing more comes from it.
+    Closed {
+        /// Which.
+        conn: ConnId,
+    },
+    /// How many bytes wait to be written to a client; reported when it changes a lot, and at 0.
+    Backlog {
+        /// On which connection.
+        conn: ConnId,
+        /// Bytes that the transport has not taken yet.
+        bytes: usize,
+    },
+    /// Every op of the lane up to this one is durable.
+    Stored {
+        /// Which lane.
+        lane: Lane,
+        /// The last durable op of it.
+        seq: StoreSeq,
+    },
+    /// An op failed. Of the log this is the end of the process; of a snapshot it is a warning.
+    StoreFailed {
+        /// Which lane.
+        lane: Lane,
+        /// The op that failed.
+        seq: StoreSeq,
+        /// What the disk said.
+        reason: String,
+    },
+    /// Free bytes on the log's disk.
+    FreeSpace {
+        /// How many.
+        bytes: u64,
+    },
+    /// The time that `next_timeout` named has come.
+    Timeout,
+    /// The operator wants the process to end: answer what was accepted, then exit.
+    Shutdown,
+    /// `srst`: forget the server's statistics.
+    ResetServerStats,
+    /// `crst`: forget the connections' statistics.
+    ResetConnectionStats,
+}

@@ -1,0 +1,13 @@
+//! The one contract: what goes into a peer and what comes out of it.
+//!
+//! One [`Input`], then drain the [`Outbox`]. Inputs are typed, because the decoders are the core's; outputs are encoded
+//! bytes. Durability is data: a [`StoreOp`] asks, [`Input::Stored`] confirms a prefix of its [`Lane`], and no reply that
+//! promises durability leaves before the confirmation that backs it.
+
+mod input;
+mod outbox;
+mod store;
+
+pub use input::{Identity, Input};
+pub use outbox::{ExitCode, Outbox, Output, PeerEvent};
+pub use store::{Lane, StoreOp, StoreSeq};

@@ -1,0 +1,281 @@
+//! Jute primitives (`client-protocol.md` §2): big-endian integers, length-prefixed strings, buffers and vectors, null as -1.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// Why bytes could not be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The record goes on where the bytes end.
+    #[error("the record ends early")]
+    Truncated,
+    /// A length below -1 or above the field limit.
+    #[error("unreasonable length {0}")]
+    UnreasonableLength(i32),
+    /// A value that the record can't have, where Java throws something unchecked.
+    #[error("{0}")]
+    Invalid(&'static str),
+}
+
+/// The longest string or buffer a reader accepts, bytes: `jute.maxbuffer` plus its extra size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldLimit(pub u32);
+
+impl Default for FieldLimit {
+    fn default() -> Self {
+        FieldLimit(2_097_150)
+    }
+}
+
+/// A cursor over one record's bytes. Buffers it returns share the bytes, they are not copied.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    bytes: Bytes,
+    position: usize,
+    limit: FieldLimit,
+}
+
+/// What can be written as jute.
+pub trait Encode {
+    /// Appends the record.
+    fn encode(&self, out: &mut Writer<'_>);
+
+    /// The record as bytes of its own.
+    fn to_bytes(&self) -> Bytes {
+        let mut bytes = BytesMut::new();
+        self.encode(&mut Writer::new(&mut bytes));
+        bytes.freeze()
+    }
+}
+
+/// What can be read as jute.
+pub trait Decode: Sized {
+    /// Reads the record at the cursor.
+    ///
+    /// # Errors
+    /// When the bytes are no such record; the cursor is then somewhere inside.
+    fn decode(input: &mut Reader) -> Result<Self, DecodeError>;
+}
+
+impl Reader {
+    /// A cursor at the start of `bytes` with the default field limit.
+    pub fn new(bytes: Bytes) -> Self {
+        Self::with_limit(bytes, FieldLimit::default())
+    }
+
+    /// A cursor at the start of `bytes`.
+    pub fn with_limit(bytes: Bytes, limit: FieldLimit) -> Self {
+        Reader { bytes, position: 0, limit }
+    }
+
+    /// Bytes not read yet.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len() - self.position
+    }
+
+    /// How many bytes have been read.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The bytes not read yet, to look at.
+    pub fn rest(&self) -> &[u8] {
+        &self.bytes[self.position..]
+    }
+
+    fn take(&mut self, length: usize) -> Result<&[u8], DecodeError> {
+        if self.remaining() < length {
+            return Err(DecodeError::Truncated);
+        }
+        let start = self.position;
+        self.position += length;
+        Ok(&self.bytes[start..self.position])
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        Ok(self.take(N)?.try_into().expect("take returns what was asked"))
+    }
+
+    /// One byte.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    /// A boolean: any byte but 0 is true.
+    pub fn boolean(&mut self) -> Result<bool, DecodeError> {
+        Ok(self.byte()? != 0)
+    }
+
+    /// A 32-bit integer.
+    pub fn int(&mut self) -> Result<i32, DecodeError> {
+        Ok(i32::from_be_bytes(self.array()?))
+    }
+
+    /// A 64-bit integer.
+    pub fn long(&mut self) -> Result<i64, DecodeError> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+
+    fn length(&mut self) -> Result<Option<usize>, DecodeError> {
+        match self.int()? {
+            -1 => Ok(None),
+            length => match u32::try_from(length) {
+                Ok(length) if length <= self.limit.0 => Ok(Some(length as usize)),
+                _ => Err(DecodeError::UnreasonableLength(length)),
+            },
+        }
+    }
+
+    /// A buffer, or null. Shares the reader's bytes.
+    pub fn buffer(&mut self) -> Result<Option<Bytes>, DecodeError> {
+        let Some(length) = self.length()? else { return Ok(None) };
+        let start = self.position;
+        self.take(length)?;
+        Ok(Some(self.bytes.slice(start..start + length)))
+    }
+
+    /// A string, or null. Malformed UTF-8 becomes U+FFFD, as Java has it.
+    pub fn string(&mut self) -> Result<Option<String>, DecodeError> {
+        let Some(length) = self.length()? else { return Ok(None) };
+        Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
+    }
+
+    /// A vector's elements, or null (count -1). Any other count that is not positive is an empty vector.
+    pub fn vector<T: Decode>(&mut self) -> Result<Option<Vec<T>>, DecodeError> {
+        let count = self.int()?;
+        if count == -1 {
+            return Ok(None);
+        }
+        // Elements take a byte or more, so a count beyond the bytes left is a lie: reserve for what can be there.
+        let count = usize::try_from(count).unwrap_or(0);
+        let mut elements = Vec::with_capacity(count.min(self.remaining() / 4));
+        for _ in 0..count {
+            elements.push(T::decode(self)?);
+        }
+        Ok(Some(elements))
+    }
+
+    /// A vector, with null read as empty.
+    pub fn list<T: Decode>(&mut self) -> Result<Vec<T>, DecodeError> {
+        Ok(self.vector()?.unwrap_or_default())
+    }
+}
+
+/// Appends jute primitives to a buffer.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    out: &'a mut BytesMut,
+}
+
+impl<'a> Writer<'a> {
+    /// A writer that appends to `out`.
+    pub fn new(out: &'a mut BytesMut) -> Self {
+        Writer { out }
+    }
+
+    /// One byte.
+    pub fn byte(&mut self, value: u8) {
+        self.out.put_u8(value);
+    }
+
+    /// A boolean.
+    pub fn boolean(&mut self, value: bool) {
+        self.out.put_u8(u8::from(value));
+    }
+
+    /// A 32-bit integer.
+    pub fn int(&mut self, value: i32) {
+        self.out.put_i32(value);
+    }
+
+    /// A 64-bit integer.
+    pub fn long(&mut self, value: i64) {
+        self.out.put_i64(value);
+    }
+
+    /// A count or a length.
+    ///
+    /// # Panics
+    /// When it does not fit an i32: nothing that large is admitted.
+    pub fn count(&mut self, value: usize) {
+        self.int(i32::try_from(value).expect("lengths are limited at admission"));
+    }
+
+    /// A buffer, or null.
+    pub fn buffer(&mut self, value: Option<&[u8]>) {
+        match value {
+            None => self.int(-1),
+            Some(bytes) => {
+                self.count(bytes.len());
+                self.out.put_slice(bytes);
+            }
+        }
+    }
+
+    /// A string.
+    pub fn string(&mut self, value: &str) {
+        self.buffer(Some(value.as_bytes()));
+    }
+
+    /// A string, or null.
+    pub fn nullable(&mut self, value: Option<&str>) {
+        self.buffer(value.map(str::as_bytes));
+    }
+
+    /// A string made of pieces, written without joining them first.
+    pub fn pieces(&mut self, pieces: &[&str]) {
+        self.count(pieces.iter().map(|piece| piece.len()).sum());
+        for piece in pieces {
+            self.out.put_slice(piece.as_bytes());
+        }
+    }
+
+    /// Bytes as they are, without a length.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.put_slice(bytes);
+    }
+
+    /// A vector.
+    pub fn vector<T: Encode>(&mut self, elements: &[T]) {
+        self.count(elements.len());
+        for element in elements {
+            element.encode(self);
+        }
+    }
+
+    /// A vector, or null.
+    pub fn nullable_vector<T: Encode>(&mut self, elements: Option<&[T]>) {
+        match elements {
+            None => self.int(-1),
+            Some(elements) => self.vector(elements),
+        }
+    }
+}
+
+/// Appends one frame to `out`: a length, then what `body` writes.
+pub fn write_frame(out: &mut BytesMut, body: impl FnOnce(&mut Writer<'_>)) {
+    let start = out.len();
+    out.put_i32(0);
+    body(&mut Writer::new(out));
+    let length = i32::try_from(out.len() - start - 4).expect("lengths are limited at admission");
+    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+}
+
+impl Encode for String {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.string(self);
+    }
+}
+
+impl Encode for &str {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.string(self);
+    }
+}
+
+impl Decode for String {
+    /// A string; null is read as empty.
+    fn decode(input: &mut Reader) -> Result<Self, DecodeError> {
+        Ok(input.string()?.unwrap_or_default())
+    }
+}

@@ -1,0 +1,5 @@
+//! The tree.
+
+/// A frozen database, ready to be written.
+#[derive(Clone, Debug)]
+pub struct SnapshotImage;
