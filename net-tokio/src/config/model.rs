@@ -1,0 +1,262 @@
+//! What a server process is told: the peer's own configuration and everything around it that the host owns.
+//!
+//! Plain data, made only by [`super::load`]; every field is already checked, and every default is in the settings table
+//! ([`super::settings`]), not here. Times are milliseconds, sizes bytes, unless a name says otherwise.
+
+use quorate_core::vocabulary::{Millis, PeerConfig};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// Everything `server::run` needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// What the state machine is told.
+    pub peer: PeerConfig,
+    /// Where data lies and how it is written.
+    pub storage: StorageConfig,
+    /// Where clients connect.
+    pub listen: ListenConfig,
+    /// `4lw.commands.whitelist`.
+    pub four_letter: FourLetterWhitelist,
+    /// `metricsProvider.*`.
+    pub metrics: MetricsConfig,
+    /// `admin.*`: read, not built.
+    pub admin: AdminConfig,
+    /// `io.threads`: threads that own connections; 0 keeps them on the peer's thread.
+    pub io_threads: u32,
+    /// `log.*`.
+    pub log: LogConfig,
+    /// The configuration as it was given.
+    pub source: ConfigSource,
+    /// What the operator should hear at the start, in this order; the server logs each once its log is up.
+    pub notices: Vec<Notice>,
+}
+
+/// Where data lies and how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageConfig {
+    /// `dataDir`, absolute, without `version-2`: snapshots, `myid`, and logs unless [`Self::data_log_dir`] differs.
+    pub data_dir: PathBuf,
+    /// `dataLogDir`, absolute, without `version-2`: txn logs.
+    pub data_log_dir: PathBuf,
+    /// `datadir.autocreate`: missing directories are made.
+    pub datadir_autocreate: bool,
+    /// `db.autocreate`: an empty directory is a new database.
+    pub db_autocreate: bool,
+    /// `snapshot.trust.empty`: logs without any snapshot are accepted.
+    pub trust_empty: bool,
+    /// `preAllocSize` in bytes: by how much a log file grows ahead; 0 for not at all.
+    pub preallocate: u64,
+    /// `txnLogSizeLimitInKb` in bytes: a log file is rolled when it passes this; 0 for no limit.
+    pub log_size_limit: u64,
+    /// `forceSync`: false is the literal `no`, which gives durability up.
+    pub force_sync: bool,
+    /// `fsync.warningthresholdms`: a slower sync is logged.
+    pub fsync_warning: Millis,
+    /// `snapshot.compression.method`.
+    pub compression: SnapshotCompression,
+    /// `autopurge.*`.
+    pub retention: Retention,
+    /// Free space below which writes are refused, and above which they are taken again.
+    pub free_space: FreeSpace,
+}
+
+/// How snapshots are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotCompression {
+    /// Plain files.
+    None,
+    /// `gz`.
+    Gzip,
+    /// `snappy`.
+    Snappy,
+}
+
+/// What is kept of old snapshots and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// `autopurge.snapRetainCount`, at least 3: snapshots kept, with the logs needed from the oldest of them.
+    pub snap_retain_count: u32,
+    /// `autopurge.purgeInterval` in milliseconds; `None` when purging was switched off by a set 0.
+    pub purge_interval_ms: Option<u64>,
+}
+
+/// Watermarks of free space on the data and log file systems, bytes. 0 and 0 switch them off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreeSpace {
+    /// Below this, writes get an error.
+    pub low: u64,
+    /// At or above this, writes are taken again. At least [`Self::low`].
+    pub resume: u64,
+}
+
+/// Where clients connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// `clientPort`; `None` as Java allows it: the process stays up and serves nobody.
+    pub port: Option<u16>,
+    /// `clientPortAddress`, resolved; `None` for every address.
+    pub address: Option<IpAddr>,
+    /// `clientPortListenBacklog`; `None` (-1) for the default.
+    pub backlog: Option<u32>,
+    /// `clientTcpKeepAlive`.
+    pub tcp_keep_alive: bool,
+}
+
+impl ListenConfig {
+    /// The address to bind, if there is a port.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        self.port.map(|port| SocketAddr::new(self.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), port))
+    }
+
+    /// `clientPortListenBacklog` as `conf` prints it: -1 when unset.
+    pub fn backlog_as_set(&self) -> i64 {
+        self.backlog.map_or(-1, i64::from)
+    }
+}
+
+/// Which four-letter words are answered. `srvr` always is; `isro` when read-only mode is enabled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FourLetterWhitelist {
+    /// `*`.
+    All,
+    /// These.
+    Only(BTreeSet<String>),
+}
+
+impl FourLetterWhitelist {
+    /// Whether `word` is answered.
+    pub fn allows(&self, word: &str) -> bool {
+        match self {
+            FourLetterWhitelist::All => true,
+            FourLetterWhitelist::Only(words) => words.contains(word),
+        }
+    }
+}
+
+/// `metricsProvider.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Which class was asked for, as far as it makes a difference.
+    pub provider: MetricsProvider,
+    /// `metricsProvider.httpHost`, resolved.
+    pub address: IpAddr,
+    /// `metricsProvider.httpPort`.
+    pub port: u16,
+}
+
+/// What becomes of the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsProvider {
+    /// `mntr` only.
+    Default,
+    /// None are kept; `mntr` prints what is not a metric.
+    Null,
+    /// `/metrics` over HTTP too.
+    Prometheus,
+}
+
+/// `admin.*`. The admin server is not built; what was asked is kept so that it can be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// `admin.enableServer`, true by default as in 3.8 and 3.9.
+    pub enabled: bool,
+    /// `admin.serverPort`.
+    pub port: u16,
+}
+
+/// How the log is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Text or JSON, one event a line.
+    pub format: LogFormat,
+    /// What is logged, as `tracing`'s directives spell it (`info`, `quorate=debug,info`).
+    pub filter: String,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The configuration as it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigSource {
+    /// The file, as it was named; `None` for the embedded default.
+    pub file: Option<PathBuf>,
+    /// Its text (`icfg` returns it).
+    pub text: String,
+}
+
+/// Something the operator should hear at the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How loud.
+    pub level: NoticeLevel,
+    /// One line: where it was set, and what it means.
+    pub text: String,
+}
+
+/// How loud a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeLevel {
+    /// For the record.
+    Info,
+    /// The server behaves otherwise than what was written suggests.
+    Warn,
+    /// ZooKeeper logs it as an error, and starts all the same.
+    Error,
+}
+
+impl ServerConfig {
+    /// A standalone server in `data_dir` on a loopback port, everything else as ZooKeeper has it by default.
+    /// `port` 0 lets the system choose.
+    pub fn standalone(data_dir: PathBuf, port: u16) -> Self {
+        ServerConfig {
+            peer: PeerConfig::standalone(Millis(3000)),
+            storage: StorageConfig::in_directory(data_dir),
+            listen: ListenConfig {
+                port: Some(port),
+                address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                backlog: None,
+                tcp_keep_alive: false,
+            },
+            four_letter: FourLetterWhitelist::Only(BTreeSet::from(["srvr".to_owned()])),
+            metrics: MetricsConfig {
+                provider: MetricsProvider::Default,
+                address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+                port: 7000,
+            },
+            admin: AdminConfig { enabled: true, port: 8080 },
+            io_threads: 0,
+            log: LogConfig { format: LogFormat::Text, filter: "info".to_owned() },
+            source: ConfigSource { file: None, text: String::new() },
+            notices: Vec::new(),
+        }
+    }
+}
+
+impl StorageConfig {
+    /// ZooKeeper's defaults in `data_dir`.
+    fn in_directory(data_dir: PathBuf) -> Self {
+        StorageConfig {
+            data_log_dir: data_dir.clone(),
+            data_dir,
+            datadir_autocreate: true,
+            db_autocreate: true,
+            trust_empty: false,
+            preallocate: 65_536 * 1024,
+            log_size_limit: 0,
+            force_sync: true,
+            fsync_warning: Millis(1000),
+            compression: SnapshotCompression::None,
+            retention: Retention { snap_retain_count: 3, purge_interval_ms: Some(3_600_000) },
+            free_space: FreeSpace { low: 64 << 20, resume: 128 << 20 },
+        }
+    }
+}
