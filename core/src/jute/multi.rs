@@ -141,12 +141,14 @@ fn decode_op(kind: i32, input: &mut Reader) -> Result<AnyOp, DecodeError> {
 fn retype(mut create: CreateRequest) -> Result<CreateRequest, DecodeError> {
     let flag = CreateFlag::from_code(create.flags);
     if create.kind == CreateKind::CreateTtl {
-        match flag {
-            Some(CreateFlag::Container) => create.kind = CreateKind::CreateContainer,
-            Some(flag) if !flag.is_ttl() => create.kind = CreateKind::Create,
-            _ => {}
-        }
-        return Ok(create);
+        let kind = match flag {
+            Some(CreateFlag::Container) => CreateKind::CreateContainer,
+            Some(flag) if !flag.is_ttl() => CreateKind::Create,
+            _ => return Ok(create),
+        };
+        // Null and empty are refused alike, but only a createTTL may come with null.
+        let acl = Some(create.acl.unwrap_or_default());
+        return Ok(CreateRequest { kind, ttl: -1, acl, ..create });
     }
     let flag = flag.ok_or(DecodeError::Invalid("a create flag inside a multi"))?;
     if flag.is_ttl() {
