@@ -1,13 +1,19 @@
 //! The command line: what it accepts, and which part of the program each command is handed to.
+//!
+//! Exit codes are ZooKeeper's (`operations.md` §13): 0 finished, 1 unexpected, 2 wrong invocation or configuration, 3 data
+//! directory. Called by the name `zkServer.sh`, the binary takes that script's verbs ([`zk_server`]).
 
-use crate::config::ServerConfig;
+mod server;
+mod zk_server;
+
+use crate::tools;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// A coordination service that speaks Apache ZooKeeper's protocols.
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version)]
+#[command(name = "quorate", version, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -15,20 +21,42 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a server.
-    Server {
-        /// Client port.
-        #[arg(long, default_value_t = 2181)]
-        port: u16,
-        /// Where data lies.
-        #[arg(long, default_value = "quorate-data")]
-        data_dir: PathBuf,
+    /// Run a server; without a configuration, a durable one on 127.0.0.1:2181 with its data in ./quorate-data.
+    Server(server::ServerArgs),
+    /// Print every setting with its value, its source and what becomes of it; exit 2 if the server would refuse to start.
+    Check(tools::check::CheckArgs),
+    /// Print and exit as `zkServer.sh status` does.
+    Status {
+        /// The configuration of the server that is asked.
+        #[arg(default_value = "zoo.cfg")]
+        config: PathBuf,
     },
+    /// Exit 0 if a server serves, 1 if not; for probes in containers that have no shell.
+    Health(tools::health::HealthArgs),
+    /// Print the version.
+    Version,
 }
 
 /// Parses the command line and does what it says.
 pub fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Server { port, data_dir } => crate::server::run(ServerConfig::standalone(data_dir, port)),
+    let mut arguments = std::env::args_os();
+    let called = arguments.next().map(PathBuf::from).unwrap_or_default();
+    if called.file_name().is_some_and(|name| name == "zkServer.sh") {
+        return zk_server::main(arguments.map(|argument| argument.to_string_lossy().into_owned()).collect());
     }
+    match Cli::parse().command {
+        Command::Server(arguments) => server::main(arguments),
+        Command::Check(arguments) => tools::check::main(&arguments),
+        Command::Status { config } => tools::status::main(&config),
+        Command::Health(arguments) => tools::health::main(&arguments),
+        Command::Version => {
+            println!("{}", version());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// What `quorate version` prints.
+pub(crate) fn version() -> String {
+    format!("quorate, version {}", env!("CARGO_PKG_VERSION"))
 }

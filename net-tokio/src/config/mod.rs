@@ -2,13 +2,29 @@
 //!
 //! ```text
 //! properties    Java's properties format
+//! jvm_flags     -D properties out of the environment
+//! settings      the one table: names, sources, kinds, defaults, effects, meanings
+//! membership    server.N, group.N, weight.N
+//! draft         what is judged when every row has spoken
+//! load          from all of these to a ServerConfig, or to the reasons why not
+//! directories   the data directories before anything is opened in them
 //! model         ServerConfig, what the server is told
 //! ```
+//!
+//! Absent: ensembles, TLS, SASL, audit, the admin server; the table says what is refused for that.
 
+mod directories;
+mod draft;
+mod jvm_flags;
+mod load;
+mod membership;
 mod model;
+mod properties;
+pub mod settings;
 
+pub use directories::{InaccessibleDirectory, prepare_directories};
+pub use load::{EMBEDDED, Evaluation, Finding, Given, InvalidConfig, Origin, Verdict, evaluate};
 pub use model::{
-    AdminConfig, ConfigSource, FourLetterWhitelist, FreeSpace, ListenConfig, LogConfig, LogFormat,
-    MetricsConfig, MetricsProvider, Notice, NoticeLevel, Retention, ServerConfig, SnapshotCompression,
-    StorageConfig,
+    ConfigSource, FourLetterWhitelist, FreeSpace, ListenConfig, LogConfig, LogFormat, MetricsConfig,
+    MetricsProvider, Notice, NoticeLevel, Retention, ServerConfig, SnapshotCompression, StorageConfig,
 };

@@ -21,8 +21,6 @@ pub struct ServerConfig {
     pub four_letter: FourLetterWhitelist,
     /// `metricsProvider.*`.
     pub metrics: MetricsConfig,
-    /// `admin.*`: read, not built.
-    pub admin: AdminConfig,
     /// `io.threads`: threads that own connections; 0 keeps them on the peer's thread.
     pub io_threads: u32,
     /// `log.*`.
@@ -157,15 +155,6 @@ pub enum MetricsProvider {
     Prometheus,
 }
 
-/// `admin.*`. The admin server is not built; what was asked is kept so that it can be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AdminConfig {
-    /// `admin.enableServer`, true by default as in 3.8 and 3.9.
-    pub enabled: bool,
-    /// `admin.serverPort`.
-    pub port: u16,
-}
-
 /// How the log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
@@ -232,7 +221,6 @@ impl ServerConfig {
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
                 port: 7000,
             },
-            admin: AdminConfig { enabled: true, port: 8080 },
             io_threads: 0,
             log: LogConfig { format: LogFormat::Text, filter: "info".to_owned() },
             source: ConfigSource { file: None, text: String::new() },

@@ -1,0 +1,216 @@
+//! A configuration while it is being read: what rows of the table have set so far, and what can only be judged when all
+//! of them have spoken.
+
+use super::membership::{Membership, Role};
+use super::settings::Refusal;
+use super::{Notice, NoticeLevel, ServerConfig};
+use quorate_core::vocabulary::Millis;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+/// See the module's words.
+#[derive(Debug)]
+pub struct Draft {
+    /// What needs no second thought is set here at once.
+    pub(super) config: ServerConfig,
+    /// `dataDir`.
+    pub(super) data_dir: Option<PathBuf>,
+    /// `dataLogDir`.
+    pub(super) data_log_dir: Option<PathBuf>,
+    /// `clientPort`, 0 being none.
+    pub(super) client_port: Option<u16>,
+    /// `minSessionTimeout`, unless -1.
+    pub(super) min_session_timeout: Option<Millis>,
+    /// `maxSessionTimeout`, unless -1.
+    pub(super) max_session_timeout: Option<Millis>,
+    /// `jute.maxbuffer.extrasize`.
+    pub(super) extra_size: Option<u32>,
+    /// `standaloneEnabled`.
+    pub(super) standalone_enabled: bool,
+}
+
+/// A refusal, and the key it is about.
+pub(super) type KeyRefusal = (&'static str, Refusal);
+
+impl Draft {
+    /// Nothing set yet; the table's defaults come first.
+    pub(super) fn new() -> Self {
+        let mut config = ServerConfig::standalone(PathBuf::new(), 0);
+        config.listen.address = None;
+        Draft {
+            config,
+            data_dir: None,
+            data_log_dir: None,
+            client_port: None,
+            min_session_timeout: None,
+            max_session_timeout: None,
+            extra_size: None,
+            standalone_enabled: true,
+        }
+    }
+
+    /// `autopurge.snapRetainCount`, raised to 3 as ZooKeeper raises it.
+    pub(super) fn raise_snap_retain_count(&mut self, count: i64) {
+        if count < 3 {
+            self.notice(
+                NoticeLevel::Warn,
+                format!("Invalid autopurge.snapRetainCount: {count}. Defaulting to 3"),
+            );
+        }
+        self.config.storage.retention.snap_retain_count = u32::try_from(count.max(3)).unwrap_or(u32::MAX);
+    }
+
+    /// `snapCount`, raised to 2 as ZooKeeper raises it.
+    pub(super) fn raise_snap_count(&mut self, count: i64) {
+        if count < 2 {
+            self.notice(
+                NoticeLevel::Warn,
+                format!("snapCount should be 2 or more, not {count}. Now, snapCount is reset to 2"),
+            );
+        }
+        self.config.peer.sequences.snap_count = u32::try_from(count.max(2)).unwrap_or(u32::MAX);
+    }
+
+    /// `forceSync`.
+    pub(super) fn set_force_sync(&mut self, force: bool) {
+        if !force {
+            self.notice(
+                NoticeLevel::Warn,
+                "forceSync=no: a power loss takes acknowledged writes with it".to_owned(),
+            );
+        }
+        self.config.storage.force_sync = force;
+    }
+
+    /// Adds something the operator should hear.
+    pub(super) fn notice(&mut self, level: NoticeLevel, text: String) {
+        self.config.notices.push(Notice { level, text });
+    }
+
+    /// What is left to judge once every row has spoken; the configuration is whole when nothing is returned.
+    pub(super) fn judge(&mut self, membership: &Membership) -> Vec<KeyRefusal> {
+        let mut refusals = Vec::new();
+        self.judge_directories(&mut refusals);
+        self.judge_timeouts(&mut refusals);
+        self.judge_membership(membership, &mut refusals);
+        self.judge_listen(&mut refusals);
+        let switches = &self.config.peer.switches;
+        if let super::FourLetterWhitelist::Only(words) = &mut self.config.four_letter
+            && switches.read_only_mode
+        {
+            words.insert("isro".to_owned());
+        }
+        let limits = &mut self.config.peer.limits;
+        limits.extra_size = self.extra_size.unwrap_or(limits.max_frame.max(1024));
+        if limits.backlog_close < limits.backlog_pause {
+            refusals
+                .push(("client.backlogCloseBytes", Refusal::new("smaller than client.backlogPauseBytes")));
+        }
+        let space = self.config.storage.free_space;
+        if space.resume < space.low {
+            refusals.push(("freeSpace.resumeMb", Refusal::new("smaller than freeSpace.lowMb")));
+        }
+        refusals
+    }
+
+    fn judge_directories(&mut self, refusals: &mut Vec<KeyRefusal>) {
+        let Some(data_dir) = self.data_dir.clone() else {
+            refusals.push(("dataDir", Refusal::new("dataDir is not set").expected("dataDir=<directory>")));
+            return;
+        };
+        let log_dir = self.data_log_dir.clone().unwrap_or_else(|| data_dir.clone());
+        for (key, dir) in [("dataDir", Some(&data_dir)), ("dataLogDir", self.data_log_dir.clone().as_ref())] {
+            if let Some(dir) = dir.filter(|dir| dir.is_relative() && self.config.source.file.is_some()) {
+                let text =
+                    format!("{key}={} is relative to the directory the server is started in", dir.display());
+                self.notice(NoticeLevel::Warn, text);
+            }
+        }
+        self.config.storage.data_dir = absolute(&data_dir);
+        self.config.storage.data_log_dir = absolute(&log_dir);
+    }
+
+    fn judge_timeouts(&mut self, refusals: &mut Vec<KeyRefusal>) {
+        let peer = &mut self.config.peer;
+        peer.min_session_timeout = self.min_session_timeout.unwrap_or(Millis(peer.tick_time.0 * 2));
+        peer.max_session_timeout = self.max_session_timeout.unwrap_or(Millis(peer.tick_time.0 * 20));
+        if peer.min_session_timeout > peer.max_session_timeout {
+            let (min, max) = (peer.min_session_timeout.0, peer.max_session_timeout.0);
+            let refusal = Refusal::new("minSessionTimeout must not be larger than maxSessionTimeout");
+            refusals.push(("minSessionTimeout", refusal.expected(format!("at most {max}, not {min}"))));
+        }
+    }
+
+    /// Ensembles are not built yet; a single `server.N` line makes a standalone server, as in ZooKeeper.
+    fn judge_membership(&mut self, membership: &Membership, refusals: &mut Vec<KeyRefusal>) {
+        let participants = membership.count(Role::Participant);
+        let observers = membership.count(Role::Observer);
+        let refuse = |text: &str| ("server.*", Refusal::new(text));
+        match (participants, observers) {
+            (0, 0) if self.standalone_enabled => {}
+            (0, 0) => {
+                let text = "standaloneEnabled = false then number of participants should be >0";
+                refusals.push(("standaloneEnabled", Refusal::new(text)));
+            }
+            (0, _) => refusals.push(refuse("Observers w/o participants is an invalid configuration")),
+            (1, 1..) if self.standalone_enabled => {
+                refusals.push(refuse("Observers w/o quorum is an invalid configuration"));
+            }
+            (1, _) if self.standalone_enabled => {
+                let text = "Invalid configuration, only one server specified (ignoring)";
+                self.notice(NoticeLevel::Error, text.to_owned());
+                self.take_client_address(membership, refusals);
+            }
+            (1, _) => refusals.push((
+                "standaloneEnabled",
+                Refusal::new("ensembles are not built yet, and with standaloneEnabled=false a single server is one")
+                    .expected("standaloneEnabled=true"),
+            )),
+            _ => refusals.push(refuse(&format!(
+                "ensembles are not built yet: of the {} servers this one would stand alone and take writes the others never see",
+                participants + observers
+            ))),
+        }
+    }
+
+    /// The part of the server line behind the semicolon says where clients connect.
+    fn take_client_address(&mut self, membership: &Membership, refusals: &mut Vec<KeyRefusal>) {
+        let Some((id, host, port)) = membership.sole_client_address() else { return };
+        let address = match super::settings::resolve(host) {
+            Ok(address) => Some(address).filter(|address| !address.is_unspecified()),
+            Err(refusal) => return refusals.push(("server.*", refusal)),
+        };
+        let stated = self.client_port.map(|port| (self.config.listen.address, port));
+        if let Some((stated_address, stated_port)) = stated
+            && (stated_port != port
+                || (stated_address.is_some() && address.is_some() && stated_address != address))
+        {
+            refusals.push((
+                "clientPort",
+                Refusal::new(format!(
+                    "client address for this server (id = {id}) in static config file is {}:{stated_port} is different from client address found in dynamic file: {host}:{port}",
+                    stated_address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+                )),
+            ));
+        }
+        self.client_port = Some(port);
+        self.config.listen.address = address.or(self.config.listen.address);
+    }
+
+    fn judge_listen(&mut self, refusals: &mut Vec<KeyRefusal>) {
+        self.config.listen.port = self.client_port;
+        if self.client_port.is_none() && self.config.listen.address.is_some() {
+            let refusal = Refusal::new("clientPortAddress is set but clientPort is not set");
+            refusals.push(("clientPortAddress", refusal.expected("clientPort=<port> too")));
+        } else if self.client_port.is_none() && refusals.is_empty() {
+            self.notice(
+                NoticeLevel::Warn,
+                "clientPort is not set: the server will run, but serve nobody".to_owned(),
+            );
+        }
+    }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

@@ -1,0 +1,454 @@
+//! From what was given — a file or none, the environment's JVM flags, the command line's — to a configuration, or to the
+//! reasons why there is none (`operations.md` §1, §1.1).
+//!
+//! The command line beats zoo.cfg, and zoo.cfg beats system properties, as ZooKeeper has it. Within one place the last
+//! assignment counts. All that is wrong is found at once; nothing is started by halves.
+
+use super::draft::Draft;
+use super::jvm_flags::{self, JvmFlag};
+use super::membership::Membership;
+use super::properties::{self, Property};
+use super::settings::{self, Effect, From, Refusal, Setting};
+use super::{Notice, NoticeLevel, ServerConfig};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What a server does that is told nothing: it keeps its data, and only this machine can reach it.
+pub const EMBEDDED: &str = "\
+tickTime=2000
+dataDir=quorate-data
+clientPort=2181
+clientPortAddress=127.0.0.1
+";
+
+/// What was given.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The configuration file; `None` for the embedded default.
+    pub file: Option<PathBuf>,
+    /// Variables of the environment that hold JVM flags, in ascending precedence.
+    pub environment: Vec<(String, String)>,
+    /// Flags of the command line: how it was called, the key it sets, the value.
+    pub flags: Vec<(String, String, String)>,
+}
+
+impl Given {
+    /// `file`, with the flags that the process's environment holds.
+    pub fn with_environment(file: Option<PathBuf>) -> Self {
+        let variable = |name: &&str| Some(((*name).to_owned(), std::env::var(name).ok()?));
+        Given {
+            file,
+            environment: jvm_flags::VARIABLES.iter().filter_map(variable).collect(),
+            flags: Vec::new(),
+        }
+    }
+}
+
+/// Where an assignment stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In a file, on a line.
+    File(PathBuf, usize),
+    /// In the embedded default.
+    Embedded,
+    /// In a variable of the environment.
+    Variable(String),
+    /// On the command line.
+    Flag(String),
+    /// Nowhere: the table's default.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Origin::Embedded => f.write_str("built-in"),
+            Origin::Variable(name) => f.write_str(name),
+            Origin::Flag(name) => f.write_str(name),
+            Origin::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One setting, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The key as zoo.cfg spells it.
+    pub key: String,
+    /// The value as it was written, or the default.
+    pub value: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// What becomes of a setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// What ZooKeeper does with it.
+    Same,
+    /// Nothing, and nothing is lost; the text says why.
+    NoEffect(String),
+    /// Something else than in ZooKeeper.
+    Differs(String),
+    /// No such setting, here or there.
+    Unknown(String),
+    /// Another assignment of the same key counts.
+    Overridden(String),
+    /// The server does not start.
+    Refused(Refusal),
+}
+
+/// Everything that was found out.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// Every setting: those that were set in the order they stand, then the defaults in the table's.
+    pub findings: Vec<Finding>,
+    /// Flags meant for a virtual machine.
+    pub foreign: Vec<String>,
+    membership: Membership,
+    /// Whole only when nothing was refused.
+    config: ServerConfig,
+}
+
+/// The configuration can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct InvalidConfig(pub Vec<String>);
+
+struct Assignment {
+    key: String,
+    value: String,
+    origin: Origin,
+}
+
+/// Reads what was given and judges every setting. An error means that the file can't even be read.
+pub fn evaluate(given: &Given) -> Result<Evaluation, InvalidConfig> {
+    let text = match &given.file {
+        Some(path) => read_file(path)?,
+        None => EMBEDDED.as_bytes().to_vec(),
+    };
+    let mut reading = Reading::default();
+    for (variable, flags) in &given.environment {
+        reading.take_jvm_flags(variable, flags);
+    }
+    let origin = |line| given.file.as_ref().map_or(Origin::Embedded, |path| Origin::File(path.clone(), line));
+    for Property { key, value, line } in parse(given.file.as_deref(), &text)? {
+        reading.assignments.push(Assignment { key, value, origin: origin(line) });
+    }
+    for (flag, key, value) in &given.flags {
+        let origin = Origin::Flag(flag.clone());
+        reading.assignments.push(Assignment { key: key.clone(), value: value.clone(), origin });
+    }
+    let mut draft = Draft::new();
+    draft.config.source.file = given.file.clone();
+    draft.config.source.text = text.iter().map(|&byte| char::from(byte)).collect();
+    reading.judge(&mut draft);
+    let Reading { findings, foreign, membership, .. } = reading;
+    Ok(Evaluation { findings, foreign, membership, config: draft.config })
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, InvalidConfig> {
+    let invalid = |text: String| {
+        InvalidConfig(vec![format!("ConfigException: Error processing {}", path.display()), text])
+    };
+    if !path.exists() {
+        return Err(invalid(format!("{} file is missing", path.display())));
+    }
+    std::fs::read(path).map_err(|error| invalid(format!("{} can't be read: {error}", path.display())))
+}
+
+fn parse(path: Option<&Path>, text: &[u8]) -> Result<Vec<Property>, InvalidConfig> {
+    properties::parse(text).map_err(|error| {
+        let path = path.map_or("the embedded default".into(), |path| path.display().to_string());
+        InvalidConfig(vec![
+            format!("ConfigException: Error processing {path}"),
+            format!("{path}:{}: {error}", error.line),
+        ])
+    })
+}
+
+/// The state of reading.
+#[derive(Default)]
+struct Reading {
+    /// In ascending precedence.
+    assignments: Vec<Assignment>,
+    findings: Vec<Finding>,
+    foreign: Vec<String>,
+    membership: Membership,
+}
+
+impl Reading {
+    fn take_jvm_flags(&mut self, variable: &str, flags: &str) {
+        for flag in jvm_flags::parse(flags) {
+            let origin = Origin::Variable(variable.to_owned());
+            match flag {
+                JvmFlag::Sets { key, value } => self.assignments.push(Assignment { key, value, origin }),
+                JvmFlag::Foreign(word) => self.foreign.push(word),
+                JvmFlag::Misnamed { name, value, meant } => {
+                    let hint = meant.map_or(String::new(), |meant| format!("; {meant} would be"));
+                    let verdict = Verdict::Unknown(format!("-D{name} is not read by ZooKeeper either{hint}"));
+                    self.findings.push(Finding { key: name, value, origin, verdict });
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, draft: &mut Draft) {
+        let counting = self.take_overridden();
+        for row in settings::all().filter(|row| !row.default.is_empty() && !counting.contains_key(row.key)) {
+            let verdict = self.apply(row, row.key, row.default, draft);
+            assert!(!matches!(verdict, Verdict::Refused(_)), "the default of {} is refused", row.key);
+        }
+        for Assignment { key, value, origin } in std::mem::take(&mut self.assignments) {
+            let verdict = match settings::find(&key) {
+                Some(row) => self.judge_assignment(row, &key, &value, &origin, draft),
+                None => Verdict::Unknown(unknown(&key)),
+            };
+            let dynamic = key == "dynamicConfigFile" && verdict == Verdict::Same;
+            self.findings.push(Finding { key, value: value.clone(), origin, verdict });
+            if dynamic {
+                self.take_dynamic_file(&value);
+            }
+        }
+        for (key, refusal) in draft.judge(&self.membership) {
+            self.attach(key, refusal);
+        }
+        if let Some(refusal) = bad_myid(&draft.config) {
+            self.attach("dataDir", refusal);
+        }
+        self.findings.extend(
+            settings::all().filter(|row| row.prefix().is_none() && !counting.contains_key(row.key)).map(
+                |row| Finding {
+                    key: row.key.to_owned(),
+                    value: row.default.to_owned(),
+                    origin: Origin::Default,
+                    verdict: default_verdict(row),
+                },
+            ),
+        );
+    }
+
+    /// Removes every assignment that a later one overrides; returns the keys that are left.
+    fn take_overridden(&mut self) -> BTreeMap<String, Origin> {
+        let mut last: BTreeMap<String, (usize, Origin)> = BTreeMap::new();
+        for (index, assignment) in self.assignments.iter().enumerate() {
+            last.insert(assignment.key.clone(), (index, assignment.origin.clone()));
+        }
+        for (index, assignment) in std::mem::take(&mut self.assignments).into_iter().enumerate() {
+            let (counting, by) = &last[&assignment.key];
+            if *counting == index {
+                self.assignments.push(assignment);
+            } else {
+                let verdict = Verdict::Overridden(format!("{by} counts"));
+                let Assignment { key, value, origin } = assignment;
+                self.findings.push(Finding { key, value, origin, verdict });
+            }
+        }
+        last.into_iter().map(|(key, (_, origin))| (key, origin)).collect()
+    }
+
+    fn judge_assignment(
+        &mut self,
+        row: &'static Setting,
+        key: &str,
+        value: &str,
+        origin: &Origin,
+        draft: &mut Draft,
+    ) -> Verdict {
+        match self.apply(row, key, value, draft) {
+            Verdict::Same if row.from == From::Bare && matches!(origin, Origin::File(..)) => {
+                Verdict::Differs(format!("ZooKeeper takes it from the command line only, as -D{key}"))
+            }
+            verdict => verdict,
+        }
+    }
+
+    /// Reads a value by its row and lets it have its effect.
+    fn apply(&mut self, row: &'static Setting, key: &str, text: &str, draft: &mut Draft) -> Verdict {
+        let value = match row.kind.read(key, text) {
+            Ok(value) => value,
+            Err(refusal) => return Verdict::Refused(refusal),
+        };
+        let refused = |result: Result<(), Refusal>| result.map_or_else(Verdict::Refused, |()| Verdict::Same);
+        match row.effect {
+            Effect::Sets(set) | Effect::OwnDefault(set, _) => {
+                set(draft, &value);
+                Verdict::Same
+            }
+            Effect::Checks(check) => refused(check(draft, &value)),
+            Effect::Inert(why) => Verdict::NoEffect(why.to_owned()),
+            Effect::Absent(asks, text) if asks(&value) => Verdict::Differs(text.to_owned()),
+            Effect::Protects(asks, text) if asks(&value) => Verdict::Refused(Refusal::new(text)),
+            Effect::Absent(..) | Effect::Protects(..) => Verdict::Same,
+            Effect::Membership if key == "dynamicConfigFile" => Verdict::Same,
+            Effect::Membership => refused(self.membership.take(key, text)),
+        }
+    }
+
+    /// Lines of the file that `dynamicConfigFile` names; the main file must not have any then.
+    fn take_dynamic_file(&mut self, name: &str) {
+        let path = PathBuf::from(name);
+        let lines = read_file(&path).and_then(|text| parse(Some(&path), &text));
+        let in_both = self.membership != Membership::default();
+        let refusal = match &lines {
+            Err(invalid) => Some(invalid.0.last().cloned().unwrap_or_default()),
+            Ok(_) if in_both => {
+                Some("the membership stands here and in dynamicConfigFile; one place is allowed".to_owned())
+            }
+            Ok(_) => None,
+        };
+        if let Some(text) = refusal {
+            return self.attach("dynamicConfigFile", Refusal::new(text));
+        }
+        for Property { key, value, line } in lines.unwrap_or_default() {
+            let verdict =
+                self.membership.take(&key, &value).map_or_else(Verdict::Refused, |()| Verdict::Same);
+            self.findings.push(Finding { key, value, origin: Origin::File(path.clone(), line), verdict });
+        }
+    }
+
+    /// Puts a refusal where its key was set; without such a place it stands for itself.
+    fn attach(&mut self, key: &str, refusal: Refusal) {
+        let row = settings::all().find(|row| row.key == key);
+        let is_about = |finding: &&mut Finding| match row.and_then(Setting::prefix) {
+            Some(prefix) => finding.key.starts_with(prefix),
+            None => finding.key == key,
+        };
+        let counts = |finding: &&mut Finding| !matches!(finding.verdict, Verdict::Overridden(_));
+        match self.findings.iter_mut().filter(counts).find(is_about) {
+            Some(finding) => finding.verdict = Verdict::Refused(refusal),
+            None => self.findings.push(Finding {
+                key: key.to_owned(),
+                value: String::new(),
+                origin: Origin::Default,
+                verdict: Verdict::Refused(refusal),
+            }),
+        }
+    }
+}
+
+fn unknown(key: &str) -> String {
+    if let Some(bare) = key.strip_prefix("zookeeper.") {
+        return format!("unknown: ZooKeeper itself puts zookeeper. before a key; write {bare}");
+    }
+    let hint = settings::nearest(key).map_or(String::new(), |near| format!("; did you mean {near}?"));
+    format!("unknown, ignored{hint}")
+}
+
+fn default_verdict(row: &Setting) -> Verdict {
+    match row.effect {
+        Effect::OwnDefault(_, text) => Verdict::Differs(text.to_owned()),
+        Effect::Inert(text) => Verdict::NoEffect(text.to_owned()),
+        _ => Verdict::Same,
+    }
+}
+
+/// A standalone server needs no `myid`, but one that can't be read is refused as ZooKeeper refuses it.
+fn bad_myid(config: &ServerConfig) -> Option<Refusal> {
+    let path = config.storage.data_dir.join("myid");
+    if config.storage.data_dir.as_os_str().is_empty() || !path.is_file() {
+        return None;
+    }
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) => return Some(Refusal::new(format!("{} can't be read: {error}", path.display()))),
+    };
+    let first = text.lines().next().unwrap_or("null");
+    let refusal = || {
+        Refusal::new(format!("serverid {first} is not a number"))
+            .expected(format!("a number in {}", path.display()))
+    };
+    first.parse::<i64>().err().map(|_| refusal())
+}
+
+impl Evaluation {
+    /// The value of a key that counts, empty when it is unset; `None` for a key that nothing knows.
+    pub fn effective(&self, key: &str) -> Option<&str> {
+        let counts =
+            |finding: &&Finding| finding.key == key && !matches!(finding.verdict, Verdict::Overridden(_));
+        self.findings.iter().find(counts).map(|finding| finding.value.as_str())
+    }
+
+    /// The first line of `myid`, when it is a number.
+    pub fn myid(&self) -> Option<i64> {
+        let path = self.config.storage.data_dir.join("myid");
+        std::fs::read_to_string(path).ok()?.lines().next()?.parse().ok()
+    }
+
+    /// Where this server's clients connect, by its line of the membership.
+    pub fn member_client_address(&self) -> Option<(&str, u16)> {
+        self.membership.client_address(self.myid()?)
+    }
+
+    /// Where data lies as far as it could be read, refused or not.
+    pub fn storage(&self) -> &super::StorageConfig {
+        &self.config.storage
+    }
+
+    /// Whether the server would start.
+    pub fn is_accepted(&self) -> bool {
+        !self.findings.iter().any(|finding| matches!(finding.verdict, Verdict::Refused(_)))
+    }
+
+    /// The configuration, if nothing was refused.
+    pub fn accept(self) -> Result<ServerConfig, InvalidConfig> {
+        let refused = |finding: &Finding| match &finding.verdict {
+            Verdict::Refused(refusal) if finding.origin == Origin::Default => Some(refusal.to_string()),
+            Verdict::Refused(refusal) => {
+                Some(format!("{}: {}={}: {refusal}", finding.origin, finding.key, finding.value))
+            }
+            _ => None,
+        };
+        let mut reasons: Vec<String> = self.findings.iter().filter_map(refused).collect();
+        if !reasons.is_empty() {
+            if let Some(path) = &self.config.source.file {
+                reasons.insert(0, format!("ConfigException: Error processing {}", path.display()));
+            }
+            return Err(InvalidConfig(reasons));
+        }
+        let notices = self.notices();
+        let mut config = self.config;
+        config.notices.splice(0..0, notices);
+        Ok(config)
+    }
+
+    /// What was found, as the operator should hear it.
+    fn notices(&self) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        let mut say = |level, text: String| notices.push(Notice { level, text });
+        if self.config.source.file.is_none() {
+            let (dir, listen) = (self.config.storage.data_dir.display(), self.config.listen.socket_address());
+            let clients = listen.map_or("no clients".to_owned(), |address| format!("clients on {address}"));
+            say(NoticeLevel::Info, format!("no configuration was given: data in {dir}, {clients}"));
+        }
+        let mut without_effect = Vec::new();
+        for finding in self.findings.iter().filter(|finding| finding.origin != Origin::Default) {
+            let place = format!("{}: {}={}", finding.origin, finding.key, finding.value);
+            match &finding.verdict {
+                Verdict::Same | Verdict::Refused(_) => {}
+                Verdict::NoEffect(_) => without_effect.push(finding.key.as_str()),
+                Verdict::Differs(text) | Verdict::Unknown(text) => {
+                    say(NoticeLevel::Warn, format!("{place}: {text}"))
+                }
+                Verdict::Overridden(by) => say(NoticeLevel::Info, format!("{place}: {by}")),
+            }
+        }
+        if !without_effect.is_empty() {
+            say(
+                NoticeLevel::Info,
+                format!("without effect here (quorate check says why): {}", without_effect.join(", ")),
+            );
+        }
+        if !self.foreign.is_empty() {
+            say(
+                NoticeLevel::Info,
+                format!("meant for a Java virtual machine, ignored: {}", self.foreign.join(" ")),
+            );
+        }
+        notices
+    }
+}
