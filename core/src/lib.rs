@@ -9,4 +9,12 @@ pub mod jute;
 
 pub mod tree;
 
+pub mod watch;
+
+pub mod session;
+
+pub mod auth;
+
+pub mod metrics;
+
 pub mod contract;
