@@ -25,6 +25,8 @@ pub struct Draft {
     pub(super) max_session_timeout: Option<Millis>,
     /// `jute.maxbuffer.extrasize`.
     pub(super) extra_size: Option<u32>,
+    /// `freeSpace.resumeMb` in bytes.
+    pub(super) resume_space: Option<u64>,
     /// `standaloneEnabled`.
     pub(super) standalone_enabled: bool,
 }
@@ -45,6 +47,7 @@ impl Draft {
             min_session_timeout: None,
             max_session_timeout: None,
             extra_size: None,
+            resume_space: None,
             standalone_enabled: true,
         }
     }
@@ -106,7 +109,8 @@ impl Draft {
             refusals
                 .push(("client.backlogCloseBytes", Refusal::new("smaller than client.backlogPauseBytes")));
         }
-        let space = self.config.storage.free_space;
+        let space = &mut self.config.storage.free_space;
+        space.resume = self.resume_space.unwrap_or(space.low * 2);
         if space.resume < space.low {
             refusals.push(("freeSpace.resumeMb", Refusal::new("smaller than freeSpace.lowMb")));
         }

@@ -190,8 +190,8 @@ impl Reading {
                 JvmFlag::Foreign(word) => self.foreign.push(word),
                 JvmFlag::Misnamed { name, value, meant } => {
                     let hint = meant.map_or(String::new(), |meant| format!("; {meant} would be"));
-                    let verdict = Verdict::Unknown(format!("-D{name} is not read by ZooKeeper either{hint}"));
-                    self.findings.push(Finding { key: name, value, origin, verdict });
+                    let verdict = Verdict::Unknown(format!("not read by ZooKeeper either{hint}"));
+                    self.findings.push(Finding { key: format!("-D{name}"), value, origin, verdict });
                 }
             }
         }
@@ -452,3 +452,7 @@ impl Evaluation {
         notices
     }
 }
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

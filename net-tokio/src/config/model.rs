@@ -80,7 +80,7 @@ pub struct Retention {
     pub purge_interval_ms: Option<u64>,
 }
 
-/// Watermarks of free space on the data and log file systems, bytes. 0 and 0 switch them off.
+/// Watermarks of free space on the data and log file systems, bytes. 0 switches them off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreeSpace {
     /// Below this, writes get an error.

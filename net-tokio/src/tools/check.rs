@@ -5,6 +5,7 @@
 
 mod directory;
 
+use super::print;
 use crate::config::{self, Evaluation, Finding, Given, Origin, Verdict, settings};
 use clap::Args;
 use serde_json::json;
@@ -31,7 +32,7 @@ pub(crate) struct CheckArgs {
 /// Prints what was found.
 pub(crate) fn main(arguments: &CheckArgs) -> ExitCode {
     if arguments.list_settings {
-        print!("{}", settings_as_markdown());
+        print(&settings_as_markdown());
         return ExitCode::SUCCESS;
     }
     let evaluation = match config::evaluate(&Given::with_environment(arguments.config.clone())) {
@@ -50,14 +51,14 @@ pub(crate) fn main(arguments: &CheckArgs) -> ExitCode {
             "ignored_jvm_flags": evaluation.foreign,
             "data_dir": directory,
         });
-        println!("{value:#}");
+        print(&format!("{value:#}\n"));
     } else {
-        print!("{}", findings_as_text(&evaluation));
+        print(&findings_as_text(&evaluation));
         if let Some(found) = &directory {
-            print!("\n{found}");
+            print(&format!("\n{found}"));
         }
         let verdict = if accepted { "the server would start" } else { "the server would refuse to start" };
-        println!("\n{verdict}");
+        print(&format!("\n{verdict}\n"));
     }
     if accepted { ExitCode::SUCCESS } else { ExitCode::from(2) }
 }

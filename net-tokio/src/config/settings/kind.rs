@@ -137,8 +137,9 @@ impl fmt::Display for Kind {
                 if !unit.is_empty() {
                     write!(f, " of {unit}")?;
                 }
-                match max {
-                    INT | i64::MAX => write!(f, ", at least {min}"),
+                match (min, max) {
+                    (..=-2, INT) => Ok(()),
+                    (_, INT) => write!(f, ", at least {min}"),
                     _ => write!(f, " from {min} to {max}"),
                 }
             }

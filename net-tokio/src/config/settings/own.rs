@@ -21,11 +21,11 @@ pub(super) const ROWS: &[Setting] = &[
     ),
     own("freeSpace.lowMb", Kind::Number(0, 1 << 40, "MiB"), "64").is(
         Effect::Sets(|draft, value| draft.config.storage.free_space.low = value.number() << 20),
-        "free space below which writes are refused; 0 with freeSpace.resumeMb=0: never",
+        "free space below which writes are refused; 0: never",
     ),
-    own("freeSpace.resumeMb", Kind::Number(0, 1 << 40, "MiB"), "128").is(
-        Effect::Sets(|draft, value| draft.config.storage.free_space.resume = value.number() << 20),
-        "free space from which they are taken again",
+    own("freeSpace.resumeMb", Kind::Number(0, 1 << 40, "MiB"), "").is(
+        Effect::Sets(|draft, value| draft.resume_space = Some(value.number() << 20)),
+        "free space from which they are taken again; unset: twice freeSpace.lowMb",
     ),
     own("client.backlogPauseBytes", Kind::Number(1, 1 << 40, "bytes"), "1048576").is(
         Effect::Sets(|draft, value| draft.config.peer.limits.backlog_pause = value.number() as usize),
