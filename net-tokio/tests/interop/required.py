@@ -1,0 +1,61 @@
+"""Which error codes each operation can return from a standalone server, so that none goes untried.
+
+Left out, since no request to a standalone server of these configurations leads to them: -12, -112 and -118 (sessions
+ending or moving under a request), -119 (read-only servers), -120 (local sessions), -124 (enforced authentication),
+-127 (throttling), and reconfig's codes of an ensemble.
+"""
+
+CREATE_CODES = (0, -5, -8, -101, -102, -108, -110, -114, -125)
+READ_CODES = (0, -5, -101, -102)
+CODES = {
+    "create": CREATE_CODES + (-6,),
+    "create2": CREATE_CODES + (-6,),
+    "createContainer": CREATE_CODES + (-6,),
+    "createTTL": CREATE_CODES + (-6,),
+    "delete": (0, -5, -8, -101, -102, -103, -111),
+    "exists": READ_CODES + (-8,),
+    "getData": READ_CODES,
+    "getACL": READ_CODES,
+    "getChildren": READ_CODES,
+    "getChildren2": READ_CODES,
+    "getAllChildrenNumber": READ_CODES,
+    "setData": (0, -5, -8, -101, -102, -103, -125),
+    "setACL": (0, -5, -8, -101, -102, -103, -114),
+    "sync": (0, -5),
+    "ping": (0,),
+    "check": (-6,),
+    "multi": (0, -5),
+    "multiRead": (0, -5),
+    "multi:create": (-8, -101, -102, -108, -110, -114, -125),
+    "multi:create2": (-8, -101, -102, -108, -110, -114, -125),
+    "multi:createContainer": (-8, -101, -102, -108, -110, -114, -125),
+    "multi:createTTL": (-6, -8, -101, -102, -108, -110, -114, -125),
+    "multi:delete": (-8, -101, -102, -103, -111),
+    "multi:setData": (-8, -101, -102, -103, -125),
+    "multi:check": (-8, -101, -102, -103),
+    "multi failing at": (0, 1, 2, 3),
+    "multiRead:getData": (-101, -102),
+    "reconfig": (-5, -6, -123),
+    "checkWatches": (0, -5, -121),
+    "removeWatches": (0, -5, -121),
+    "auth": (0, -115, "closed"),
+    "setWatches": (0, -5),
+    "setWatches2": (0, -5),
+    "addWatch": (0, -5),
+    "sasl": (0,),
+    "getEphemerals": (0, -5),
+    "whoAmI": (0,),
+    "closeSession": (0,),
+    "unknown": (-6,),
+    "frame": ("closed",),
+    "connect": (0,),
+    "connect/future zxid": ("closed",),
+    "connect/odd": (0,),
+    "connect/unknown session": ("refused",),
+    "connect/wrong password": ("refused",),
+}
+
+
+def required_pairs():
+    """Every (operation, result) a full run has to meet five times or more."""
+    return [(name, code) for name, codes in CODES.items() for code in codes]
