@@ -1,0 +1,178 @@
+//! The database: the tree, the sessions, and how far history has been applied. What a snapshot holds, and what a log is replayed
+//! into (`disk-format.md` §6).
+//!
+//! Invariants: `last_zxid` never falls, and rises once a txn, after all of it (ZOOKEEPER-3127); a digest that a leader computed is
+//! compared with ours only where a fuzzy snapshot can't explain a difference.
+
+use super::apply::{Applied, TreeObserver, Unobserved};
+use super::data_tree::{DataTree, TreeOptions};
+use super::digest::DIGEST_VERSION;
+use super::image::SnapshotImage;
+use crate::jute::{Txn, TxnDigest, TxnRecord};
+use crate::vocabulary::{ErrorCode, LookupSeed, SessionId, Zxid};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Every zxid that is a multiple of this has its digest kept, so that servers can be compared.
+const DIGEST_LOG_INTERVAL: i64 = 128;
+/// How many of them are kept.
+const DIGEST_LOG_LIMIT: usize = 1024;
+
+/// See the module's words.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The znodes.
+    pub tree: DataTree,
+    sessions: BTreeMap<SessionId, i32>,
+    last_zxid: Zxid,
+    digest_mismatches: u64,
+    digest_log: VecDeque<(Zxid, u64)>,
+    /// What a fuzzy snapshot says the digest is at a later zxid. Until that is replayed nothing can be compared.
+    awaited_digest: Option<(Zxid, u64)>,
+}
+
+/// The digest that a snapshot names, and where in history it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SnapshotDigest {
+    pub(super) zxid: Zxid,
+    pub(super) digest: TxnDigest,
+}
+
+impl Database {
+    /// A fresh one, as it is before its first txn.
+    pub fn new(seed: LookupSeed, options: TreeOptions) -> Self {
+        Self::loaded(DataTree::new(seed, options), BTreeMap::new(), Zxid::ZERO, None)
+    }
+
+    /// What a snapshot named `zxid` held.
+    pub(super) fn loaded(
+        tree: DataTree,
+        sessions: BTreeMap<SessionId, i32>,
+        zxid: Zxid,
+        digest: Option<SnapshotDigest>,
+    ) -> Self {
+        let mut database = Database {
+            tree,
+            sessions,
+            last_zxid: zxid,
+            digest_mismatches: 0,
+            digest_log: VecDeque::new(),
+            awaited_digest: None,
+        };
+        // Zero says that nothing had been applied, whatever the digest beside it is.
+        if let Some(named) = digest
+            && named.zxid > Zxid::ZERO
+            && named.digest.version == DIGEST_VERSION
+        {
+            if named.zxid == zxid {
+                database.compare(named.digest);
+            } else if named.zxid > zxid {
+                database.awaited_digest = Some((named.zxid, named.digest.tree_digest));
+            }
+        }
+        database
+    }
+
+    /// Applies a txn: sessions, tree, then the zxid. In replay and in service alike.
+    ///
+    /// # Errors
+    /// As [`DataTree::apply`]; the zxid has risen all the same, and replay goes on.
+    pub fn apply(&mut self, txn: &Txn, observer: &mut dyn TreeObserver) -> Result<Applied, ErrorCode> {
+        match &txn.record {
+            TxnRecord::CreateSession { timeout } => {
+                self.sessions.insert(txn.header.session, *timeout);
+            }
+            TxnRecord::CloseSession { .. } => {
+                self.sessions.remove(&txn.header.session);
+            }
+            _ => {}
+        }
+        let applied = self.tree.apply(&txn.header, &txn.record, observer);
+        self.last_zxid = self.last_zxid.max(txn.header.zxid);
+        self.judge_digest(txn);
+        if self.tree.options().digest && txn.header.zxid.0 % DIGEST_LOG_INTERVAL == 0 {
+            self.digest_log.push_back((txn.header.zxid, self.tree.digest()));
+            if self.digest_log.len() > DIGEST_LOG_LIMIT {
+                self.digest_log.pop_front();
+            }
+        }
+        applied
+    }
+
+    fn judge_digest(&mut self, txn: &Txn) {
+        let mut named = txn.digest;
+        if let Some((zxid, digest)) = self.awaited_digest {
+            if txn.header.zxid < zxid {
+                return;
+            }
+            self.awaited_digest = None;
+            if txn.header.zxid == zxid {
+                named = Some(TxnDigest { version: DIGEST_VERSION, tree_digest: digest });
+            }
+        }
+        if let Some(named) = named {
+            self.compare(named);
+        }
+    }
+
+    fn compare(&mut self, named: TxnDigest) {
+        let is_comparable = self.tree.options().digest && named.version == DIGEST_VERSION;
+        if is_comparable && named.tree_digest != self.tree.digest() {
+            self.digest_mismatches += 1;
+        }
+    }
+
+    /// The zxid of the last txn applied.
+    pub fn last_zxid(&self) -> Zxid {
+        self.last_zxid
+    }
+
+    /// The sessions there are, with their timeouts in ms.
+    pub fn sessions(&self) -> &BTreeMap<SessionId, i32> {
+        &self.sessions
+    }
+
+    /// How often a digest named by a txn or a snapshot was not ours.
+    pub fn digest_mismatches(&self) -> u64 {
+        self.digest_mismatches
+    }
+
+    /// Digests at zxids that are multiples of 128, oldest first, at most 1,024: what `hash` prints.
+    pub fn digest_log(&self) -> impl Iterator<Item = (Zxid, u64)> + '_ {
+        self.digest_log.iter().copied()
+    }
+
+    /// The digest to write beside a txn that has just been applied, if digests are kept.
+    pub fn txn_digest(&self) -> Option<TxnDigest> {
+        let digest = TxnDigest { version: DIGEST_VERSION, tree_digest: self.tree.digest() };
+        self.tree.options().digest.then_some(digest)
+    }
+
+    /// After a load by who leads or stands alone: deletes the ephemerals of sessions that are not known, at the last zxid and
+    /// without a txn (`disk-format.md` §6.3). Returns those sessions.
+    pub fn drop_orphans(&mut self) -> Vec<SessionId> {
+        let mut orphans = self.tree.sessions_with_ephemerals();
+        orphans.retain(|session| !self.sessions.contains_key(session));
+        for session in &orphans {
+            self.tree.kill_session(*session, self.last_zxid, &mut Unobserved);
+        }
+        orphans
+    }
+
+    /// Everything, frozen, to be written as a snapshot while this goes on.
+    pub fn image(&self) -> SnapshotImage {
+        SnapshotImage::new(
+            self.last_zxid,
+            self.sessions.iter().map(|(session, timeout)| (*session, *timeout)).collect(),
+            self.tree.freeze(),
+            (self.tree.options(), self.tree.digest()),
+        )
+    }
+
+    /// Verifies every invariant by walking everything.
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn check_full(&self) -> Result<(), String> {
+        self.tree.check_full()
+    }
+}

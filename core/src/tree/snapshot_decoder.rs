@@ -1,0 +1,274 @@
+//! A snapshot file read in arbitrary pieces into a new database (`disk-format.md` §5), by Java or by us.
+//!
+//! Nothing here panics whatever the bytes are, and what is buffered is one item. The optional sections behind the first seal are
+//! positional and unmarked, so they are tried: what has right seals is what was written. Absent: decompression, which is the
+//! storage's business.
+
+use super::acl_cache::{AclCache, AclId};
+use super::data_tree::{DataTree, TreeOptions};
+use super::database::{Database, SnapshotDigest};
+use super::page::Node;
+use super::path;
+use super::snapshot_encoder::{FORMAT_VERSION, MAGIC};
+use super::snapshot_scan::{Scan, ScannedNode, Stop};
+use super::snapshot_tail::{TAIL_LIMIT, read_tail, take_seal};
+use crate::jute::{Acl, FieldLimit, Id, Permissions};
+use crate::vocabulary::{LookupSeed, SessionId, Zxid};
+use simd_adler32::Adler32;
+use std::collections::BTreeMap;
+
+/// Why a snapshot can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// Not a snapshot, or of another format.
+    #[error("the snapshot starts with {0:#010x}, not with a known header")]
+    Header(u32),
+    /// A length that no field has.
+    #[error("unreasonable length {length} at byte {offset} of the snapshot")]
+    UnreasonableLength {
+        /// What it says.
+        length: i32,
+        /// Where.
+        offset: u64,
+    },
+    /// A node whose parent has not come before it.
+    #[error("the snapshot has {0} and not its parent")]
+    Orphan(String),
+    /// A node that has come before.
+    #[error("the snapshot has {0} twice")]
+    Duplicate(String),
+    /// The first node is not the root.
+    #[error("the snapshot's first node is {0}, not the root")]
+    NoRoot(String),
+    /// A checksum that is not that of the bytes.
+    #[error("the snapshot's checksum does not match its bytes")]
+    Seal,
+    /// It ends before its end.
+    #[error("the snapshot ends early")]
+    Truncated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Header,
+    SessionCount,
+    Sessions(i32),
+    ListCount,
+    Lists(i32),
+    Nodes,
+    FirstSeal,
+    Tail,
+}
+
+/// See the module's words.
+pub struct SnapshotDecoder {
+    seed: LookupSeed,
+    options: TreeOptions,
+    zxid: Zxid,
+    limit: FieldLimit,
+    step: Step,
+    /// Bytes that are not a whole item yet; behind the first seal all there are, up to a limit.
+    pending: Vec<u8>,
+    consumed: u64,
+    checksum: Adler32,
+    sessions: BTreeMap<SessionId, i32>,
+    acls: AclCache,
+    /// The file's ACL ids. Each keeps one use until the end, so that lists live before their nodes come.
+    lists: BTreeMap<i64, AclId>,
+    tree: Option<DataTree>,
+}
+
+impl SnapshotDecoder {
+    /// A decoder of the snapshot that is named `zxid`.
+    pub fn new(seed: LookupSeed, options: TreeOptions, zxid: Zxid) -> Self {
+        SnapshotDecoder {
+            seed,
+            options,
+            zxid,
+            limit: FieldLimit::default(),
+            step: Step::Header,
+            pending: Vec::new(),
+            consumed: 0,
+            checksum: Adler32::new(),
+            sessions: BTreeMap::new(),
+            acls: AclCache::new(),
+            lists: BTreeMap::new(),
+            tree: None,
+        }
+    }
+
+    /// The same with another limit for the length of a field.
+    pub fn with_limit(mut self, limit: FieldLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When the snapshot can't be used; then nothing more should be pushed.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        if self.step == Step::Tail {
+            self.keep_tail(bytes);
+            return Ok(());
+        }
+        // The common case reads items from `bytes` where they are; only what is cut at a border is copied.
+        let mut pending = std::mem::take(&mut self.pending);
+        let rest = if pending.is_empty() {
+            let used = self.read_items(bytes)?;
+            bytes[used..].to_vec()
+        } else {
+            pending.extend_from_slice(bytes);
+            let used = self.read_items(&pending)?;
+            pending.drain(..used);
+            pending
+        };
+        if self.step == Step::Tail {
+            self.keep_tail(&rest)
+        } else {
+            self.pending = rest
+        }
+        Ok(())
+    }
+
+    fn keep_tail(&mut self, bytes: &[u8]) {
+        let room = TAIL_LIMIT.saturating_sub(self.pending.len());
+        self.pending.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// Reads whole items; returns how many bytes they took.
+    fn read_items(&mut self, input: &[u8]) -> Result<usize, SnapshotError> {
+        let mut used = 0;
+        let mut summed = 0;
+        while self.step != Step::Tail {
+            let is_seal = self.step == Step::FirstSeal;
+            if is_seal {
+                self.checksum.write(&input[summed..used]);
+                summed = used;
+            }
+            let mut scan = Scan::new(&input[used..], self.limit, self.consumed + used as u64);
+            match self.read_item(&mut scan) {
+                Ok(()) => used += scan.position(),
+                Err(Stop::NeedMore) => break,
+                Err(Stop::Bad(error)) => return Err(error),
+            }
+        }
+        self.checksum.write(&input[summed..used]);
+        self.consumed += used as u64;
+        Ok(used)
+    }
+
+    fn read_item(&mut self, scan: &mut Scan<'_>) -> Result<(), Stop> {
+        self.step = match self.step {
+            Step::Header => {
+                let (magic, version) = (scan.int()?, scan.int()?);
+                scan.long()?;
+                if magic != MAGIC || version != FORMAT_VERSION {
+                    return Err(Stop::Bad(SnapshotError::Header(magic as u32)));
+                }
+                Step::SessionCount
+            }
+            Step::SessionCount => Step::Sessions(scan.int()?),
+            Step::Sessions(left) if left <= 0 => Step::ListCount,
+            Step::Sessions(left) => {
+                let session = SessionId(scan.long()?);
+                self.sessions.insert(session, scan.int()?);
+                Step::Sessions(left - 1)
+            }
+            Step::ListCount => Step::Lists(scan.int()?),
+            Step::Lists(left) if left <= 0 => Step::Nodes,
+            Step::Lists(left) => {
+                let (id, list) = (scan.long()?, scan.acls()?);
+                let list = self.acls.acquire(&list);
+                if let Some(replaced) = self.lists.insert(id, list) {
+                    self.acls.release(replaced);
+                }
+                Step::Lists(left - 1)
+            }
+            Step::Nodes => match scan.node()? {
+                Some(node) => {
+                    self.add(node).map_err(Stop::Bad)?;
+                    Step::Nodes
+                }
+                None => Step::FirstSeal,
+            },
+            Step::FirstSeal => {
+                take_seal(scan, self.checksum.finish())?;
+                Step::Tail
+            }
+            Step::Tail => return Err(Stop::NeedMore),
+        };
+        Ok(())
+    }
+
+    fn add(&mut self, node: ScannedNode<'_>) -> Result<(), SnapshotError> {
+        let acl = self.acl_of(node.acl);
+        let path = node.path.as_ref();
+        let Some(tree) = &mut self.tree else {
+            if !path.is_empty() {
+                return Err(SnapshotError::NoRoot(path.to_string()));
+            }
+            let mut tree = DataTree::with_root(self.seed, self.options, node.stat, node.data);
+            tree.acls = std::mem::replace(&mut self.acls, AclCache::new());
+            tree.acls.retain(acl);
+            tree.slab.pages.set_acl(super::pages::ROOT, acl);
+            self.tree = Some(tree);
+            return Ok(());
+        };
+        if path.is_empty() {
+            return Err(SnapshotError::Duplicate("the root".to_string()));
+        }
+        let orphan = || SnapshotError::Orphan(path.to_string());
+        let (parent_path, name) = path::split(path).ok_or_else(orphan)?;
+        let parent = tree.find(parent_path).ok_or_else(orphan)?;
+        if tree.index.find(&tree.slab.pages, parent, name).is_some() {
+            return Err(SnapshotError::Duplicate(path.to_string()));
+        }
+        tree.acls.retain(acl);
+        tree.add_node(parent, path, Node::new(&node.stat, acl), node.data, node.stat.ephemeral_owner);
+        Ok(())
+    }
+
+    /// Our id of the file's ACL. Java has written snapshots with nodes whose ACL is missing (ZOOKEEPER-4846): until the replay
+    /// sets it, such a node is closed to everybody.
+    fn acl_of(&mut self, stored: i64) -> AclId {
+        if stored == -1 {
+            return AclId::OPEN;
+        }
+        let acls = self.tree.as_mut().map_or(&mut self.acls, |tree| &mut tree.acls);
+        *self
+            .lists
+            .entry(stored)
+            .or_insert_with(|| acls.acquire(&[Acl { perms: Permissions(0), id: Id::new("world", "anyone") }]))
+    }
+
+    /// The end of the bytes: the database, if all of it has come and its seals are right.
+    ///
+    /// # Errors
+    /// When it ends early or a seal is wrong.
+    pub fn finish(self) -> Result<Database, SnapshotError> {
+        if self.step != Step::Tail {
+            return Err(SnapshotError::Truncated);
+        }
+        let tail = read_tail(&self.checksum, &self.pending)?;
+        let mut tree = self.tree.ok_or(SnapshotError::Truncated)?;
+        for list in self.lists.into_values() {
+            tree.acls.release(list);
+        }
+        if let Some(zookeeper) = tree.find(path::SYSTEM)
+            && tree.find(path::CONFIG).is_none()
+        {
+            tree.add_config_node(zookeeper);
+        }
+        tree.load_quotas();
+        let digest = tail.digest.map(|(zxid, digest)| SnapshotDigest { zxid, digest });
+        Ok(Database::loaded(tree, self.sessions, self.zxid, digest))
+    }
+}
+
+impl std::fmt::Debug for SnapshotDecoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SnapshotDecoder({:?} after {} bytes)", self.step, self.consumed)
+    }
+}
