@@ -10,7 +10,7 @@ const BELOW_SERVER: u64 = (1 << 56) - 1;
 #[derive(Clone, Debug)]
 pub struct SessionIds {
     server: ServerId,
-    next: u64,
+    pub(super) next: u64,
 }
 
 impl SessionIds {

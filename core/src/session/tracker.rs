@@ -52,7 +52,6 @@ impl SessionTracker {
     pub fn touch(&mut self, session: SessionId, now: Mono) -> bool {
         let Some(tracked) = self.sessions.get_mut(&session) else { return false };
         let Some(old) = tracked.bucket else { return false };
-        // A later touch never shortens a life: now only rises, and the timeout changes by reattach alone.
         let bucket = self.queue.bucket(now, tracked.timeout);
         if bucket > old {
             tracked.bucket = Some(bucket);
@@ -62,13 +61,16 @@ impl SessionTracker {
         true
     }
 
-    /// The session came back on another connection and negotiated `timeout`. False when it is unknown or closing.
+    /// The session came back on another connection and negotiated `timeout`, which may be shorter than what it had. False
+    /// when it is unknown or closing.
     pub fn reattach(&mut self, session: SessionId, timeout: Millis, now: Mono) -> bool {
-        match self.sessions.get_mut(&session) {
-            Some(tracked) if tracked.bucket.is_some() => tracked.timeout = timeout,
-            _ => return false,
-        }
-        self.touch(session, now)
+        let Some(tracked) = self.sessions.get_mut(&session) else { return false };
+        let Some(old) = tracked.bucket else { return false };
+        let bucket = self.queue.bucket(now, timeout);
+        *tracked = Tracked { timeout, bucket: Some(bucket) };
+        self.queue.remove(old, session);
+        self.queue.insert(bucket, session);
+        true
     }
 
     /// Whether the session is known and not closing.

@@ -1,5 +1,7 @@
 //! How a watch behaves, and which table it stands in (`client-protocol.md` §16.1).
 
+use std::fmt;
+
 /// What is registered by one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WatchMode {
@@ -14,7 +16,7 @@ pub enum WatchMode {
 }
 
 /// The modes of one connection at one path in one table. They coexist (3.9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Modes(u8);
 
 impl Modes {
@@ -49,6 +51,15 @@ impl Modes {
     #[must_use]
     pub fn without(self, other: Modes) -> Modes {
         Modes(self.0 & !other.0)
+    }
+}
+
+impl fmt::Debug for Modes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = [(Modes::STANDARD, "standard"), (Modes::PERSISTENT, "persistent")];
+        let names = names.into_iter().chain([(Modes::PERSISTENT_RECURSIVE, "recursive")]);
+        let set: Vec<&str> = names.filter(|(mode, _)| self.overlaps(*mode)).map(|(_, name)| name).collect();
+        f.write_str(&set.join("+"))
     }
 }
 
