@@ -1,1 +1,43 @@
-//! Placeholder.
+//! ZooKeeper's files, over a [`Disk`] that may be real or simulated: txn logs, snapshots, recovery, purging
+//! (`disk-format.md`). Java opens what is written here, and the other way round.
+//!
+//! Everything is an explicit, cloneable state machine whose `step` makes at most one call of the disk: production loops over it on
+//! a thread of its own, the simulator schedules each step as an event, so that crashes fall between any two calls.
+//!
+//! - [`Recovery`] turns the directories into a database when the process starts.
+//! - [`Storage`] takes a peer's `Output::Store` and says when it is durable: one lane for the log ([`LogLane`]), one for
+//!   snapshots and purging ([`SnapshotLane`]).
+//! - [`StdDisk`] is the real disk; [`conformance`] says what any disk must do.
+//!
+//! Promises: an op is confirmed only when it survives a power loss, its file's name included; a torn tail is mended, damage
+//! to acknowledged txns is refused with file, offset and zxid; a snapshot's name only ever belongs to a whole file.
+//!
+//! Absent: truncation (§8), reading txns back for learners, retention by bytes.
+
+pub mod compression;
+mod disk;
+pub mod log_format;
+mod log_lane;
+pub mod names;
+mod options;
+mod purge_job;
+mod recovery;
+mod seal;
+mod snapshot_job;
+mod snapshot_lane;
+mod std_disk;
+mod storage;
+
+pub use disk::{DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode};
+pub use log_lane::{LogLane, LogOp};
+pub use names::Compression;
+pub use options::{RecoveryOptions, StorageOptions};
+pub use purge_job::PurgeJob;
+pub use recovery::{
+    LogSummary, Recovered, Recovery, RecoveryError, RecoveryReport, RecoveryStep, Repair, TailProblem,
+};
+pub use seal::SealCheck;
+pub use snapshot_job::{JobStep, SnapshotJob};
+pub use snapshot_lane::{SnapshotLane, SnapshotOp};
+pub use std_disk::{LOCK_FILE, StdDisk, StdDiskOptions, StdFile};
+pub use storage::{Step, Storage};

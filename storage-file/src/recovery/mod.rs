@@ -1,0 +1,383 @@
+//! From two directories in any state to a database (`disk-format.md` §1, §2.4, §6, §12; `zab-invariants.md` D1–D4, D7).
+//!
+//! Recovery is stepped like everything here: at most one disk call a step, a crash between any two of them leaves a directory from
+//! which the next recovery comes to the same database. It works in this order:
+//!
+//! 1. list both directories; refuse a mixture; remove `.tmp` leftovers;
+//! 2. load the newest snapshot that is whole, each attempt into a decoder of its own;
+//! 3. replay the logs from the one that straddles it, refusing holes and damage, allowing a torn tail ([`tail`]);
+//! 4. mend: cut torn tails, remove logs without a txn, and sync what was replayed, so that what is served is durable;
+//! 5. for a new database, or one that began with an empty tree on trust, write a snapshot; only then remove `initialize`.
+//!
+//! Invariants: nothing is changed on disk, but for leftovers, before the whole history was read and found right; a file with a
+//! txn in it is never removed.
+//!
+//! Absent: epochs (see `epochs`), killing ephemerals of unknown sessions (the peer's affair, it depends on its role), starting
+//! as "no data" behind a hole.
+
+mod replay;
+mod report;
+mod tail;
+
+pub use report::{LogSummary, RecoveryError, RecoveryReport, Repair, TailProblem};
+
+use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
+use crate::names::{INITIALIZE, is_temporary, parse_log_name, parse_snapshot_name};
+use crate::options::RecoveryOptions;
+use crate::snapshot_job::{JobStep, SnapshotJob, SnapshotReader};
+use quorate_core::tree::{Database, SnapshotDecoder};
+use quorate_core::vocabulary::Zxid;
+use replay::{LogInProgress, Replay};
+use std::collections::VecDeque;
+
+/// A database, as it was found or made.
+#[derive(Clone, Debug)]
+pub struct Recovered {
+    /// The database, at the end of its history; all of it is durable.
+    pub database: Database,
+    /// How it came back.
+    pub report: RecoveryReport,
+}
+
+/// What a step of recovery came to.
+#[derive(Debug)]
+pub enum RecoveryStep {
+    /// There is more to do.
+    Progress,
+    /// The database is there.
+    Done(Box<Recovered>),
+}
+
+/// See the module's words. `F` is the disk's file type.
+#[derive(Clone, Debug)]
+pub struct Recovery<F> {
+    options: RecoveryOptions,
+    report: RecoveryReport,
+    /// Snapshots not tried yet, newest first: name and zxid.
+    snapshots: VecDeque<(String, Zxid)>,
+    /// Snapshots that looked like one to Java, and could not be loaded.
+    unusable: Vec<(String, String)>,
+    /// Logs, ascending; those not read yet once replay began.
+    logs: VecDeque<(Zxid, String)>,
+    temporaries: VecDeque<FileName>,
+    removed_temporaries: bool,
+    initialize: bool,
+    phase: Phase<F>,
+}
+
+#[derive(Clone, Debug)]
+enum Phase<F> {
+    ListSnapshots,
+    ListLogs,
+    ListLogRoot,
+    RemoveTemporaries,
+    SyncSnapshotNames,
+    OpenSnapshot,
+    ReadSnapshot(Box<ReadSnapshot<F>>),
+    OpenLog(Box<Replay>),
+    ReadLog { replay: Box<Replay>, log: Box<LogInProgress>, file: F },
+    Mend(Box<Mending<F>>),
+    SyncLogNames(Database),
+    WriteSnapshot { job: Box<SnapshotJob<F>>, database: Database },
+    RemoveInitialize(Database),
+    SyncLogRoot(Database),
+    Over,
+}
+
+#[derive(Clone, Debug)]
+struct ReadSnapshot<F> {
+    name: String,
+    file: F,
+    reader: SnapshotReader,
+    decoder: SnapshotDecoder,
+}
+
+/// Changes to the logs that are still to be made.
+#[derive(Clone, Debug)]
+struct Mending<F> {
+    repairs: VecDeque<Repair>,
+    /// Replayed logs that are still to be synced.
+    syncs: VecDeque<FileName>,
+    /// The log that is open, and what is next to be done to it.
+    open: Option<(F, Option<Repair>)>,
+    database: Database,
+}
+
+impl<F: Clone + std::fmt::Debug> Recovery<F> {
+    /// At the beginning.
+    pub fn new(options: RecoveryOptions) -> Self {
+        Recovery {
+            options,
+            report: RecoveryReport::default(),
+            snapshots: VecDeque::new(),
+            unusable: Vec::new(),
+            logs: VecDeque::new(),
+            temporaries: VecDeque::new(),
+            removed_temporaries: false,
+            initialize: false,
+            phase: Phase::ListSnapshots,
+        }
+    }
+
+    /// Steps to the end.
+    ///
+    /// # Errors
+    /// Why the directory can't be opened.
+    pub fn run<D: Disk<File = F>>(mut self, disk: &mut D) -> Result<Recovered, RecoveryError> {
+        loop {
+            if let RecoveryStep::Done(recovered) = self.step(disk)? {
+                return Ok(*recovered);
+            }
+        }
+    }
+
+    /// Goes on by at most one call.
+    ///
+    /// # Errors
+    /// Why the directory can't be opened; recovery is then over.
+    ///
+    /// # Panics
+    /// When it was over.
+    pub fn step<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<RecoveryStep, RecoveryError> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::ListSnapshots => self.phase = self.list_snapshots(disk)?,
+            Phase::ListLogs => {
+                let entries = disk.list(Directory::Log)?;
+                if let Some(stray) = entries.iter().find(|entry| parse_snapshot_name(&entry.name).is_some()) {
+                    return Err(RecoveryError::MixedDirectories { directory: "log", name: stray.name.clone() });
+                }
+                self.phase = self.take_logs(entries);
+            }
+            Phase::ListLogRoot => {
+                self.initialize = disk.list(Directory::LogRoot)?.iter().any(|entry| entry.name == INITIALIZE);
+                self.phase = Phase::RemoveTemporaries;
+            }
+            Phase::RemoveTemporaries => self.phase = self.remove_temporary(disk)?,
+            Phase::SyncSnapshotNames => {
+                disk.sync_directory(Directory::Snap)?;
+                self.phase = Phase::OpenSnapshot;
+            }
+            Phase::OpenSnapshot => self.phase = self.open_snapshot(disk)?,
+            Phase::ReadSnapshot(reading) => self.phase = self.read_snapshot(disk, reading),
+            Phase::OpenLog(replay) => self.phase = self.open_log(disk, replay)?,
+            Phase::ReadLog { replay, log, file } => self.phase = self.read_log(disk, replay, log, file)?,
+            Phase::Mend(mending) => self.phase = self.mend(disk, mending)?,
+            Phase::SyncLogNames(database) => {
+                disk.sync_directory(Directory::Log)?;
+                self.phase = self.after_mending(database);
+            }
+            Phase::WriteSnapshot { mut job, database } => {
+                self.phase = match job.step(disk) {
+                    JobStep::Progress => Phase::WriteSnapshot { job, database },
+                    JobStep::Failed(reason) => return Err(RecoveryError::SnapshotFailed(reason)),
+                    JobStep::Done => {
+                        self.report.repairs.push(Repair::WroteSnapshot(job.name().to_owned()));
+                        Phase::RemoveInitialize(database)
+                    }
+                };
+            }
+            Phase::RemoveInitialize(database) if !self.initialize => return Ok(self.done(database)),
+            Phase::RemoveInitialize(database) => {
+                disk.remove(&FileName { directory: Directory::LogRoot, name: INITIALIZE.to_owned() })?;
+                self.report.repairs.push(Repair::RemovedInitialize);
+                self.phase = Phase::SyncLogRoot(database);
+            }
+            Phase::SyncLogRoot(database) => {
+                disk.sync_directory(Directory::LogRoot)?;
+                return Ok(self.done(database));
+            }
+            Phase::Over => unreachable!("a recovery that is over is not stepped"),
+        }
+        Ok(RecoveryStep::Progress)
+    }
+
+    fn done(&mut self, database: Database) -> RecoveryStep {
+        self.report.last_zxid = database.last_zxid();
+        self.report.digest_mismatches = database.digest_mismatches();
+        let report = std::mem::take(&mut self.report);
+        RecoveryStep::Done(Box::new(Recovered { database, report }))
+    }
+
+    fn list_snapshots<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<Phase<F>, RecoveryError> {
+        let entries = disk.list(Directory::Snap)?;
+        for entry in &entries {
+            if let Some((zxid, _)) = parse_snapshot_name(&entry.name) {
+                self.snapshots.push_back((entry.name.clone(), zxid));
+            } else if is_temporary(&entry.name) {
+                self.temporaries.push_back(FileName::snap(entry.name.clone()));
+            } else if !disk.one_directory() && parse_log_name(&entry.name).is_some() {
+                return Err(RecoveryError::MixedDirectories { directory: "snapshot", name: entry.name.clone() });
+            }
+        }
+        self.snapshots.make_contiguous().sort_by(|(name_a, a), (name_b, b)| (b, name_b).cmp(&(a, name_a)));
+        Ok(if disk.one_directory() { self.take_logs(entries) } else { Phase::ListLogs })
+    }
+
+    fn take_logs(&mut self, entries: Vec<DirEntry>) -> Phase<F> {
+        let logs = entries.into_iter().filter_map(|entry| Some((parse_log_name(&entry.name)?, entry.name)));
+        self.logs.extend(logs);
+        self.logs.make_contiguous().sort();
+        Phase::ListLogRoot
+    }
+
+    fn remove_temporary<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<Phase<F>, DiskError> {
+        let Some(name) = self.temporaries.pop_front() else {
+            return Ok(if self.removed_temporaries { Phase::SyncSnapshotNames } else { Phase::OpenSnapshot });
+        };
+        disk.remove(&name)?;
+        self.removed_temporaries = true;
+        self.report.repairs.push(Repair::RemovedTemporary(name));
+        Ok(Phase::RemoveTemporaries)
+    }
+
+    fn open_snapshot<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<Phase<F>, RecoveryError> {
+        let Some((name, zxid)) = self.snapshots.pop_front() else { return self.begin_without_snapshot() };
+        let file = match disk.open(&FileName::snap(name.clone()), OpenMode::Read) {
+            Ok(file) => file,
+            Err(error) => {
+                self.skip_snapshot(name, error.to_string(), true);
+                return Ok(Phase::OpenSnapshot);
+            }
+        };
+        let reader = SnapshotReader::new(&name, self.options.storage.chunk_bytes);
+        let decoder = SnapshotDecoder::new(self.options.seed, self.options.tree.clone(), zxid);
+        Ok(Phase::ReadSnapshot(Box::new(ReadSnapshot { name, file, reader, decoder })))
+    }
+
+    fn read_snapshot<D: Disk<File = F>>(&mut self, disk: &mut D, mut reading: Box<ReadSnapshot<F>>) -> Phase<F> {
+        let decoder = &mut reading.decoder;
+        let mut sink = |bytes: &[u8]| decoder.push(bytes).map_err(|error| error.to_string());
+        let outcome = match reading.reader.step(disk, &reading.file, &mut sink) {
+            Ok(false) => return Phase::ReadSnapshot(reading),
+            Ok(true) => {
+                let ReadSnapshot { name, reader, decoder, .. } = *reading;
+                let looks_whole = reader.seal.ends_with_mark();
+                let sealed = reader.seal.verify();
+                match sealed.and_then(|()| decoder.finish().map_err(|error| error.to_string())) {
+                    Ok(database) => {
+                        self.report.snapshot = Some(name);
+                        return self.begin_replay(Replay::new(database, false, self.options.storage.max_txn));
+                    }
+                    Err(reason) => (name, reason, looks_whole),
+                }
+            }
+            // Whether its end looks whole is not known; to Java it may.
+            Err(reason) => (reading.name, reason, true),
+        };
+        let (name, reason, looks_whole) = outcome;
+        self.skip_snapshot(name, reason, looks_whole);
+        Phase::OpenSnapshot
+    }
+
+    /// A file that does not even end as a snapshot does is none, for Java too: it was being written when the power went.
+    fn skip_snapshot(&mut self, name: String, reason: String, looks_whole: bool) {
+        self.report.skipped_snapshots.push((name.clone(), reason.clone()));
+        if looks_whole {
+            self.unusable.push((name, reason));
+        }
+    }
+
+    fn begin_without_snapshot(&mut self) -> Result<Phase<F>, RecoveryError> {
+        if !self.unusable.is_empty() {
+            return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.unusable)));
+        }
+        let empty = Database::new(self.options.seed, self.options.tree.clone());
+        Ok(self.begin_replay(Replay::new(empty, true, self.options.storage.max_txn)))
+    }
+
+    /// Leaves out the logs that lie wholly below the snapshot: all but the last that begins at or below its successor.
+    fn begin_replay(&mut self, replay: Replay) -> Phase<F> {
+        let start = replay.base().next();
+        let first = self.logs.iter().rposition(|(zxid, _)| *zxid <= start).unwrap_or(0);
+        self.logs.drain(..first);
+        Phase::OpenLog(Box::new(replay))
+    }
+
+    fn open_log<D: Disk<File = F>>(&mut self, disk: &mut D, replay: Box<Replay>) -> Result<Phase<F>, RecoveryError> {
+        let Some((_, name)) = self.logs.pop_front() else { return self.all_logs_read(*replay) };
+        let file = disk.open(&FileName::log(name.clone()), OpenMode::Read)?;
+        let log = Box::new(LogInProgress::new(name, self.options.storage.max_txn));
+        Ok(Phase::ReadLog { replay, log, file })
+    }
+
+    fn read_log<D: Disk<File = F>>(
+        &mut self,
+        disk: &mut D,
+        mut replay: Box<Replay>,
+        mut log: Box<LogInProgress>,
+        file: F,
+    ) -> Result<Phase<F>, RecoveryError> {
+        let mut chunk = vec![0; self.options.storage.chunk_bytes];
+        let count = disk.read(&file, log.length(), &mut chunk)?;
+        replay.read(&mut log, &chunk[..count])?;
+        Ok(if count == 0 { Phase::OpenLog(replay) } else { Phase::ReadLog { replay, log, file } })
+    }
+
+    fn all_logs_read(&mut self, replay: Replay) -> Result<Phase<F>, RecoveryError> {
+        let repairs = replay.repairs()?;
+        self.report.logs = replay.summaries().cloned().collect();
+        self.report.replayed = replay.replayed;
+        self.report.out_of_order = replay.out_of_order;
+        if self.report.snapshot.is_none() {
+            self.report.created = replay.replayed == 0;
+            let first = self.report.logs.iter().find(|log| log.entries > 0);
+            if let Some(log) = first
+                && !self.options.trust_empty
+            {
+                let zxid = parse_log_name(&log.name).unwrap_or_default();
+                return Err(RecoveryError::NoSnapshot { log: log.name.clone(), zxid });
+            }
+            if self.report.created && !self.initialize && !self.options.db_autocreate {
+                return Err(RecoveryError::Uninitialized);
+            }
+        }
+        let with_txns = self.report.logs.iter().filter(|log| log.entries > 0);
+        let syncs = with_txns.map(|log| FileName::log(log.name.clone())).collect();
+        let mending = Mending { repairs: repairs.into(), syncs, open: None, database: replay.into_database() };
+        Ok(Phase::Mend(Box::new(mending)))
+    }
+
+    /// One change, or one sync. A cut file is synced with the others, before anything is served.
+    fn mend<D: Disk<File = F>>(&mut self, disk: &mut D, mut mending: Box<Mending<F>>) -> Result<Phase<F>, DiskError> {
+        match mending.open.take() {
+            Some((file, Some(repair))) => {
+                let Repair::CutLog { to, .. } = &repair else { unreachable!("only a cut opens its file") };
+                disk.set_length(&file, *to)?;
+                self.report.repairs.push(repair);
+            }
+            Some((file, None)) => disk.sync(&file)?,
+            None => match mending.repairs.pop_front() {
+                Some(Repair::RemovedEmptyLog(name, length)) => {
+                    disk.remove(&name)?;
+                    self.report.repairs.push(Repair::RemovedEmptyLog(name, length));
+                }
+                Some(repair) => {
+                    let Repair::CutLog { name, .. } = &repair else {
+                        unreachable!("replay asks for cuts and removals only")
+                    };
+                    mending.open = Some((disk.open(name, OpenMode::Write)?, Some(repair)));
+                }
+                None => match mending.syncs.pop_front() {
+                    Some(name) => mending.open = Some((disk.open(&name, OpenMode::Write)?, None)),
+                    None => return Ok(Phase::SyncLogNames(mending.database)),
+                },
+            },
+        }
+        Ok(Phase::Mend(mending))
+    }
+
+    fn after_mending(&mut self, database: Database) -> Phase<F> {
+        if self.report.snapshot.is_some() {
+            return Phase::RemoveInitialize(database);
+        }
+        let job = Box::new(SnapshotJob::new(database.image(), &self.options.storage));
+        Phase::WriteSnapshot { job, database }
+    }
+}
+
+impl<F> Recovery<F> {
+    /// Whether the end has been reached, well or badly.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over)
+    }
+}

@@ -1,0 +1,240 @@
+//! Applying the logs over a snapshot (`disk-format.md` §6.2, §12; `zab-invariants.md` Z48): continuity across files, and what each file
+//! ends with.
+//!
+//! Invariants: a txn is applied at most once and never behind a later one; between two applied txns of one epoch none is
+//! missing. A file that ends badly is forgiven when the next txn proves that nothing was lost with its tail.
+
+use super::report::{LogSummary, RecoveryError, Repair, TailProblem};
+use super::tail::{Tail, TailBytes};
+use crate::disk::FileName;
+use crate::log_format::{LogEntry, LogItem, LogParser};
+use quorate_core::tree::{Database, Unobserved};
+use quorate_core::vocabulary::Zxid;
+
+/// The database, on its way forward.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    database: Database,
+    /// The end of the snapshot; txns up to here are in it.
+    base: Zxid,
+    /// Whether any first txn will do, because there is no snapshot it must continue.
+    any_start: bool,
+    limit: u32,
+    pub(crate) replayed: u64,
+    pub(crate) out_of_order: u64,
+    /// Files read to their end, ascending.
+    files: Vec<FinishedLog>,
+}
+
+/// A log that was read, and how it ends.
+#[derive(Clone, Debug)]
+struct FinishedLog {
+    summary: LogSummary,
+    tail: Tail,
+}
+
+/// A log that is being read.
+#[derive(Clone, Debug)]
+pub(crate) struct LogInProgress {
+    name: String,
+    parser: LogParser,
+    entries: u64,
+    last: Zxid,
+    /// Bytes pushed so far.
+    length: u64,
+    /// What ended the entries, and all bytes from there on.
+    tail: Option<(TailProblem, TailBytes)>,
+}
+
+impl LogInProgress {
+    pub(crate) fn new(name: String, limit: u32) -> Self {
+        LogInProgress {
+            name,
+            parser: LogParser::new(limit),
+            entries: 0,
+            last: Zxid::ZERO,
+            length: 0,
+            tail: None,
+        }
+    }
+
+    /// How much of the file was read.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+}
+
+impl Replay {
+    /// Over `database`, which is a snapshot, or the empty tree of a database without one.
+    pub(crate) fn new(database: Database, any_start: bool, limit: u32) -> Self {
+        let base = database.last_zxid();
+        Replay { database, base, any_start, limit, replayed: 0, out_of_order: 0, files: Vec::new() }
+    }
+
+    pub(crate) fn base(&self) -> Zxid {
+        self.base
+    }
+
+    pub(crate) fn into_database(self) -> Database {
+        self.database
+    }
+
+    /// Takes the next bytes of a log; an empty slice is its end.
+    pub(crate) fn read(&mut self, log: &mut LogInProgress, bytes: &[u8]) -> Result<(), RecoveryError> {
+        log.length += bytes.len() as u64;
+        if let Some((_, tail)) = &mut log.tail {
+            tail.push(bytes);
+        } else {
+            if bytes.is_empty() {
+                log.parser.finish();
+            } else {
+                log.parser.push(bytes);
+            }
+            self.read_entries(log)?;
+        }
+        if bytes.is_empty() {
+            self.finish(log);
+        }
+        Ok(())
+    }
+
+    fn read_entries(&mut self, log: &mut LogInProgress) -> Result<(), RecoveryError> {
+        let problem = loop {
+            match log.parser.next_item() {
+                LogItem::NeedMore | LogItem::EndOfFile => return Ok(()),
+                LogItem::Entry(entry) => self.apply(log, &entry)?,
+                LogItem::Padding => break TailProblem::BytesBehindZeros,
+                LogItem::Damaged(damage) => break TailProblem::Entry(damage),
+                LogItem::ShortHeader(_) | LogItem::NotALog => break TailProblem::Header,
+            }
+        };
+        let mut tail = TailBytes::new(log.parser.offset());
+        tail.push(log.parser.rest());
+        log.tail = Some((problem, tail));
+        Ok(())
+    }
+
+    fn apply(&mut self, log: &mut LogInProgress, entry: &LogEntry) -> Result<(), RecoveryError> {
+        let zxid = entry.zxid();
+        let last = self.database.last_zxid();
+        let txn = entry.txn(self.limit).map_err(|error| RecoveryError::DamagedLog {
+            name: log.name.clone(),
+            offset: entry.offset,
+            last: log.last,
+            problem: format!("the entry of txn {zxid} is intact, but it can't be understood ({error})"),
+            consequence: "it was written by another version: open the directory with that one".to_owned(),
+        })?;
+        log.entries += 1;
+        log.last = log.last.max(zxid);
+        if zxid <= self.base {
+            return Ok(());
+        }
+        if zxid <= last {
+            self.out_of_order += 1;
+            return Ok(());
+        }
+        let first = self.replayed == 0 && self.any_start;
+        if !first && !follows(last, zxid) {
+            return Err(self.explain_hole(log, entry.offset, zxid));
+        }
+        // A txn that failed when it was made fails again here; over a fuzzy snapshot others may too (§6.3).
+        let _outcome = self.database.apply(&txn, &mut Unobserved);
+        assert!(self.database.last_zxid() == zxid, "a replayed txn is the end of the history");
+        self.replayed += 1;
+        Ok(())
+    }
+
+    /// A hole is the fault of the file before it, if that one ends badly.
+    fn explain_hole(&self, log: &LogInProgress, offset: u64, found: Zxid) -> RecoveryError {
+        let last = self.database.last_zxid();
+        for file in self.files.iter().rev() {
+            if let Tail::Torn(problem) | Tail::Damaged(problem, _) = &file.tail {
+                return RecoveryError::DamagedLog {
+                    name: file.summary.name.clone(),
+                    offset: file.summary.end,
+                    last,
+                    problem: problem.to_string(),
+                    consequence: format!(
+                        "and {} goes on with {found}, so acknowledged txns are lost: restore the file from a backup, or empty \
+                         the directory and let the server sync from the ensemble",
+                        log.name
+                    ),
+                };
+            }
+            if file.summary.entries > 0 {
+                break;
+            }
+        }
+        RecoveryError::Hole { name: log.name.clone(), offset, last, found }
+    }
+
+    fn finish(&mut self, log: &LogInProgress) {
+        let tail = match &log.tail {
+            None => Tail::Clean,
+            Some((problem, tail)) => tail.judge(*problem, log.last, self.limit),
+        };
+        let summary = LogSummary {
+            name: log.name.clone(),
+            entries: log.entries,
+            last: log.last,
+            end: log.parser.offset(),
+            length: log.length,
+        };
+        self.files.push(FinishedLog { summary, tail });
+    }
+
+    /// All logs have been read: what has to be mended, or why that can't be done.
+    ///
+    /// The last file with a txn, and those behind it, must end in nothing worse than a torn write. A file before it may end
+    /// in any way, because the txns behind it have shown that nothing was lost; its tail is cut all the same, for Java.
+    pub(crate) fn repairs(&self) -> Result<Vec<Repair>, RecoveryError> {
+        let end_of_history = self.files.iter().rposition(|file| file.summary.entries > 0).unwrap_or(0);
+        let mut repairs = Vec::new();
+        for (index, FinishedLog { summary, tail }) in self.files.iter().enumerate() {
+            let name = FileName::log(summary.name.clone());
+            if let Tail::Damaged(problem, why) = tail
+                && index >= end_of_history
+            {
+                return Err(RecoveryError::DamagedLog {
+                    name: summary.name.clone(),
+                    offset: summary.end,
+                    last: summary.last,
+                    problem: problem.to_string(),
+                    consequence: format!(
+                        "{why}: restore the file from a backup, or empty the directory and let the server sync from the ensemble"
+                    ),
+                });
+            }
+            if summary.entries == 0 {
+                repairs.push(Repair::RemovedEmptyLog(name, summary.length));
+            } else if let Tail::Torn(problem) | Tail::Damaged(problem, _) = tail {
+                repairs.push(Repair::CutLog { name, to: summary.end, from: summary.length, problem: *problem });
+            }
+        }
+        Ok(repairs)
+    }
+
+    /// The logs that were read.
+    pub(crate) fn summaries(&self) -> impl Iterator<Item = &LogSummary> {
+        self.files.iter().map(|file| &file.summary)
+    }
+}
+
+/// Whether `next` may be the txn behind `last`: its successor, or the first of a later epoch.
+fn follows(last: Zxid, next: Zxid) -> bool {
+    next == last.next() || (next.epoch() > last.epoch() && next.counter() == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_successors_and_beginnings_of_epochs_follow() {
+        assert!(follows(Zxid(5), Zxid(6)));
+        assert!(follows(Zxid(5), Zxid(0x1_0000_0001)));
+        assert!(follows(Zxid(0xffff_ffff), Zxid(0x1_0000_0000)));
+        assert!(!follows(Zxid(5), Zxid(7)));
+        assert!(!follows(Zxid(5), Zxid(0x1_0000_0002)));
+    }
+}

@@ -1,0 +1,184 @@
+//! What lies behind the last whole entry of a log: nothing, padding, a torn write, or damage (`disk-format.md` §2.4, §12).
+//!
+//! A power loss may keep, drop or tear each 512-byte sector of what was written after the last sync, in any order; and one write
+//! holds many txns, none of them acknowledged. So a torn tail may well have whole entries behind it. It is told from damage to
+//! acknowledged txns by the sign that a lost sector leaves: it still holds what it held before, zeros. Therefore a damaged entry
+//! at the end of the history is a torn tail when nothing valid follows it, or when a sector of it was lost and all that
+//! follows is within reach of one batch. Anything else is damage, and fatal.
+
+use super::report::TailProblem;
+use crate::log_format::{Damage, find_entry_after};
+use quorate_core::vocabulary::Zxid;
+
+/// What a disk writes as a whole.
+const SECTOR: u64 = 512;
+/// A torn write reaches no further than this behind its first byte. Ours are 1 MiB at most; Java's are as long as a
+/// thousand requests.
+const TEAR_REACH: usize = 16 << 20;
+
+/// The bytes of a file from the end of its last whole entry on, without trailing zeros.
+#[derive(Clone, Debug)]
+pub(crate) struct TailBytes {
+    offset: u64,
+    bytes: Vec<u8>,
+    /// Zeros seen behind `bytes`.
+    zeros: u64,
+    too_long: bool,
+}
+
+/// What a tail is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Nothing, or zeros.
+    Clean,
+    /// A write that was never acknowledged.
+    Torn(TailProblem),
+    /// Not that; with why not.
+    Damaged(TailProblem, String),
+}
+
+impl TailBytes {
+    /// Beginning at `offset` of the file.
+    pub(crate) fn new(offset: u64) -> Self {
+        TailBytes { offset, bytes: Vec::new(), zeros: 0, too_long: false }
+    }
+
+    /// The bytes that follow.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let content = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        if content > 0 && !self.too_long {
+            let reach = self.bytes.len() as u64 + self.zeros + content as u64;
+            if reach > TEAR_REACH as u64 {
+                self.too_long = true;
+            } else {
+                let zeros = usize::try_from(self.zeros).expect("it is below the reach");
+                self.bytes.resize(self.bytes.len() + zeros, 0);
+                self.bytes.extend_from_slice(&bytes[..content]);
+                self.zeros = 0;
+            }
+        }
+        self.zeros += (bytes.len() - content) as u64;
+    }
+
+    /// Whether there is anything but zeros.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.bytes.is_empty() && !self.too_long
+    }
+
+    /// Says what the tail is; `last` is the txn before it, `damage` the parser's verdict on its first entry.
+    pub(crate) fn judge(&self, problem: TailProblem, last: Zxid, limit: u32) -> Tail {
+        if self.is_clean() && !matches!(problem, TailProblem::Entry(Damage::CutShort)) {
+            return Tail::Clean;
+        }
+        if self.too_long {
+            return Tail::Damaged(problem, format!("more than {TEAR_REACH} bytes follow, so this is no torn write"));
+        }
+        match find_entry_after(&self.bytes, last, limit) {
+            None => Tail::Torn(problem),
+            Some(_) if self.lost_a_sector(problem) => Tail::Torn(problem),
+            Some((zxid, position)) => {
+                let at = self.offset + position as u64;
+                Tail::Damaged(problem, format!("txn {zxid} at offset {at} follows intact, so this is no torn write"))
+            }
+        }
+    }
+
+    /// Whether the first entry of the tail has a sector that holds zeros to its end.
+    fn lost_a_sector(&self, problem: TailProblem) -> bool {
+        let first_entry = match problem {
+            TailProblem::Header | TailProblem::BytesBehindZeros => SECTOR,
+            TailProblem::Entry(_) => self.first_entry_length().unwrap_or(self.bytes.len() as u64),
+        };
+        let end = self.offset + first_entry;
+        let mut start = self.offset;
+        while start < end {
+            let sector_end = (start / SECTOR + 1) * SECTOR;
+            let from = (start - self.offset) as usize;
+            let to = ((sector_end - self.offset) as usize).min(self.bytes.len());
+            if from >= self.bytes.len() || self.bytes[from..to].iter().all(|byte| *byte == 0) {
+                return true;
+            }
+            start = sector_end;
+        }
+        false
+    }
+
+    /// The length that the first entry claims, if it can be read.
+    fn first_entry_length(&self) -> Option<u64> {
+        let length = i32::from_be_bytes(self.bytes.get(8..12)?.try_into().ok()?);
+        Some(u64::try_from(length).ok()? + 13)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log_format::write_log_entry;
+    use bytes::BytesMut;
+
+    const LIMIT: u32 = 1 << 20;
+
+    fn payload(zxid: i64, length: usize) -> Vec<u8> {
+        let mut payload = vec![0xaa; length.max(32)];
+        payload[12..20].copy_from_slice(&zxid.to_be_bytes());
+        payload
+    }
+
+    /// Two entries of 1,600 bytes, 2 and 3, that begin at offset 1,000 of a file.
+    fn batch() -> BytesMut {
+        let mut bytes = BytesMut::new();
+        write_log_entry(&mut bytes, &payload(2, 1600));
+        write_log_entry(&mut bytes, &payload(3, 1600));
+        bytes
+    }
+
+    fn judge(bytes: &[u8], problem: TailProblem) -> Tail {
+        let mut tail = TailBytes::new(1000);
+        for piece in bytes.chunks(100) {
+            tail.push(piece);
+        }
+        tail.judge(problem, Zxid(1), LIMIT)
+    }
+
+    const CHECKSUM: TailProblem = TailProblem::Entry(Damage::Checksum { stored: 1, computed: 2 });
+
+    #[test]
+    fn a_lost_sector_of_a_batch_is_a_torn_write_even_when_later_entries_are_whole() {
+        let mut bytes = batch();
+        bytes[24..536].fill(0);
+        assert_eq!(judge(&bytes, CHECKSUM), Tail::Torn(CHECKSUM));
+    }
+
+    #[test]
+    fn a_flipped_bit_in_front_of_a_whole_entry_is_damage() {
+        let mut bytes = batch();
+        bytes[700] ^= 1;
+        assert!(matches!(judge(&bytes, CHECKSUM), Tail::Damaged(..)));
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_last_entry_is_a_torn_write() {
+        let mut bytes = batch();
+        bytes.truncate(1613);
+        bytes[700] ^= 1;
+        assert_eq!(judge(&bytes, CHECKSUM), Tail::Torn(CHECKSUM));
+    }
+
+    #[test]
+    fn the_loss_of_the_first_sector_is_seen_though_nothing_begins_there() {
+        let mut bytes = batch();
+        bytes[..24].fill(0);
+        assert_eq!(judge(&bytes, TailProblem::BytesBehindZeros), Tail::Torn(TailProblem::BytesBehindZeros));
+    }
+
+    #[test]
+    fn zeros_of_any_length_are_clean() {
+        let mut tail = TailBytes::new(1000);
+        for _ in 0..40 {
+            tail.push(&[0; 1 << 20]);
+        }
+        assert_eq!(tail.judge(TailProblem::BytesBehindZeros, Zxid(1), LIMIT), Tail::Clean);
+        tail.push(&[1]);
+        assert!(matches!(tail.judge(TailProblem::BytesBehindZeros, Zxid(1), LIMIT), Tail::Damaged(..)));
+    }
+}

@@ -1,0 +1,191 @@
+//! Writing one snapshot (`disk-format.md` §5, §11 W4): `.tmp`, chunks, sync, rename, directory sync, and then reading it back.
+//!
+//! Invariants: a name without `.tmp` only ever belongs to a whole, durable file; the job is done only after what lies under
+//! that name was read and its last seal found right. A job that failed has removed its `.tmp`, as far as the disk allowed.
+
+use crate::compression::{Compressor, Decompressor};
+use crate::disk::{Disk, Directory, FileName, OpenMode};
+use crate::names::{TEMPORARY_SUFFIX, snapshot_name};
+use crate::options::StorageOptions;
+use crate::seal::SealCheck;
+use bytes::BytesMut;
+use quorate_core::tree::{SnapshotEncoder, SnapshotImage};
+use quorate_core::vocabulary::Zxid;
+
+/// See the module's words. `F` is the disk's file type.
+#[derive(Clone, Debug)]
+pub struct SnapshotJob<F> {
+    name: String,
+    zxid: Zxid,
+    chunk_bytes: usize,
+    compressor: Compressor,
+    encoder: SnapshotEncoder,
+    phase: Phase<F>,
+}
+
+#[derive(Clone, Debug)]
+enum Phase<F> {
+    Create,
+    Write { file: F, position: u64 },
+    Sync { file: F },
+    Rename,
+    SyncName,
+    OpenAgain,
+    ReadBack { file: F, reader: SnapshotReader },
+    CleanUp { reason: String },
+}
+
+/// What a step of a job came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobStep {
+    /// There is more to do.
+    Progress,
+    /// It is done.
+    Done,
+    /// It is over, and not done.
+    Failed(String),
+}
+
+impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
+    /// A job that will write `image`.
+    pub fn new(image: SnapshotImage, options: &StorageOptions) -> Self {
+        let zxid = image.zxid();
+        SnapshotJob {
+            name: snapshot_name(zxid, options.compression),
+            zxid,
+            chunk_bytes: options.chunk_bytes,
+            compressor: Compressor::new(options.compression),
+            encoder: image.encoder(),
+            phase: Phase::Create,
+        }
+    }
+
+    /// The file's name when it is done.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The snapshot's zxid.
+    pub fn zxid(&self) -> Zxid {
+        self.zxid
+    }
+
+    fn temporary(&self) -> FileName {
+        FileName::snap(format!("{}{TEMPORARY_SUFFIX}", self.name))
+    }
+
+    /// Goes on by at most one call.
+    ///
+    /// # Panics
+    /// When the job was over.
+    pub fn step<D: Disk<File = F>>(&mut self, disk: &mut D) -> JobStep {
+        if let Phase::CleanUp { reason } = &self.phase {
+            let reason = reason.clone();
+            // It may not be there any more; then the name is free, which is what is wanted.
+            return match disk.remove(&self.temporary()) {
+                Ok(()) | Err(_) => JobStep::Failed(reason),
+            };
+        }
+        match self.advance(disk) {
+            Ok(step) => step,
+            Err(reason) => {
+                self.phase = Phase::CleanUp { reason };
+                JobStep::Progress
+            }
+        }
+    }
+
+    fn advance<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<JobStep, String> {
+        let text = |error: crate::disk::DiskError| error.to_string();
+        match &mut self.phase {
+            Phase::Create => {
+                let file = disk.open(&self.temporary(), OpenMode::CreateOrEmpty).map_err(text)?;
+                self.phase = Phase::Write { file, position: 0 };
+            }
+            Phase::Write { file, position } => {
+                let mut chunk = BytesMut::new();
+                let mut more = true;
+                while more && chunk.len() < self.chunk_bytes {
+                    more = self.encoder.next_chunk(&mut chunk);
+                }
+                let bytes = self.compressor.compress(chunk);
+                if !bytes.is_empty() {
+                    disk.write(file, *position, &bytes).map_err(text)?;
+                    *position += bytes.len() as u64;
+                }
+                if !more {
+                    self.phase = Phase::Sync { file: file.clone() };
+                }
+            }
+            Phase::Sync { file } => {
+                disk.sync(file).map_err(text)?;
+                self.phase = Phase::Rename;
+            }
+            Phase::Rename => {
+                disk.rename(Directory::Snap, &self.temporary().name, &self.name).map_err(text)?;
+                self.phase = Phase::SyncName;
+            }
+            Phase::SyncName => {
+                disk.sync_directory(Directory::Snap).map_err(text)?;
+                self.phase = Phase::OpenAgain;
+            }
+            Phase::OpenAgain => {
+                let file = disk.open(&FileName::snap(self.name.clone()), OpenMode::Read).map_err(text)?;
+                self.phase = Phase::ReadBack { file, reader: SnapshotReader::new(&self.name, self.chunk_bytes) };
+            }
+            Phase::ReadBack { file, reader } => {
+                if reader.step(disk, file, &mut |_| Ok(()))? {
+                    reader.seal.verify().map_err(|reason| format!("{} reads back wrong: {reason}", self.name))?;
+                    return Ok(JobStep::Done);
+                }
+            }
+            Phase::CleanUp { .. } => unreachable!("handled by step"),
+        }
+        Ok(JobStep::Progress)
+    }
+}
+
+/// Reads a snapshot file chunk by chunk: decompresses it, sums its seal, and shows its bytes to whoever wants them.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotReader {
+    offset: u64,
+    chunk_bytes: usize,
+    decompressor: Decompressor,
+    pub(crate) seal: SealCheck,
+}
+
+impl SnapshotReader {
+    /// At the start of the file `name`, whose suffix tells its compression.
+    pub(crate) fn new(name: &str, chunk_bytes: usize) -> Self {
+        let compression = crate::names::parse_snapshot_name(name).map_or_else(Default::default, |(_, found)| found);
+        SnapshotReader {
+            offset: 0,
+            chunk_bytes,
+            decompressor: Decompressor::new(compression),
+            seal: SealCheck::default(),
+        }
+    }
+
+    /// Reads the next chunk; true when the file has ended.
+    pub(crate) fn step<D: Disk>(
+        &mut self,
+        disk: &mut D,
+        file: &D::File,
+        sink: crate::compression::Sink<'_>,
+    ) -> Result<bool, String> {
+        let mut chunk = vec![0; self.chunk_bytes];
+        let count = disk.read(file, self.offset, &mut chunk).map_err(|error| error.to_string())?;
+        self.offset += count as u64;
+        let seal = &mut self.seal;
+        let mut summed = |bytes: &[u8]| {
+            seal.push(bytes);
+            sink(bytes)
+        };
+        self.decompressor.push(&chunk[..count], &mut summed)?;
+        let ended = count < chunk.len();
+        if ended {
+            self.decompressor.finish(&mut summed)?;
+        }
+        Ok(ended)
+    }
+}

@@ -1,0 +1,114 @@
+//! The snapshots' lane: writes them one after the other, and purges what they make superfluous.
+//!
+//! Invariants: nothing is purged until this process has written a snapshot and read it back, nor after one failed until the next
+//! succeeds; so files that Java wrote are safe until there is proof that ours replace them.
+
+use crate::disk::Disk;
+use crate::options::StorageOptions;
+use crate::purge_job::PurgeJob;
+use crate::snapshot_job::{JobStep, SnapshotJob};
+use crate::storage::Step;
+use quorate_core::contract::{Lane, StoreSeq};
+use quorate_core::tree::SnapshotImage;
+use std::collections::{BTreeMap, VecDeque};
+
+/// One op of the lane.
+#[derive(Clone, Debug)]
+pub enum SnapshotOp {
+    /// Write this image.
+    Snapshot(SnapshotImage),
+    /// Keep this many.
+    Purge {
+        /// How many snapshots to keep.
+        retain: u32,
+    },
+}
+
+/// See the module's words. `F` is the disk's file type.
+#[derive(Clone, Debug)]
+pub struct SnapshotLane<F> {
+    options: StorageOptions,
+    queue: VecDeque<(StoreSeq, SnapshotOp)>,
+    job: Option<(StoreSeq, Job<F>)>,
+    last_queued: StoreSeq,
+    /// Whether the newest snapshot of this process is written and was read back.
+    may_purge: bool,
+    known_good: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Job<F> {
+    Snapshot(Box<SnapshotJob<F>>),
+    Purge(Box<PurgeJob<F>>),
+}
+
+impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
+    /// An idle lane.
+    pub fn new(options: StorageOptions) -> Self {
+        SnapshotLane {
+            options,
+            queue: VecDeque::new(),
+            job: None,
+            last_queued: StoreSeq(0),
+            may_purge: false,
+            known_good: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an op.
+    ///
+    /// # Panics
+    /// When sequence numbers do not rise.
+    pub fn queue(&mut self, seq: StoreSeq, op: SnapshotOp) {
+        assert!(seq > self.last_queued, "ops of the snapshot lane are numbered upwards: {seq:?} after {:?}", self.last_queued);
+        self.last_queued = seq;
+        self.queue.push_back((seq, op));
+    }
+
+    /// Whether a step would do nothing.
+    pub fn is_idle(&self) -> bool {
+        self.job.is_none() && self.queue.is_empty()
+    }
+
+    /// Goes on by at most one call.
+    pub fn step<D: Disk<File = F>>(&mut self, disk: &mut D) -> Step {
+        let Some((seq, mut job)) = self.job.take() else { return self.begin() };
+        let step = match &mut job {
+            Job::Snapshot(job) => job.step(disk),
+            Job::Purge(job) => job.step(disk),
+        };
+        match step {
+            JobStep::Progress => {
+                self.job = Some((seq, job));
+                Step::Progress
+            }
+            JobStep::Done => {
+                match job {
+                    Job::Snapshot(_) => self.may_purge = true,
+                    Job::Purge(job) => self.known_good = job.into_known_good(),
+                }
+                Step::Done(Lane::Snapshot, seq)
+            }
+            JobStep::Failed(reason) => {
+                if matches!(job, Job::Snapshot(_)) {
+                    self.may_purge = false;
+                }
+                Step::Failed(Lane::Snapshot, seq, reason)
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Step {
+        let Some((seq, op)) = self.queue.pop_front() else { return Step::Idle };
+        let job = match op {
+            SnapshotOp::Snapshot(image) => Job::Snapshot(Box::new(SnapshotJob::new(image, &self.options))),
+            SnapshotOp::Purge { .. } if !self.may_purge => return Step::Done(Lane::Snapshot, seq),
+            SnapshotOp::Purge { retain } => {
+                let known_good = std::mem::take(&mut self.known_good);
+                Job::Purge(Box::new(PurgeJob::new(retain, self.options.chunk_bytes, known_good)))
+            }
+        };
+        self.job = Some((seq, job));
+        Step::Progress
+    }
+}
