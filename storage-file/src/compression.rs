@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_is_compressed_in_any_pieces_is_read_back_in_any_pieces() {
-        let content: Vec<u8> = (0..200_000u32).map(|n| (n * n / 1000) as u8).collect();
+        let content: Vec<u8> = (0..200_000u32).map(|n| (n.wrapping_mul(n) / 1000) as u8).collect();
         for compression in [Compression::None, Compression::Gzip, Compression::Snappy] {
             for size in [70_000, 200_000] {
                 let mut compressor = Compressor::new(compression);

@@ -15,6 +15,7 @@
 //! Absent: truncation (§8), reading txns back for learners, retention by bytes.
 
 pub mod compression;
+pub mod conformance;
 mod disk;
 pub mod log_format;
 mod log_lane;

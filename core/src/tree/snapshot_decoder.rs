@@ -62,6 +62,7 @@ enum Step {
 }
 
 /// See the module's words.
+#[derive(Clone)]
 pub struct SnapshotDecoder {
     seed: LookupSeed,
     options: TreeOptions,

@@ -25,6 +25,7 @@ use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
 use crate::names::{INITIALIZE, is_temporary, parse_log_name, parse_snapshot_name};
 use crate::options::RecoveryOptions;
 use crate::snapshot_job::{JobStep, SnapshotJob, SnapshotReader};
+use quorate_core::jute::FieldLimit;
 use quorate_core::tree::{Database, SnapshotDecoder};
 use quorate_core::vocabulary::Zxid;
 use replay::{LogInProgress, Replay};
@@ -240,7 +241,8 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             }
         };
         let reader = SnapshotReader::new(&name, self.options.storage.chunk_bytes);
-        let decoder = SnapshotDecoder::new(self.options.seed, self.options.tree.clone(), zxid);
+        let decoder = SnapshotDecoder::new(self.options.seed, self.options.tree, zxid)
+            .with_limit(FieldLimit(self.options.storage.max_txn));
         Ok(Phase::ReadSnapshot(Box::new(ReadSnapshot { name, file, reader, decoder })))
     }
 
@@ -281,7 +283,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         if !self.unusable.is_empty() {
             return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.unusable)));
         }
-        let empty = Database::new(self.options.seed, self.options.tree.clone());
+        let empty = Database::new(self.options.seed, self.options.tree);
         Ok(self.begin_replay(Replay::new(empty, true, self.options.storage.max_txn)))
     }
 
