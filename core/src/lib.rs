@@ -18,3 +18,7 @@ pub mod auth;
 pub mod metrics;
 
 pub mod contract;
+
+pub mod pipeline;
+
+pub mod peer;

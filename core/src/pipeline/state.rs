@@ -1,0 +1,22 @@
+//! What requests are served from: database, watches, connections, sessions, counters. Owned by the peer, worked on by the
+//! pipeline, whatever the peer's role.
+
+use super::connections::Connections;
+use crate::auth::AuthConfig;
+use crate::metrics::Metrics;
+use crate::session::SessionTracker;
+use crate::tree::Database;
+use crate::vocabulary::PeerConfig;
+use crate::watch::Watches;
+
+/// See the module's words.
+#[derive(Clone, Debug)]
+pub(crate) struct ServerState {
+    pub(crate) config: PeerConfig,
+    pub(crate) auth: AuthConfig,
+    pub(crate) database: Database,
+    pub(crate) watches: Watches,
+    pub(crate) connections: Connections,
+    pub(crate) sessions: SessionTracker,
+    pub(crate) metrics: Metrics,
+}
