@@ -33,6 +33,8 @@ enum Command {
     },
     /// Exit 0 if a server serves, 1 if not; for probes in containers that have no shell.
     Health(tools::health::HealthArgs),
+    /// Put a server under load and measure it: any server that speaks ZooKeeper's client protocol.
+    Bench(tools::bench::BenchArgs),
     /// Print the version.
     Version,
 }
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => tools::check::main(&arguments),
         Command::Status { config } => tools::status::main(&config),
         Command::Health(arguments) => tools::health::main(&arguments),
+        Command::Bench(arguments) => tools::bench::main(arguments),
         Command::Version => {
             println!("{}", version());
             ExitCode::SUCCESS
