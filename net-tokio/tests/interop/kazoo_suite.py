@@ -92,11 +92,6 @@ def main():
     expected = listed(EXPECTED)
     outcomes = run_parallel(options.server, options.port, expected)
     missing = [name for name in expected if outcomes.get(name, NOT_RUN)[0] != "passed"]
-    # One more try alone, and said so: a busy machine makes a few of these tests miss their own deadlines.
-    if missing:
-        print(f"tried again alone: {len(missing)} tests, {' '.join(missing[:10])}")
-        outcomes.update(run_suite(options.server, options.port, missing))
-    missing = [name for name in missing if outcomes.get(name, NOT_RUN)[0] != "passed"]
     for name in missing:
         print(f"FAILED {name}: {' '.join(outcomes.get(name, NOT_RUN))}")
     print(f"kazoo on {options.server}: {len(expected) - len(missing)} passed, {len(missing)} failed")
