@@ -2,8 +2,8 @@
 """Sends the same requests to two servers and compares their answers byte for byte.
 
 The requests come from a seed: random ones that mostly succeed (scenario.py) and directed ones for each way to go wrong
-(producers.py), against two configurations, one as shipped and one with extended types, quotas and reconfig on. What is
-masked is said in masking.py. Differences are allowed only by `differential-allowed.json`.
+(producers.py), against two configurations, one as shipped and one with extended types, quotas and reconfig on; a few go to
+servers in read-only mode (read_only.py). What is masked is said in masking.py. Differences are allowed only by `differential-allowed.json`.
 
 Exit status 1: a difference that is not allowed, fewer than half of the requests succeeded, or (with --requests 10000
 or more) a pair of operation and error code was met fewer than five times.
@@ -16,6 +16,7 @@ import random
 import sys
 import time
 
+import read_only
 import servers
 from pair import Diverged, Pair, load_allowed
 from producers import producers
@@ -93,6 +94,19 @@ def run_phase(options, features, share):
     return pair
 
 
+def run_read_only(options):
+    allowed = load_allowed(ALLOWED, options.peer)
+    peer = servers.Server(options.peer, extra=read_only.extra(), flags=read_only.FLAGS)
+    tested = servers.Server(options.server, extra=read_only.extra(), flags=read_only.FLAGS)
+    with read_only.make_member(peer), read_only.make_member(tested):
+        pair = Pair([peer, tested], allowed, servers.JAVA_38 not in (options.peer, options.server))
+        try:
+            read_only.run(pair, random.Random(f"{options.seed} read-only"))
+        except Diverged:
+            pass
+    return pair
+
+
 def report(options, pairs, seconds):
     """Prints the account; True when everything is as it has to be."""
     requests = sum(pair.requests for pair in pairs)
@@ -135,6 +149,7 @@ def main():
     options = parser.parse_args()
     started = time.monotonic()
     pairs = [run_phase(options, features, options.requests // len(PHASES)) for features in PHASES]
+    pairs.append(run_read_only(options))
     return 0 if report(options, pairs, time.monotonic() - started) else 1
 
 

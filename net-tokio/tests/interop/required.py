@@ -1,7 +1,7 @@
-"""Which error codes each operation can return from a standalone server, so that none goes untried.
+"""Which error codes each operation can return from a standalone or a read-only server, so that none goes untried.
 
-Left out, since no request to a standalone server of these configurations leads to them: -12, -112 and -118 (sessions
-ending or moving under a request), -119 (read-only servers), -120 (local sessions), -124 (enforced authentication),
+Left out, since no request to a server of these configurations leads to them: -12, -112 and -118 (sessions
+ending or moving under a request), -120 (local sessions), -124 (enforced authentication),
 -127 (throttling), and reconfig's codes of an ensemble.
 """
 
@@ -51,9 +51,16 @@ CODES = {
     "connect": (0,),
     "connect/future zxid": ("closed",),
     "connect/odd": (0,),
+    "connect/read-only": (0,),
+    "connect/not read-only": ("closed",),
     "connect/unknown session": ("refused",),
     "connect/wrong password": ("refused",),
 }
+
+
+for refused_when_read_only in ("create", "create2", "createContainer", "createTTL", "delete", "setData", "setACL", "sync",
+                               "multi", "reconfig"):
+    CODES[refused_when_read_only] += (-119,)
 
 
 def required_pairs():
