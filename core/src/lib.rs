@@ -22,3 +22,5 @@ pub mod contract;
 pub mod pipeline;
 
 pub mod peer;
+
+pub mod client;
