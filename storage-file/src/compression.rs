@@ -46,7 +46,9 @@ impl Compressor {
                     out.put_slice(&SNAPPY_HEADER);
                 }
                 for block in piece.chunks(SNAPPY_BLOCK) {
-                    let packed = snap::raw::Encoder::new().compress_vec(block).expect("a block is far below the limit");
+                    let packed = snap::raw::Encoder::new()
+                        .compress_vec(block)
+                        .expect("a block is far below the limit");
                     out.put_u32(u32::try_from(packed.len()).expect("a block is far below the limit"));
                     out.put_slice(&packed);
                 }
@@ -127,7 +129,8 @@ impl Decompressor {
             self.started = true;
         }
         while self.pending.len() >= 4 {
-            let length = u32::from_be_bytes(self.pending[..4].try_into().expect("four bytes were asked")) as usize;
+            let length =
+                u32::from_be_bytes(self.pending[..4].try_into().expect("four bytes were asked")) as usize;
             if length > SNAPPY_BLOCK_LIMIT {
                 return Err(format!("a snappy block of {length} bytes"));
             }
@@ -140,7 +143,8 @@ impl Decompressor {
             if unpacked > SNAPPY_BLOCK_LIMIT {
                 return Err(format!("a snappy block of {unpacked} bytes"));
             }
-            let block = snap::raw::Decoder::new().decompress_vec(&packed).map_err(|error| error.to_string())?;
+            let block =
+                snap::raw::Decoder::new().decompress_vec(&packed).map_err(|error| error.to_string())?;
             sink(&block)?;
         }
         Ok(())
@@ -157,8 +161,10 @@ mod tests {
         for compression in [Compression::None, Compression::Gzip, Compression::Snappy] {
             for size in [70_000, 200_000] {
                 let mut compressor = Compressor::new(compression);
-                let file: Vec<u8> =
-                    content.chunks(size).flat_map(|piece| compressor.compress(BytesMut::from(piece))).collect();
+                let file: Vec<u8> = content
+                    .chunks(size)
+                    .flat_map(|piece| compressor.compress(BytesMut::from(piece)))
+                    .collect();
                 let mut read = Vec::new();
                 let mut sink = |bytes: &[u8]| {
                     read.extend_from_slice(bytes);

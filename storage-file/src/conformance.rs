@@ -12,7 +12,9 @@ pub fn run<D: Disk>(mut make: impl FnMut() -> D) {
     for check in [writes_are_read_back, files_grow_by_zeros_and_are_cut, open_modes_keep_their_word] {
         check(&mut make());
     }
-    for check in [names_move_and_vanish, listings_are_sorted, handles_outlive_their_names, directories_are_apart] {
+    for check in
+        [names_move_and_vanish, listings_are_sorted, handles_outlive_their_names, directories_are_apart]
+    {
         check(&mut make());
     }
     everything_can_be_synced(&mut make());

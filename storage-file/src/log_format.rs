@@ -150,7 +150,11 @@ impl LogParser {
     pub fn next_item(&mut self) -> LogItem {
         if !self.header_read {
             if self.buffer.len() < LOG_HEADER as usize {
-                return if self.finished { LogItem::ShortHeader(self.buffer.len() as u64) } else { LogItem::NeedMore };
+                return if self.finished {
+                    LogItem::ShortHeader(self.buffer.len() as u64)
+                } else {
+                    LogItem::NeedMore
+                };
             }
             if self.buffer[..4] != LOG_MAGIC {
                 return LogItem::NotALog;
@@ -213,7 +217,8 @@ fn judge(bytes: &[u8], limit: u32) -> Judgement {
 pub fn find_entry_after(bytes: &[u8], above: Zxid, limit: u32) -> Option<(Zxid, usize)> {
     let last = bytes.len().checked_sub(ENTRY_HEAD + TXN_HEADER + 1)?;
     (0..=last).find_map(|position| {
-        let length = i32::from_be_bytes(bytes[position + 8..position + 12].try_into().expect("four bytes were asked"));
+        let length =
+            i32::from_be_bytes(bytes[position + 8..position + 12].try_into().expect("four bytes were asked"));
         // Adler-32 fills the low half of the field, so a crc with a high half is none: cheap, and rules out most places.
         if length < TXN_HEADER as i32 || bytes[position..position + 4] != [0; 4] {
             return None;

@@ -7,7 +7,7 @@
 //!
 //! Absent: reading (see `recovery`), retries.
 
-use crate::disk::{Disk, DiskError, Directory, FileName, OpenMode};
+use crate::disk::{Directory, Disk, DiskError, FileName, OpenMode};
 use crate::log_format::{write_log_entry, write_log_header};
 use crate::names::log_name;
 use crate::options::StorageOptions;
@@ -98,7 +98,11 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
     /// # Panics
     /// When sequence numbers or zxids do not rise.
     pub fn queue(&mut self, seq: StoreSeq, op: LogOp) {
-        assert!(seq > self.last_queued, "ops of the log lane are numbered upwards: {seq:?} after {:?}", self.last_queued);
+        assert!(
+            seq > self.last_queued,
+            "ops of the log lane are numbered upwards: {seq:?} after {:?}",
+            self.last_queued
+        );
         if let LogOp::Append { zxid, .. } = &op {
             assert!(*zxid > self.last_zxid, "zxids of the log rise: {zxid} after {}", self.last_zxid);
             self.last_zxid = *zxid;
@@ -195,7 +199,11 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
 
     fn grow_or_write(&self, log: &OpenLog<F>, batch: Batch) -> Phase {
         let end = log.position + batch.bytes.len() as u64;
-        if self.options.preallocate > 0 && end > log.allocated { Phase::Grow(batch) } else { Phase::Write(batch) }
+        if self.options.preallocate > 0 && end > log.allocated {
+            Phase::Grow(batch)
+        } else {
+            Phase::Write(batch)
+        }
     }
 
     /// Makes the one call of `phase`; returns the next one.

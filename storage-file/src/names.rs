@@ -84,7 +84,9 @@ mod tests {
         assert_eq!(parse_log_name("log.500000006"), Some(Zxid(0x5_0000_0006)));
         assert_eq!(parse_snapshot_name("snapshot.1f"), Some((Zxid(0x1f), Compression::None)));
         assert_eq!(parse_snapshot_name("snapshot.1f.snappy"), Some((Zxid(0x1f), Compression::Snappy)));
-        for stray in ["log.5.bak", "log.", "log", "log.-1", "log.+1", "log.g", "log.8000000000000000", "log.5.gz"] {
+        for stray in
+            ["log.5.bak", "log.", "log", "log.-1", "log.+1", "log.g", "log.8000000000000000", "log.5.gz"]
+        {
             assert_eq!(parse_log_name(stray), None, "{stray}");
         }
         assert_eq!(parse_snapshot_name("snapshot.5.tmp"), None);

@@ -4,7 +4,7 @@
 //! retained one stays, because it straddles it; snapshots are removed, durably, before logs, so that at no moment the
 //! directory holds a snapshot whose logs are gone. With fewer valid snapshots than asked for, nothing is removed.
 
-use crate::disk::{Disk, DiskError, Directory, FileName, OpenMode};
+use crate::disk::{Directory, Disk, DiskError, FileName, OpenMode};
 use crate::names::{parse_log_name, parse_snapshot_name};
 use crate::snapshot_job::{JobStep, SnapshotReader};
 use quorate_core::vocabulary::Zxid;
@@ -27,9 +27,21 @@ pub struct PurgeJob<F> {
 enum Phase<F> {
     ListSnapshots,
     /// Those still to be looked at, newest last.
-    Choose { left: Vec<Candidate>, all: Vec<Candidate> },
-    Verify { file: F, reader: SnapshotReader, current: Candidate, left: Vec<Candidate>, all: Vec<Candidate> },
-    Remove { left: Vec<FileName>, then: Then },
+    Choose {
+        left: Vec<Candidate>,
+        all: Vec<Candidate>,
+    },
+    Verify {
+        file: F,
+        reader: SnapshotReader,
+        current: Candidate,
+        left: Vec<Candidate>,
+        all: Vec<Candidate>,
+    },
+    Remove {
+        left: Vec<FileName>,
+        then: Then,
+    },
     SyncSnapshots,
     ListLogs,
     SyncLogs,
@@ -176,7 +188,11 @@ impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
             .map(|candidate| FileName::snap(candidate.name))
             .collect();
         superfluous.reverse();
-        if superfluous.is_empty() { Phase::ListLogs } else { Phase::Remove { left: superfluous, then: Then::SyncSnapshots } }
+        if superfluous.is_empty() {
+            Phase::ListLogs
+        } else {
+            Phase::Remove { left: superfluous, then: Then::SyncSnapshots }
+        }
     }
 }
 

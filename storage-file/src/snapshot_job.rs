@@ -4,7 +4,7 @@
 //! that name was read and its last seal found right. A job that failed has removed its `.tmp`, as far as the disk allowed.
 
 use crate::compression::{Compressor, Decompressor};
-use crate::disk::{Disk, Directory, FileName, OpenMode};
+use crate::disk::{Directory, Disk, FileName, OpenMode};
 use crate::names::{TEMPORARY_SUFFIX, snapshot_name};
 use crate::options::StorageOptions;
 use crate::seal::SealCheck;
@@ -131,11 +131,15 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
             }
             Phase::OpenAgain => {
                 let file = disk.open(&FileName::snap(self.name.clone()), OpenMode::Read).map_err(text)?;
-                self.phase = Phase::ReadBack { file, reader: SnapshotReader::new(&self.name, self.chunk_bytes) };
+                self.phase =
+                    Phase::ReadBack { file, reader: SnapshotReader::new(&self.name, self.chunk_bytes) };
             }
             Phase::ReadBack { file, reader } => {
                 if reader.step(disk, file, &mut |_| Ok(()))? {
-                    reader.seal.verify().map_err(|reason| format!("{} reads back wrong: {reason}", self.name))?;
+                    reader
+                        .seal
+                        .verify()
+                        .map_err(|reason| format!("{} reads back wrong: {reason}", self.name))?;
                     return Ok(JobStep::Done);
                 }
             }
@@ -157,7 +161,8 @@ pub(crate) struct SnapshotReader {
 impl SnapshotReader {
     /// At the start of the file `name`, whose suffix tells its compression.
     pub(crate) fn new(name: &str, chunk_bytes: usize) -> Self {
-        let compression = crate::names::parse_snapshot_name(name).map_or_else(Default::default, |(_, found)| found);
+        let compression =
+            crate::names::parse_snapshot_name(name).map_or_else(Default::default, |(_, found)| found);
         SnapshotReader {
             offset: 0,
             chunk_bytes,

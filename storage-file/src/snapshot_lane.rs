@@ -60,7 +60,11 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
     /// # Panics
     /// When sequence numbers do not rise.
     pub fn queue(&mut self, seq: StoreSeq, op: SnapshotOp) {
-        assert!(seq > self.last_queued, "ops of the snapshot lane are numbered upwards: {seq:?} after {:?}", self.last_queued);
+        assert!(
+            seq > self.last_queued,
+            "ops of the snapshot lane are numbered upwards: {seq:?} after {:?}",
+            self.last_queued
+        );
         self.last_queued = seq;
         self.queue.push_back((seq, op));
     }

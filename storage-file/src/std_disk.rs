@@ -60,7 +60,9 @@ fn failed(operation: DiskOperation, path: &Path, error: &io::Error) -> DiskError
         io::ErrorKind::NotFound => DiskErrorKind::NotFound,
         io::ErrorKind::AlreadyExists => DiskErrorKind::AlreadyExists,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DiskErrorKind::NoSpace,
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => DiskErrorKind::PermissionDenied,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            DiskErrorKind::PermissionDenied
+        }
         _ => DiskErrorKind::Io,
     };
     DiskError { operation, path: path.display().to_string(), kind, detail: error.to_string() }
@@ -121,10 +123,12 @@ impl StdDisk {
             if options.autocreate {
                 create_directory(directory)?;
             } else {
-                std::fs::metadata(directory).map_err(|error| failed(DiskOperation::Open, directory, &error))?;
+                std::fs::metadata(directory)
+                    .map_err(|error| failed(DiskOperation::Open, directory, &error))?;
             }
         }
-        let canonical = |path: &Path| path.canonicalize().map_err(|error| failed(DiskOperation::Open, path, &error));
+        let canonical =
+            |path: &Path| path.canonicalize().map_err(|error| failed(DiskOperation::Open, path, &error));
         let one_directory = canonical(&snap)? == canonical(&log)?;
         let mut locks = Vec::new();
         if options.lock {
@@ -207,7 +211,8 @@ impl Disk for StdDisk {
     fn rename(&mut self, directory: Directory, from: &str, to: &str) -> Result<(), DiskError> {
         let directory = self.directory(directory);
         let from = directory.join(from);
-        std::fs::rename(&from, directory.join(to)).map_err(|error| failed(DiskOperation::Rename, &from, &error))
+        std::fs::rename(&from, directory.join(to))
+            .map_err(|error| failed(DiskOperation::Rename, &from, &error))
     }
 
     fn remove(&mut self, name: &FileName) -> Result<(), DiskError> {

@@ -61,8 +61,12 @@ impl<F: Clone + std::fmt::Debug> Storage<F> {
         match (lane, op) {
             (Lane::Log, StoreOp::Append { zxid, txn }) => self.log.queue(seq, LogOp::Append { zxid, txn }),
             (Lane::Log, StoreOp::Roll) => self.log.queue(seq, LogOp::Roll),
-            (Lane::Snapshot, StoreOp::Snapshot(image)) => self.snapshot.queue(seq, SnapshotOp::Snapshot(image)),
-            (Lane::Snapshot, StoreOp::Purge { retain }) => self.snapshot.queue(seq, SnapshotOp::Purge { retain }),
+            (Lane::Snapshot, StoreOp::Snapshot(image)) => {
+                self.snapshot.queue(seq, SnapshotOp::Snapshot(image))
+            }
+            (Lane::Snapshot, StoreOp::Purge { retain }) => {
+                self.snapshot.queue(seq, SnapshotOp::Purge { retain })
+            }
             (lane, op) => panic!("{op:?} does not belong into the lane {lane:?}"),
         }
     }

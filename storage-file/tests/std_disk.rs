@@ -1,6 +1,8 @@
 //! The real disk: the conformance suite, the lock, the directories.
 
-use quorate_storage_file::{Directory, Disk, DiskErrorKind, DiskOperation, StdDisk, StdDiskOptions, conformance};
+use quorate_storage_file::{
+    Directory, Disk, DiskErrorKind, DiskOperation, StdDisk, StdDiskOptions, conformance,
+};
 use tempfile::TempDir;
 
 #[test]
@@ -28,7 +30,8 @@ fn a_second_server_is_refused_until_the_first_is_gone() {
     let error = StdDisk::open(&options).unwrap_err();
     assert_eq!((error.operation, error.kind), (DiskOperation::Lock, DiskErrorKind::AlreadyExists));
     assert!(error.to_string().contains("another server is running"), "{error}");
-    StdDisk::open(&StdDiskOptions { lock: false, ..options.clone() }).expect("tools that only read need no lock");
+    StdDisk::open(&StdDiskOptions { lock: false, ..options.clone() })
+        .expect("tools that only read need no lock");
     drop(first);
     StdDisk::open(&options).expect_err("a clone still holds the lock");
     drop(clone);

@@ -145,7 +145,10 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             Phase::ListLogs => {
                 let entries = disk.list(Directory::Log)?;
                 if let Some(stray) = entries.iter().find(|entry| parse_snapshot_name(&entry.name).is_some()) {
-                    return Err(RecoveryError::MixedDirectories { directory: "log", name: stray.name.clone() });
+                    return Err(RecoveryError::MixedDirectories {
+                        directory: "log",
+                        name: stray.name.clone(),
+                    });
                 }
                 self.phase = self.take_logs(entries);
             }
@@ -207,7 +210,10 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             } else if is_temporary(&entry.name) {
                 self.temporaries.push_back(FileName::snap(entry.name.clone()));
             } else if !disk.one_directory() && parse_log_name(&entry.name).is_some() {
-                return Err(RecoveryError::MixedDirectories { directory: "snapshot", name: entry.name.clone() });
+                return Err(RecoveryError::MixedDirectories {
+                    directory: "snapshot",
+                    name: entry.name.clone(),
+                });
             }
         }
         self.snapshots.make_contiguous().sort_by(|(name_a, a), (name_b, b)| (b, name_b).cmp(&(a, name_a)));
@@ -246,7 +252,11 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         Ok(Phase::ReadSnapshot(Box::new(ReadSnapshot { name, file, reader, decoder })))
     }
 
-    fn read_snapshot<D: Disk<File = F>>(&mut self, disk: &mut D, mut reading: Box<ReadSnapshot<F>>) -> Phase<F> {
+    fn read_snapshot<D: Disk<File = F>>(
+        &mut self,
+        disk: &mut D,
+        mut reading: Box<ReadSnapshot<F>>,
+    ) -> Phase<F> {
         let decoder = &mut reading.decoder;
         let mut sink = |bytes: &[u8]| decoder.push(bytes).map_err(|error| error.to_string());
         let outcome = match reading.reader.step(disk, &reading.file, &mut sink) {
@@ -295,7 +305,11 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         Phase::OpenLog(Box::new(replay))
     }
 
-    fn open_log<D: Disk<File = F>>(&mut self, disk: &mut D, replay: Box<Replay>) -> Result<Phase<F>, RecoveryError> {
+    fn open_log<D: Disk<File = F>>(
+        &mut self,
+        disk: &mut D,
+        replay: Box<Replay>,
+    ) -> Result<Phase<F>, RecoveryError> {
         let Some((_, name)) = self.logs.pop_front() else { return self.all_logs_read(*replay) };
         let file = disk.open(&FileName::log(name.clone()), OpenMode::Read)?;
         let log = Box::new(LogInProgress::new(name, self.options.storage.max_txn));
@@ -335,12 +349,17 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         }
         let with_txns = self.report.logs.iter().filter(|log| log.entries > 0);
         let syncs = with_txns.map(|log| FileName::log(log.name.clone())).collect();
-        let mending = Mending { repairs: repairs.into(), syncs, open: None, database: replay.into_database() };
+        let mending =
+            Mending { repairs: repairs.into(), syncs, open: None, database: replay.into_database() };
         Ok(Phase::Mend(Box::new(mending)))
     }
 
     /// One change, or one sync. A cut file is synced with the others, before anything is served.
-    fn mend<D: Disk<File = F>>(&mut self, disk: &mut D, mut mending: Box<Mending<F>>) -> Result<Phase<F>, DiskError> {
+    fn mend<D: Disk<File = F>>(
+        &mut self,
+        disk: &mut D,
+        mut mending: Box<Mending<F>>,
+    ) -> Result<Phase<F>, DiskError> {
         match mending.open.take() {
             Some((file, Some(repair))) => {
                 let Repair::CutLog { to, .. } = &repair else { unreachable!("only a cut opens its file") };

@@ -208,7 +208,12 @@ impl Replay {
             if summary.entries == 0 {
                 repairs.push(Repair::RemovedEmptyLog(name, summary.length));
             } else if let Tail::Torn(problem) | Tail::Damaged(problem, _) = tail {
-                repairs.push(Repair::CutLog { name, to: summary.end, from: summary.length, problem: *problem });
+                repairs.push(Repair::CutLog {
+                    name,
+                    to: summary.end,
+                    from: summary.length,
+                    problem: *problem,
+                });
             }
         }
         Ok(repairs)

@@ -82,7 +82,9 @@ impl fmt::Display for TailProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TailProblem::Entry(damage) => write!(f, "{damage}"),
-            TailProblem::BytesBehindZeros => f.write_str("zeros where an entry should begin, and other bytes behind them"),
+            TailProblem::BytesBehindZeros => {
+                f.write_str("zeros where an entry should begin, and other bytes behind them")
+            }
             TailProblem::Header => f.write_str("an incomplete header"),
         }
     }
@@ -96,7 +98,9 @@ pub enum RecoveryError {
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// Snapshots and logs have different directories, and one holds a file of the other.
-    #[error("{name} lies in the {directory} directory, but dataDir and dataLogDir differ: move it to the other one")]
+    #[error(
+        "{name} lies in the {directory} directory, but dataDir and dataLogDir differ: move it to the other one"
+    )]
     MixedDirectories {
         /// "snapshot" or "log".
         directory: &'static str,
@@ -165,8 +169,12 @@ impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Repair::RemovedTemporary(name) => write!(f, "removed {name}, which was never finished"),
-            Repair::RemovedEmptyLog(name, length) => write!(f, "removed {name}, {length} bytes without a txn"),
-            Repair::CutLog { name, to, from, problem } => write!(f, "cut {name} from {from} to {to} bytes: {problem}"),
+            Repair::RemovedEmptyLog(name, length) => {
+                write!(f, "removed {name}, {length} bytes without a txn")
+            }
+            Repair::CutLog { name, to, from, problem } => {
+                write!(f, "cut {name} from {from} to {to} bytes: {problem}")
+            }
             Repair::RemovedInitialize => f.write_str("removed the marker initialize"),
             Repair::WroteSnapshot(name) => write!(f, "wrote {name}"),
         }
@@ -185,7 +193,11 @@ impl fmt::Display for RecoveryReport {
             writeln!(f, "skipped {name}: {reason}")?;
         }
         for log in &self.logs {
-            writeln!(f, "read {}: {} txns to {}, {} of {} bytes", log.name, log.entries, log.last, log.end, log.length)?;
+            writeln!(
+                f,
+                "read {}: {} txns to {}, {} of {} bytes",
+                log.name, log.entries, log.last, log.end, log.length
+            )?;
         }
         for repair in &self.repairs {
             writeln!(f, "{repair}")?;

@@ -71,14 +71,20 @@ impl TailBytes {
             return Tail::Clean;
         }
         if self.too_long {
-            return Tail::Damaged(problem, format!("more than {TEAR_REACH} bytes follow, so this is no torn write"));
+            return Tail::Damaged(
+                problem,
+                format!("more than {TEAR_REACH} bytes follow, so this is no torn write"),
+            );
         }
         match find_entry_after(&self.bytes, last, limit) {
             None => Tail::Torn(problem),
             Some(_) if self.lost_a_sector(problem) => Tail::Torn(problem),
             Some((zxid, position)) => {
                 let at = self.offset + position as u64;
-                Tail::Damaged(problem, format!("txn {zxid} at offset {at} follows intact, so this is no torn write"))
+                Tail::Damaged(
+                    problem,
+                    format!("txn {zxid} at offset {at} follows intact, so this is no torn write"),
+                )
             }
         }
     }

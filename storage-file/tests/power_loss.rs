@@ -1,0 +1,238 @@
+//! Power losses on real files: under a load of appends, snapshots, rolls and purges, what may be left of the files is taken at
+//! random moments, and each of 1,000 such images must recover with every acknowledged txn, and nothing but logged ones
+//! (`zab-invariants.md` D1–D4, D6).
+//!
+//! That the test can see anything is shown by two planted faults: a disk that swallows syncs, and one that swallows those of
+//! directories. Absent: real power losses, which need a machine to cut; this shows what the calls promise, not what a device does.
+
+mod support;
+
+use quorate_core::contract::{Lane, StoreOp, StoreSeq};
+use quorate_core::vocabulary::Zxid;
+use quorate_storage_file::log_format::Damage;
+use quorate_storage_file::{
+    Directory, Disk, OpenMode, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step,
+    Storage, StorageOptions, TailProblem,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+use support::Dice;
+use support::history::{History, recovery_options, storage_options};
+use support::power::{Image, PowerDisk, Swallow};
+use tempfile::TempDir;
+
+/// An image, what had been acknowledged when it was taken, and what had been logged.
+struct Moment {
+    image: Image,
+    acknowledged: Zxid,
+    logged: Zxid,
+}
+
+/// Runs a server's life under load, one disk call after the other; takes an image once in `every` calls.
+struct Load {
+    history: History,
+    dice: Dice,
+    disk: PowerDisk<StdDisk>,
+    storage: Storage<<PowerDisk<StdDisk> as Disk>::File>,
+    log_seq: u64,
+    snapshot_seq: u64,
+    logged: BTreeMap<StoreSeq, Zxid>,
+    acknowledged: Zxid,
+    moments: Vec<Moment>,
+}
+
+impl Load {
+    fn new(directory: &Path, swallow: Option<Swallow>, preallocate: u64) -> Self {
+        let disk = StdDisk::open(&StdDiskOptions::in_directory(directory)).unwrap();
+        let mut disk = PowerDisk::new(disk);
+        disk.swallow = swallow;
+        let recovered = Recovery::new(recovery_options()).run(&mut disk).unwrap();
+        assert!(recovered.report.created);
+        let options = StorageOptions { preallocate, ..storage_options() };
+        Load {
+            history: History::new(42),
+            dice: Dice(42),
+            storage: Storage::new(options, recovered.database.last_zxid()),
+            disk,
+            log_seq: 0,
+            snapshot_seq: 0,
+            logged: BTreeMap::new(),
+            acknowledged: Zxid::ZERO,
+            moments: Vec::new(),
+        }
+    }
+
+    fn queue_something(&mut self) {
+        let (lane, op) = match self.dice.below(60) {
+            0 => (Lane::Log, StoreOp::Roll),
+            1 => (Lane::Snapshot, StoreOp::Snapshot(self.history.database.image())),
+            2 => (Lane::Snapshot, StoreOp::Purge { retain: 2 }),
+            _ => {
+                let (zxid, txn) = self.history.next_txn();
+                self.logged.insert(StoreSeq(self.log_seq + 1), zxid);
+                (Lane::Log, StoreOp::Append { zxid, txn })
+            }
+        };
+        let seq = if lane == Lane::Log { &mut self.log_seq } else { &mut self.snapshot_seq };
+        *seq += 1;
+        self.storage.queue(lane, StoreSeq(*seq), op);
+    }
+
+    fn run(&mut self, images: usize, every: u64) {
+        while self.moments.len() < images {
+            if self.dice.once_in(2) {
+                for _ in 0..=self.dice.below(6) {
+                    self.queue_something();
+                }
+            }
+            let changes = self.disk.changes;
+            match self.storage.step(&mut self.disk) {
+                Step::Done(Lane::Log, seq) => {
+                    let acknowledged =
+                        self.logged.range(..=seq).next_back().map_or(Zxid::ZERO, |(_, zxid)| *zxid);
+                    self.acknowledged = self.acknowledged.max(acknowledged);
+                }
+                Step::Failed(lane, seq, reason) => panic!("{lane:?} {seq:?} failed: {reason}"),
+                Step::Idle | Step::Progress | Step::Done(..) => {}
+            }
+            if self.disk.changes != changes && self.dice.once_in(every) {
+                self.moments.push(Moment {
+                    image: self.disk.image(&mut self.dice),
+                    acknowledged: self.acknowledged,
+                    logged: self.history.database.last_zxid(),
+                });
+            }
+        }
+    }
+}
+
+/// Where images are laid out: in memory if there is such a place, because their own syncs need not be slow.
+fn image_directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
+}
+
+fn lay_out(image: &Image, directory: &Path) -> StdDisk {
+    let mut disk = StdDisk::open(&StdDiskOptions::in_directory(directory)).unwrap();
+    for (name, content) in image {
+        if name.directory == Directory::LogRoot {
+            continue;
+        }
+        let file = disk.open(name, OpenMode::CreateNew).unwrap();
+        disk.write(&file, 0, content).unwrap();
+        disk.set_length(&file, content.len() as u64).unwrap();
+    }
+    disk
+}
+
+/// What is wrong with a recovered database, if anything.
+fn fault(recovered: &Recovered, moment: &Moment, history: &History) -> Option<String> {
+    let last = recovered.database.last_zxid();
+    if last < moment.acknowledged {
+        return Some(format!("{last} recovered, {} acknowledged", moment.acknowledged));
+    }
+    if last > moment.logged {
+        return Some(format!("{last} recovered, {} logged", moment.logged));
+    }
+    if history.digests.get(&last) != Some(&recovered.database.tree.digest()) {
+        return Some(format!("the tree at {last} is not what it was"));
+    }
+    if recovered.report.digest_mismatches > 0 {
+        return Some(format!("{} digests did not match", recovered.report.digest_mismatches));
+    }
+    None
+}
+
+/// The image that is left when recovery itself loses power.
+fn interrupted(image: &Image, dice: &mut Dice) -> Result<Image, String> {
+    let directory = image_directory();
+    let mut disk = PowerDisk::new(lay_out(image, directory.path()));
+    let mut recovery = Recovery::new(recovery_options());
+    for _ in 0..dice.below(60) {
+        if let RecoveryStep::Done(_) = recovery.step(&mut disk).map_err(|error| error.to_string())? {
+            break;
+        }
+    }
+    Ok(disk.image(dice))
+}
+
+/// Recovers the image, one in four after an interrupted attempt, and once more. Returns what the first had to mend.
+fn judge(moment: &Moment, history: &History, dice: &mut Dice) -> Result<Vec<Repair>, String> {
+    let again = if dice.once_in(4) { Some(interrupted(&moment.image, dice)?) } else { None };
+    let directory = image_directory();
+    let mut disk = lay_out(again.as_ref().unwrap_or(&moment.image), directory.path());
+    let first = Recovery::new(recovery_options()).run(&mut disk).map_err(|error| error.to_string())?;
+    if let Some(fault) = fault(&first, moment, history) {
+        return Err(fault);
+    }
+    let second = Recovery::new(recovery_options()).run(&mut disk).map_err(|error| error.to_string())?;
+    if second.database.last_zxid() != first.database.last_zxid() || !second.report.repairs.is_empty() {
+        return Err(format!("the second recovery differs:\n{}\n--\n{}", first.report, second.report));
+    }
+    Ok(first.report.repairs)
+}
+
+/// Runs a load and judges its images; returns what was wrong, and counts what was mended, by kind.
+fn faults(
+    images: usize,
+    swallow: Option<Swallow>,
+    preallocate: u64,
+) -> (Vec<String>, BTreeMap<&'static str, usize>) {
+    let directory = TempDir::new().unwrap();
+    let mut load = Load::new(directory.path(), swallow, preallocate);
+    load.run(images, 3);
+    let mut dice = Dice(43);
+    let mut faults = Vec::new();
+    let mut mended = BTreeMap::new();
+    for moment in &load.moments {
+        match judge(moment, &load.history, &mut dice) {
+            Ok(repairs) => repairs.iter().for_each(|repair| *mended.entry(kind(repair)).or_default() += 1),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    (faults, mended)
+}
+
+fn kind(repair: &Repair) -> &'static str {
+    match repair {
+        Repair::RemovedTemporary(_) => "temporary",
+        Repair::RemovedEmptyLog(..) => "empty log",
+        Repair::CutLog { problem: TailProblem::BytesBehindZeros, .. } => "bytes behind zeros",
+        Repair::CutLog { problem: TailProblem::Entry(damage), .. } => match damage {
+            Damage::CutShort => "cut short",
+            Damage::NoEndMark { .. } => "no end mark",
+            Damage::Checksum { .. } => "checksum",
+            _ => "other damage",
+        },
+        _ => "other",
+    }
+}
+
+#[test]
+fn a_thousand_images_recover_every_acknowledged_txn() {
+    let mut mended: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for preallocate in [16 << 10, 0] {
+        let (faults, repairs) = faults(500, None, preallocate);
+        assert!(faults.is_empty(), "{} of 500 images are wrong, the first: {}", faults.len(), faults[0]);
+        repairs.into_iter().for_each(|(kind, count)| *mended.entry(kind).or_default() += count);
+    }
+    // A load that tears nothing would prove nothing.
+    for kind in ["temporary", "empty log", "bytes behind zeros", "no end mark", "checksum", "cut short"] {
+        assert!(
+            mended.get(kind).is_some_and(|count| *count >= 5),
+            "too few images had to mend {kind}: {mended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_disk_that_skips_file_syncs_is_caught() {
+    let (faults, _) = faults(40, Some(Swallow::FileSyncs), 0);
+    assert!(faults.len() >= 10, "only {} of 40 images show it: {faults:?}", faults.len());
+}
+
+#[test]
+fn a_disk_that_skips_directory_syncs_is_caught() {
+    let (faults, _) = faults(40, Some(Swallow::DirectorySyncs), 0);
+    assert!(faults.len() >= 10, "only {} of 40 images show it: {faults:?}", faults.len());
+}
