@@ -105,7 +105,9 @@ impl Replay {
                 LogItem::Entry(entry) => self.apply(log, &entry)?,
                 LogItem::Padding => break TailProblem::BytesBehindZeros,
                 LogItem::Damaged(damage) => break TailProblem::Entry(damage),
-                LogItem::ShortHeader(_) | LogItem::NotALog => break TailProblem::Header,
+                LogItem::ShortHeader(_) => break TailProblem::Header,
+                LogItem::NotALog if log.parser.rest()[..4] == [0; 4] => break TailProblem::Header,
+                LogItem::NotALog => break TailProblem::NotALog,
             }
         };
         let mut tail = TailBytes::new(log.parser.offset());
@@ -147,6 +149,7 @@ impl Replay {
     /// A hole is the fault of the file before it, if that one ends badly.
     fn explain_hole(&self, log: &LogInProgress, offset: u64, found: Zxid) -> RecoveryError {
         let last = self.database.last_zxid();
+        // Nothing between the last file with a txn and this one holds any, or it would have been applied.
         for file in self.files.iter().rev() {
             if let Tail::Torn(problem) | Tail::Damaged(problem, _) = &file.tail {
                 return RecoveryError::DamagedLog {
@@ -185,7 +188,7 @@ impl Replay {
 
     /// All logs have been read: what has to be mended, or why that can't be done.
     ///
-    /// The last file with a txn, and those behind it, must end in nothing worse than a torn write. A file before it may end
+    /// The last file with a txn, and those without any, must end in nothing worse than a torn write. A file before it may end
     /// in any way, because the txns behind it have shown that nothing was lost; its tail is cut all the same, for Java.
     pub(crate) fn repairs(&self) -> Result<Vec<Repair>, RecoveryError> {
         let end_of_history = self.files.iter().rposition(|file| file.summary.entries > 0).unwrap_or(0);
@@ -193,7 +196,7 @@ impl Replay {
         for (index, FinishedLog { summary, tail }) in self.files.iter().enumerate() {
             let name = FileName::log(summary.name.clone());
             if let Tail::Damaged(problem, why) = tail
-                && index >= end_of_history
+                && (index >= end_of_history || summary.entries == 0)
             {
                 return Err(RecoveryError::DamagedLog {
                     name: summary.name.clone(),

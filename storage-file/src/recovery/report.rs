@@ -74,8 +74,10 @@ pub enum TailProblem {
     Entry(Damage),
     /// Zeros where an entry begins, and then something else.
     BytesBehindZeros,
-    /// A header that is cut short, or all zeros.
+    /// A header that is cut short, or zeros.
     Header,
+    /// The file begins as no log does.
+    NotALog,
 }
 
 impl fmt::Display for TailProblem {
@@ -86,6 +88,7 @@ impl fmt::Display for TailProblem {
                 f.write_str("zeros where an entry should begin, and other bytes behind them")
             }
             TailProblem::Header => f.write_str("an incomplete header"),
+            TailProblem::NotALog => f.write_str("this is no transaction log"),
         }
     }
 }

@@ -70,6 +70,9 @@ impl TailBytes {
         if self.is_clean() && !matches!(problem, TailProblem::Entry(Damage::CutShort)) {
             return Tail::Clean;
         }
+        if problem == TailProblem::NotALog {
+            return Tail::Damaged(problem, "its first bytes are not those of one".to_owned());
+        }
         if self.too_long {
             return Tail::Damaged(
                 problem,
@@ -93,7 +96,9 @@ impl TailBytes {
     fn lost_a_sector(&self, problem: TailProblem) -> bool {
         let first_entry = match problem {
             TailProblem::Header | TailProblem::BytesBehindZeros => SECTOR,
-            TailProblem::Entry(_) => self.first_entry_length().unwrap_or(self.bytes.len() as u64),
+            TailProblem::Entry(_) | TailProblem::NotALog => {
+                self.first_entry_length().unwrap_or(self.bytes.len() as u64)
+            }
         };
         let end = self.offset + first_entry;
         let mut start = self.offset;

@@ -4,6 +4,7 @@
 
 pub(crate) mod history;
 pub(crate) mod power;
+pub(crate) mod script;
 
 /// A small, good enough generator (SplitMix64): the tests want reproducible variety, nothing more.
 #[derive(Clone, Debug)]
