@@ -1,0 +1,163 @@
+//! Tables for the parts that are functions: connect strings, chroots, times, batches, bytes in pieces.
+
+use super::super::connect_string::{ConnectString, ConnectStringError};
+use super::super::watches::{Registration, WatchTable};
+use super::*;
+use crate::client::{Chroot, Timing};
+
+#[test]
+fn connect_strings_are_javas() {
+    let table = [
+        ("a", "a:2181 |"),
+        ("a:1,b:2,c", "a:1 b:2 c:2181 |"),
+        (" a:1 , b ", "a:1 b:2181 |"),
+        ("a:1,,b", "a:1 b:2181 |"),
+        ("a:", "a:2181 |"),
+        ("a:1/", "a:1 |"),
+        ("a:1,b:2/app/x", "a:1 b:2 |/app/x"),
+        ("[::1]:5", "[::1]:5 |"),
+        ("[2001:db8::7],10.0.0.1:3/c", "[2001:db8::7]:2181 10.0.0.1:3 |/c"),
+        // Without brackets the last colon is the port's.
+        ("::1:2181", "[::1]:2181 |"),
+    ];
+    for (text, expected) in table {
+        let parsed: ConnectString = text.parse().expect(text);
+        let hosts: Vec<String> = parsed.hosts.iter().map(ToString::to_string).collect();
+        let chroot = parsed.chroot.to_server("/").trim_end_matches('/').to_owned();
+        assert_eq!(format!("{} |{chroot}", hosts.join(" ")), expected, "{text}");
+    }
+}
+
+#[test]
+fn texts_that_are_no_connect_strings_say_why() {
+    use ConnectStringError as E;
+    let table = [
+        ("", E::NoHost),
+        (",", E::NoHost),
+        ("/app", E::NoHost),
+        (":2181", E::NoHost),
+        ("[]:1", E::NoHost),
+        ("a:x", E::Port("a:x".into())),
+        ("a:65536", E::Port("a:65536".into())),
+        ("a:-1", E::Port("a:-1".into())),
+        ("[::1", E::Brackets("[::1".into())),
+        ("[::1]5", E::Brackets("[::1]5".into())),
+        ("a/app/", E::Chroot("/app/".into())),
+        ("a//app", E::Chroot("//app".into())),
+        ("a/./b", E::Chroot("/./b".into())),
+        ("dns-srv://zk/app", E::DnsSrv),
+    ];
+    for (text, expected) in table {
+        assert_eq!(text.parse::<ConnectString>(), Err(expected), "{text}");
+    }
+}
+
+#[test]
+fn times_follow_from_the_timeout() {
+    // timeout, hosts: connect, read, ping, expiry
+    let table = [
+        (30_000, 3, [10_000, 20_000, 9_000, 40_000]),
+        (6_000, 1, [6_000, 4_000, 1_001, 8_000]),
+        (4_000, 2, [2_000, 2_666, 1_001, 5_333]),
+        (2_000, 2, [1_000, 1_333, 666, 2_666]),
+        (120_000, 1, [120_000, 80_000, 10_000, 160_000]),
+        (1, 3, [1, 1, 1, 1]),
+    ];
+    for (timeout, hosts, expected) in table {
+        let timing = Timing::new(Millis(timeout), hosts);
+        let times =
+            [timing.connect_timeout(), timing.read_timeout(), timing.ping_interval(), timing.expiry()];
+        assert_eq!(times.map(|time| time.0), expected, "{timeout} with {hosts}");
+    }
+}
+
+#[test]
+fn watches_are_sent_again_in_batches_of_128_kib() {
+    let mut table = WatchTable::default();
+    let path = |n: usize| format!("/{n:0>1022}");
+    for n in 0..300 {
+        table.register(Registration::Data, path(n));
+    }
+    table.register(Registration::Added(crate::jute::AddWatchMode::Persistent), "/p".to_owned());
+    let chroot = Chroot::new("/").expect("the root is no chroot");
+    let batches = table.batches(&chroot, Zxid(9));
+    let counts: Vec<_> = batches
+        .iter()
+        .map(|batch| match batch {
+            Request::SetWatches(w) => (101, w.data.len(), w.persistent.len(), w.relative_zxid.0),
+            Request::SetWatches2(w) => (105, w.data.len(), w.persistent.len(), w.relative_zxid.0),
+            other => panic!("{other:?} is no setWatches"),
+        })
+        .collect();
+    // 128 KiB are 131,072 bytes: 128.1 paths of 1,023, so the 129th ends a batch.
+    assert_eq!(counts, [(101, 129, 0, 9), (101, 129, 0, 9), (105, 42, 1, 9)]);
+    assert!(WatchTable::default().batches(&chroot, Zxid(9)).is_empty());
+}
+
+#[test]
+fn every_registered_watch_is_in_exactly_one_batch_of_its_own_list() {
+    let mut table = WatchTable::default();
+    table.register(Registration::Data, "/d".to_owned());
+    table.register(Registration::Exist, "/e".to_owned());
+    table.register(Registration::Child, "/c".to_owned());
+    table.register(Registration::Added(crate::jute::AddWatchMode::PersistentRecursive), "/".to_owned());
+    let chroot = Chroot::new("/app").expect("a chroot");
+    let batches = table.batches(&chroot, Zxid(1));
+    let [Request::SetWatches2(batch)] = batches.as_slice() else { panic!("{batches:?}") };
+    let lists = [&batch.data, &batch.exist, &batch.child, &batch.persistent, &batch.persistent_recursive];
+    assert_eq!(lists.map(|list| list.join(",")), ["/app/d", "/app/e", "/app/c", "", "/app"]);
+}
+
+/// The server's bytes may come in any pieces; what the session wants done is the same.
+#[test]
+fn pieces_of_a_stream_mean_what_the_stream_means() {
+    let run = |piece: usize| {
+        let mut script = Script::new("h1");
+        for line in ["0 timeout", "0 connected"] {
+            script.line(line);
+        }
+        let mut stream = BytesMut::new();
+        for words in [
+            vec!["session", "7", "6000"],
+            vec!["reply", "-2", "3", "0"],
+            vec!["reply", "1", "5", "0", "data=hello"],
+            vec!["event", "changed", "/a", "6"],
+        ] {
+            let ClientInput::Bytes(_, bytes) = script.from_server(&words) else {
+                panic!("the server says bytes")
+            };
+            stream.extend_from_slice(&bytes);
+        }
+        script.submitted.insert(RequestId(1));
+        let request = Request::GetData { path: Some("/a".to_owned()), watch: true };
+        script.session.handle(Mono(0), ClientInput::Submit(RequestId(1), request), &mut script.outbox);
+        for piece in stream.chunks(piece) {
+            let input = ClientInput::Bytes(script.current, Bytes::copy_from_slice(piece));
+            script.session.handle(Mono(0), input, &mut script.outbox);
+        }
+        let outputs: Vec<_> = script.outbox.drain().collect();
+        outputs.into_iter().for_each(|output| script.show(output));
+        script.out
+    };
+    let whole = run(1000);
+    assert!(whole.contains("event NodeDataChanged /a"), "{whole}");
+    for piece in [1, 2, 3, 7, 20, 50] {
+        assert_eq!(run(piece), whole, "in pieces of {piece}");
+    }
+}
+
+#[test]
+fn clients_with_different_entropy_try_hosts_in_different_orders() {
+    let first = |seed| {
+        let connect = "a,b,c,d,e,f,g,h".parse().expect("a connect string");
+        let options = ClientOptions::new(connect, Millis(6000));
+        let mut session = ClientSession::new(options, Entropy::new(seed, ServerId(0), 1), Mono(0));
+        let mut outbox = ClientOutbox::new();
+        session.handle(Mono(0), ClientInput::Timeout, &mut outbox);
+        let Some(ClientOutput::Connect(_, host)) = outbox.drain().next() else { panic!("no connect") };
+        host.name
+    };
+    let firsts: BTreeSet<String> = (0..40).map(first).collect();
+    assert_eq!(firsts.len(), 8, "forty clients spread over eight hosts: {firsts:?}");
+    assert_eq!(first(3), first(3));
+}
