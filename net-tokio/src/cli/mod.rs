@@ -35,6 +35,8 @@ enum Command {
     Health(tools::health::HealthArgs),
     /// Put a server under load and measure it: any server that speaks ZooKeeper's client protocol.
     Bench(tools::bench::BenchArgs),
+    /// Print transaction logs and snapshots, Quorate's or Java's, and verify them.
+    Inspect(tools::inspect::InspectArgs),
     /// Print the version.
     Version,
 }
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Status { config } => tools::status::main(&config),
         Command::Health(arguments) => tools::health::main(&arguments),
         Command::Bench(arguments) => tools::bench::main(arguments),
+        Command::Inspect(arguments) => tools::inspect::main(&arguments),
         Command::Version => {
             println!("{}", version());
             ExitCode::SUCCESS

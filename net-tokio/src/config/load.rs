@@ -275,7 +275,7 @@ impl Reading {
         };
         let refused = |result: Result<(), Refusal>| result.map_or_else(Verdict::Refused, |()| Verdict::Same);
         match row.effect {
-            Effect::Sets(set) | Effect::OwnDefault(set, _) => {
+            Effect::Sets(set) | Effect::OwnDefault(set, _) | Effect::Own(set) => {
                 set(draft, &value);
                 Verdict::Same
             }

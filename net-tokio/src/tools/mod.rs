@@ -4,6 +4,7 @@ pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod check;
 pub(crate) mod health;
+pub(crate) mod inspect;
 pub(crate) mod status;
 
 use std::io::Write;

@@ -20,6 +20,7 @@ mod report;
 mod tail;
 
 pub use report::{LogSummary, RecoveryError, RecoveryReport, Repair, TailProblem};
+pub use tail::{Tail, TailBytes};
 
 use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
 use crate::names::{INITIALIZE, is_temporary, parse_log_name, parse_snapshot_name};

@@ -18,7 +18,7 @@ const TEAR_REACH: usize = 16 << 20;
 
 /// The bytes of a file from the end of its last whole entry on, without trailing zeros.
 #[derive(Clone, Debug)]
-pub(crate) struct TailBytes {
+pub struct TailBytes {
     offset: u64,
     bytes: Vec<u8>,
     /// Zeros seen behind `bytes`.
@@ -28,7 +28,7 @@ pub(crate) struct TailBytes {
 
 /// What a tail is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Tail {
+pub enum Tail {
     /// Nothing, or zeros.
     Clean,
     /// A write that was never acknowledged.
@@ -39,12 +39,12 @@ pub(crate) enum Tail {
 
 impl TailBytes {
     /// Beginning at `offset` of the file.
-    pub(crate) fn new(offset: u64) -> Self {
+    pub fn new(offset: u64) -> Self {
         TailBytes { offset, bytes: Vec::new(), zeros: 0, too_long: false }
     }
 
     /// The bytes that follow.
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
         let content = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         if content > 0 && !self.too_long {
             let reach = self.bytes.len() as u64 + self.zeros + content as u64;
@@ -61,12 +61,12 @@ impl TailBytes {
     }
 
     /// Whether there is anything but zeros.
-    pub(crate) fn is_clean(&self) -> bool {
+    pub fn is_clean(&self) -> bool {
         self.bytes.is_empty() && !self.too_long
     }
 
     /// Says what the tail is; `last` is the txn before it, `damage` the parser's verdict on its first entry.
-    pub(crate) fn judge(&self, problem: TailProblem, last: Zxid, limit: u32) -> Tail {
+    pub fn judge(&self, problem: TailProblem, last: Zxid, limit: u32) -> Tail {
         if self.is_clean() && !matches!(problem, TailProblem::Entry(Damage::CutShort)) {
             return Tail::Clean;
         }

@@ -60,6 +60,8 @@ pub enum Effect {
     Checks(fn(&mut Draft, &Value) -> Result<(), Refusal>),
     /// A set value does what ZooKeeper does with it, but unset it differs; the text says how.
     OwnDefault(fn(&mut Draft, &Value), &'static str),
+    /// ZooKeeper has no such setting.
+    Own(fn(&mut Draft, &Value)),
     /// It tunes something that does not exist here; the text says why nothing is lost.
     Inert(&'static str),
     /// Not built. A value for which the function holds asks for it and gets a warning with this text.
@@ -102,6 +104,7 @@ impl Setting {
     pub fn effect_in_words(&self) -> (&'static str, &'static str) {
         match self.effect {
             Effect::Sets(_) | Effect::Checks(_) => ("as ZooKeeper", ""),
+            Effect::Own(_) => ("Quorate's own", ""),
             Effect::Membership => ("as ZooKeeper", "one server only; an ensemble is refused"),
             Effect::OwnDefault(_, text) => ("as ZooKeeper when set", text),
             Effect::Inert(text) => ("no effect", text),

@@ -6,33 +6,33 @@ use crate::config::LogFormat;
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
     own("io.threads", Kind::Number(0, 1024, "threads"), "0").is(
-        Effect::Sets(|draft, value| draft.config.io_threads = value.small()),
+        Effect::Own(|draft, value| draft.config.io_threads = value.small()),
         "threads that own connections; 0: the thread of the state machine does",
     ),
     own("log.format", Kind::OneOf(&["text", "json"]), "text").is(
-        Effect::Sets(|draft, value| {
+        Effect::Own(|draft, value| {
             draft.config.log.format = if value.text() == "json" { LogFormat::Json } else { LogFormat::Text };
         }),
         "form of a log line",
     ),
     own("log.filter", Kind::Text, "info").is(
-        Effect::Sets(|draft, value| draft.config.log.filter = value.text().to_owned()),
+        Effect::Own(|draft, value| draft.config.log.filter = value.text().to_owned()),
         "what is logged: error, warn, info, debug, trace, or module=level,…",
     ),
     own("freeSpace.lowMb", Kind::Number(0, 1 << 40, "MiB"), "64").is(
-        Effect::Sets(|draft, value| draft.config.storage.free_space.low = value.number() << 20),
+        Effect::Own(|draft, value| draft.config.storage.free_space.low = value.number() << 20),
         "free space below which writes are refused; 0: never",
     ),
     own("freeSpace.resumeMb", Kind::Number(0, 1 << 40, "MiB"), "").is(
-        Effect::Sets(|draft, value| draft.resume_space = Some(value.number() << 20)),
+        Effect::Own(|draft, value| draft.resume_space = Some(value.number() << 20)),
         "free space from which they are taken again; unset: twice freeSpace.lowMb",
     ),
     own("client.backlogPauseBytes", Kind::Number(1, 1 << 40, "bytes"), "1048576").is(
-        Effect::Sets(|draft, value| draft.config.peer.limits.backlog_pause = value.number() as usize),
+        Effect::Own(|draft, value| draft.config.peer.limits.backlog_pause = value.number() as usize),
         "replies waiting for one client before it is held back",
     ),
     own("client.backlogCloseBytes", Kind::Number(1, 1 << 40, "bytes"), "67108864").is(
-        Effect::Sets(|draft, value| draft.config.peer.limits.backlog_close = value.number() as usize),
+        Effect::Own(|draft, value| draft.config.peer.limits.backlog_close = value.number() as usize),
         "replies waiting for one client before it is closed",
     ),
 ];

@@ -1,5 +1,6 @@
 //! What lies in a data directory, looked at without changing anything (`disk-format.md`: names of files).
 
+use quorate_storage_file::LOCK_FILE;
 use rustix::fs::FlockOperation;
 use serde::Serialize;
 use std::fmt;
@@ -74,7 +75,7 @@ fn first_line(path: &Path) -> Option<String> {
 
 /// A running server holds a lock on a file named `lock` or `.lock`.
 fn is_locked(dir: &Path) -> bool {
-    ["lock", ".lock", "quorate.lock"].iter().any(|name| {
+    [LOCK_FILE].iter().any(|name| {
         File::open(dir.join(name)).is_ok_and(|file| {
             let free = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
             !free
@@ -94,7 +95,7 @@ fn sort_names(names: &[String], contents: &mut Contents) {
     };
     (contents.snapshots, contents.newest_snapshot) = newest("snapshot.");
     (contents.logs, contents.newest_log) = newest("log.");
-    let expected = ["acceptedEpoch", "currentEpoch", "lock", ".lock", "quorate.lock"];
+    let expected = ["acceptedEpoch", "currentEpoch", LOCK_FILE];
     let is_expected = |name: &&String| {
         zxid(name, "snapshot.").is_some() || zxid(name, "log.").is_some() || expected.contains(&name.as_str())
     };

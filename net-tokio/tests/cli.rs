@@ -1,0 +1,279 @@
+//! The binary from outside: what it prints, what it leaves behind, and with which code it exits (`operations.md` §1.1, §8.1,
+//! §13). What needs a running server is in tests of its own.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_quorate");
+
+/// A command in a directory, with nothing in its environment that could configure it.
+fn command(program: impl AsRef<Path>, dir: &Path) -> Command {
+    let mut command = Command::new(program.as_ref());
+    command.current_dir(dir);
+    for name in ["SERVER_JVMFLAGS", "JVMFLAGS", "ZOOCFG", "ZOOCFGDIR", "ZOOPIDFILE", "ZOO_LOG_DIR"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> (i32, String, String) {
+    outcome(command(BINARY, dir).args(arguments).output().unwrap())
+}
+
+fn outcome(output: Output) -> (i32, String, String) {
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().expect("it was killed"), text(output.stdout), text(output.stderr))
+}
+
+fn zoo_cfg(text: &str) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("zoo.cfg"), text).unwrap();
+    dir
+}
+
+#[test]
+fn an_invalid_configuration_exits_2_and_says_why() {
+    let cases = [
+        ("clientPort=2181\n", "dataDir is not set"),
+        (
+            "dataDir=data\ntickTime=abc\n",
+            "zoo.cfg:2: tickTime=abc: NumberFormatException: For input string: \"abc\"",
+        ),
+        (
+            "dataDir=data\nclientPort=2181\nsecureClientPort=2281\n",
+            "zoo.cfg:3: secureClientPort=2281: TLS is not built yet",
+        ),
+        (
+            "dataDir=data\nserver.1=a:1:2\nserver.2=b:1:2\n",
+            "zoo.cfg:2: server.1=a:1:2: ensembles are not built yet",
+        ),
+    ];
+    for (text, expected) in cases {
+        let dir = zoo_cfg(text);
+        let (code, out, err) = run(dir.path(), &["server", "zoo.cfg"]);
+        assert_eq!((code, out.as_str()), (2, ""), "{text}");
+        let mut lines = err.lines();
+        assert_eq!(lines.next(), Some("Invalid config, exiting abnormally"), "{text}");
+        assert_eq!(lines.next(), Some("ConfigException: Error processing zoo.cfg"), "{text}");
+        assert!(lines.any(|line| line.starts_with(expected)), "{text}: {err}");
+        assert!(!dir.path().join("data").exists(), "a refused server has touched the disk");
+    }
+}
+
+#[test]
+fn a_named_file_that_is_missing_exits_2() {
+    let dir = TempDir::new().unwrap();
+    let (code, _, err) = run(dir.path(), &["server", "gone.cfg"]);
+    assert_eq!(code, 2);
+    assert_eq!(
+        err,
+        "Invalid config, exiting abnormally\nConfigException: Error processing gone.cfg\ngone.cfg file is missing\n"
+    );
+    assert!(!dir.path().join("quorate-data").exists(), "it fell back to the embedded default");
+}
+
+#[test]
+fn more_than_four_arguments_exit_2_with_the_usage() {
+    let dir = TempDir::new().unwrap();
+    let (code, _, err) = run(dir.path(), &["server", "2181", "data", "2000", "60", "5"]);
+    assert_eq!(code, 2);
+    assert!(err.starts_with("Invalid number of arguments:[2181, data, 2000, 60, 5]\nUsage: "), "{err}");
+    let (code, _, err) = run(dir.path(), &["server", "--no-such-flag"]);
+    assert!(code == 2 && err.contains("--no-such-flag"), "{err}");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_used_exits_3() {
+    let dir = zoo_cfg("dataDir=file\nclientPort=2181\n");
+    fs::write(dir.path().join("file"), "").unwrap();
+    let (code, _, err) = run(dir.path(), &["server", "zoo.cfg"]);
+    assert_eq!(code, 3);
+    assert!(err.starts_with("Unable to access datadir, exiting abnormally\n"), "{err}");
+
+    let dir = zoo_cfg("dataDir=absent\nclientPort=2181\ndatadir.autocreate=false\n");
+    let (code, _, err) = run(dir.path(), &["server", "zoo.cfg"]);
+    assert!(code == 3 && err.contains("datadir.autocreate=false forbids"), "{err}");
+}
+
+#[test]
+fn check_exits_as_the_server_would_and_says_where_values_come_from() {
+    let dir = zoo_cfg("dataDir=data\nclientPort=2181\nsnapCount=10\nssl.keyStore.location=/k\n");
+    let mut check = command(BINARY, dir.path());
+    check
+        .args(["check", "zoo.cfg"])
+        .env("SERVER_JVMFLAGS", "-Xmx1g -Dzookeeper.preAllocSize=64 -Dzookeeper.snapCount=5");
+    let (code, out, err) = outcome(check.output().unwrap());
+    assert_eq!((code, err.as_str()), (2, ""));
+    let line = |start: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        out.lines().find(|line| line.starts_with(start)).map(words).unwrap_or_default()
+    };
+    assert_eq!(line("clientPort="), "clientPort=2181 zoo.cfg:2 same");
+    assert_eq!(line("preAllocSize="), "preAllocSize=64 SERVER_JVMFLAGS same");
+    assert_eq!(line("snapCount=5"), "snapCount=5 SERVER_JVMFLAGS overridden: zoo.cfg:3 counts");
+    assert_eq!(line("tickTime="), "tickTime=3000 default same");
+    assert!(line("ssl.keyStore.location=").contains("zoo.cfg:4 REFUSED: TLS is not built yet"));
+    assert!(
+        out.contains("ignored: -Xmx1g\n") && out.ends_with("the server would refuse to start\n"),
+        "{out}"
+    );
+
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=data\nclientPort=2181\n").unwrap();
+    let (code, out, _) = run(dir.path(), &["check", "zoo.cfg"]);
+    assert!(code == 0 && out.ends_with("the server would start\n"), "{out}");
+}
+
+#[test]
+fn check_looks_at_a_data_directory() {
+    let dir = zoo_cfg("dataDir=data\nclientPort=2181\n");
+    let version = dir.path().join("data/version-2");
+    fs::create_dir_all(&version).unwrap();
+    for name in ["snapshot.0", "snapshot.1f", "log.1", "log.20", "log.5.bak"] {
+        fs::write(version.join(name), "").unwrap();
+    }
+    fs::write(dir.path().join("data/myid"), "abc\n").unwrap();
+    let (code, out, _) = run(dir.path(), &["check", "zoo.cfg", "data"]);
+    assert_eq!(code, 2);
+    for expected in [
+        "newest snapshot  snapshot.1f (of 2)",
+        "newest log       log.20 (of 2)",
+        "not understood   log.5.bak",
+        "REFUSED: serverid abc is not a number",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+}
+
+#[test]
+fn the_table_of_settings_in_the_readme_is_the_programs() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (code, table, _) = run(Path::new("."), &["check", "--list-settings"]);
+    assert_eq!(code, 0);
+    assert!(
+        readme.contains(&table),
+        "README.md is behind: put in what `quorate check --list-settings` prints"
+    );
+}
+
+/// Answers every connection with the same bytes, whatever it is asked.
+fn fake_server(reply: &'static str) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut word = [0; 4];
+            // A peer that leaves early has had its answer.
+            let _ = stream.read_exact(&mut word).and_then(|()| stream.write_all(reply.as_bytes()));
+        }
+    });
+    port
+}
+
+const SRVR: &str =
+    "Zookeeper version: 3.9.5-x\nLatency min/avg/max: 0/0.0/0\nMode: standalone\nNode count: 5\n";
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests\n";
+
+#[test]
+fn status_prints_and_exits_as_the_script() {
+    let port = fake_server(SRVR);
+    let dir = zoo_cfg(&format!("dataDir=data\nclientPort={port}\nclientPortAddress=127.0.0.1\n"));
+    let found = format!("Client port found: {port}. Client address: 127.0.0.1. Client SSL: false.\n");
+    let (code, out, err) = run(dir.path(), &["status", "zoo.cfg"]);
+    assert_eq!((code, out), (0, format!("{found}Mode: standalone\n")));
+    assert_eq!(err, "ZooKeeper JMX enabled by default\nUsing config: zoo.cfg\n");
+
+    let port = fake_server(NOT_SERVING);
+    let dir = zoo_cfg(&format!("dataDir=data\nclientPort={port}\n"));
+    let found = format!("Client port found: {port}. Client address: localhost. Client SSL: false.\n");
+    let (code, out, _) = run(dir.path(), &["status", "zoo.cfg"]);
+    assert_eq!((code, out), (1, format!("{found}Error contacting service. It is probably not running.\n")));
+
+    let dir = zoo_cfg("dataDir=data\n");
+    let (code, out, _) = run(dir.path(), &["status", "zoo.cfg"]);
+    assert_eq!(code, 1);
+    assert_eq!(
+        out,
+        "myid could not be determined, will not able to locate clientPort in the server configs.\n\
+         Client port not found. Looking for secureClientPort in the static config.\n\
+         Unable to find either secure or unsecure client port in any configs. Terminating.\n"
+    );
+}
+
+#[test]
+fn status_finds_the_port_of_a_member_by_its_myid() {
+    let port = fake_server(SRVR);
+    let dir = zoo_cfg(&format!("dataDir=.\nserver.1=a:1:2;9\nserver.2=b:1:2;{port}\nserver.3=c:1:2;9\n"));
+    fs::write(dir.path().join("myid"), "2\n").unwrap();
+    let (code, out, _) = run(dir.path(), &["status", "zoo.cfg"]);
+    assert!(code == 0 && out.ends_with("Mode: standalone\n"), "{out}");
+}
+
+#[test]
+fn health_is_told_by_the_exit_code() {
+    let dir = TempDir::new().unwrap();
+    let server = format!("127.0.0.1:{}", fake_server(SRVR));
+    let (code, out, _) = run(dir.path(), &["health", "--server", &server]);
+    assert_eq!((code, out), (0, format!("{server} serves as standalone\n")));
+    let idle = format!("127.0.0.1:{}", fake_server(NOT_SERVING));
+    let (code, _, err) = run(dir.path(), &["health", "--server", &idle]);
+    assert!(code == 1 && err.contains("does not serve"), "{err}");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (code, _, err) = run(dir.path(), &["health", "--server", &free.to_string()]);
+    assert!(code == 1 && err.contains("does not answer"), "{err}");
+}
+
+/// The binary under the name of the script.
+fn script(dir: &Path) -> PathBuf {
+    let path = dir.join("zkServer.sh");
+    std::os::unix::fs::symlink(BINARY, &path).unwrap();
+    path
+}
+
+#[test]
+fn as_zk_server_sh_it_takes_the_scripts_verbs() {
+    let port = fake_server(SRVR);
+    let dir = zoo_cfg(&format!("dataDir=data\nclientPort={port}\n"));
+    let script = script(dir.path());
+    let call = |arguments: &[&str]| {
+        outcome(command(&script, dir.path()).env("ZOOCFGDIR", dir.path()).args(arguments).output().unwrap())
+    };
+    let config = dir.path().join("zoo.cfg");
+    let head = format!("ZooKeeper JMX enabled by default\nUsing config: {}\n", config.display());
+
+    let (code, out, err) = call(&["status"]);
+    assert!(code == 0 && out.ends_with("Mode: standalone\n"), "{out}");
+    assert_eq!(err, head);
+    let (code, out, _) = call(&["stop"]);
+    let pid_file = dir.path().join("data/zookeeper_server.pid");
+    let expected =
+        format!("Stopping zookeeper ... no zookeeper to stop (could not find file {})\n", pid_file.display());
+    assert_eq!((code, out), (0, expected));
+    let (code, out, _) = call(&["version"]);
+    assert!(code == 0 && out.starts_with("quorate, version "), "{out}");
+    let (code, out, _) = call(&["print-cmd"]);
+    assert!(code == 0 && out.contains("\"server\"") && out.contains("zoo.cfg"), "{out}");
+    let (code, out, err) = call(&["dance"]);
+    assert_eq!((code, out.as_str()), (0, ""));
+    assert!(err.starts_with(&format!("{head}Usage: ")), "{err}");
+    let (code, _, err) = call(&["--config", "/elsewhere", "status", "other.cfg"]);
+    assert!(code == 1 && err.contains("Using config: /elsewhere/other.cfg\n"), "{err}");
+}
+
+#[test]
+fn a_server_that_cannot_start_is_told_by_start() {
+    let dir = zoo_cfg("dataDir=data\nclientPort=2181\nsecureClientPort=2281\n");
+    let script = script(dir.path());
+    let mut start = command(&script, dir.path());
+    start.env("ZOOCFGDIR", dir.path()).env("ZOO_LOG_DIR", dir.path().join("logs")).arg("start");
+    let (code, out, _) = outcome(start.output().unwrap());
+    assert_eq!((code, out.as_str()), (1, "Starting zookeeper ... FAILED TO START\n"));
+    assert!(!dir.path().join("data/zookeeper_server.pid").exists());
+    let logs: Vec<_> = fs::read_dir(dir.path().join("logs")).unwrap().collect();
+    let log = fs::read_to_string(logs[0].as_ref().unwrap().path()).unwrap();
+    assert!(log.contains("TLS is not built yet"), "{log}");
+}
