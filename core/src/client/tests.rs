@@ -108,7 +108,7 @@ impl Script {
     }
 
     /// What the server says, as an input.
-    fn from_server(&self, words: &[&str]) -> ClientInput {
+    fn server_says(&self, words: &[&str]) -> ClientInput {
         let mut bytes = BytesMut::new();
         match words[0] {
             "session" => {
@@ -165,7 +165,7 @@ impl Script {
                 self.submitted.insert(id);
                 ClientInput::Submit(id, request(&words[2..]))
             }
-            _ => self.from_server(words),
+            _ => self.server_says(words),
         }
     }
 

@@ -53,6 +53,24 @@ fn texts_that_are_no_connect_strings_say_why() {
 }
 
 #[test]
+fn chroots_are_put_on_and_taken_off_at_a_slash_only() {
+    let chroot = Chroot::new("/app").expect("a chroot");
+    // client, server; both ways
+    let table =
+        [("/", "/app"), ("/a", "/app/a"), ("/app", "/app/app"), ("/zookeeper/config", "/zookeeper/config")];
+    for (client, server) in table {
+        assert_eq!(chroot.to_server(client), server);
+        assert_eq!(chroot.to_client(server.to_owned()), client);
+    }
+    for elsewhere in ["/apple", "/ap", "/", "/other/app/a"] {
+        assert_eq!(chroot.to_client(elsewhere.to_owned()), elsewhere, "what lies elsewhere stays as it is");
+    }
+    let none = Chroot::new("/").expect("the root is no chroot");
+    assert_eq!((none.to_server("/a"), none.to_client("/a".to_owned())), ("/a".to_owned(), "/a".to_owned()));
+    assert_eq!([Chroot::new("app"), Chroot::new("/app/"), Chroot::new("/a//b")], [None, None, None]);
+}
+
+#[test]
 fn times_follow_from_the_timeout() {
     // timeout, hosts: connect, read, ping, expiry
     let table = [
@@ -123,7 +141,7 @@ fn pieces_of_a_stream_mean_what_the_stream_means() {
             vec!["reply", "1", "5", "0", "data=hello"],
             vec!["event", "changed", "/a", "6"],
         ] {
-            let ClientInput::Bytes(_, bytes) = script.from_server(&words) else {
+            let ClientInput::Bytes(_, bytes) = script.server_says(&words) else {
                 panic!("the server says bytes")
             };
             stream.extend_from_slice(&bytes);
