@@ -231,8 +231,9 @@ class Pair:
             return
         described = [self._describe(one) for one in canonical]
         for number, rule in enumerate(self.allowed):
-            if (fnmatch.fnmatchcase(label, rule["request"]) and fnmatch.fnmatchcase(described[0], rule["peer_reply"])
-                    and fnmatch.fnmatchcase(described[1], rule["quorate_reply"])):
+            patterns = [(label, rule["request"]), (self.context, rule.get("where", "*")),
+                        (described[0], rule["peer_reply"]), (described[1], rule["quorate_reply"])]
+            if all(fnmatch.fnmatchcase(text, pattern) for text, pattern in patterns):
                 self.allowed_seen[number] += 1
                 raise Diverged()
         self.differences.append((self.context, label, described[0], described[1]))
@@ -357,7 +358,7 @@ class Janitor:
 
 
 def load_allowed(path, peer):
-    """The allowed differences for a peer: requests, both replies, and the reason, as patterns."""
+    """The allowed differences for a peer: the reason, and patterns of request, both replies, and where they were met."""
     with open(path) as file:
         rules = json.load(file)
     for rule in rules:

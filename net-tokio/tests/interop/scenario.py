@@ -167,7 +167,7 @@ class Scenario:
         for _ in range(count):
             kind = self.rng.randrange(6)
             if kind <= 1:
-                op = self.rng.choice(CREATES[:4 if self.features.extended else 3])
+                op = self.rng.choice(CREATES[:1 if self.features.old_peer else 4 if self.features.extended else 3])
                 path = self.fresh(self.some_node(parent=True).path)
                 body = create_ttl(path, self.data()) if op == "createTTL" else create(
                     path, self.data(), OPEN_ACL, 4 if op == "createContainer" else self.rng.choice([0, 0, 1]))
@@ -182,7 +182,8 @@ class Scenario:
                 operations += [("create", create(path)), ("setData", set_data(path, b"twice")),
                                ("delete", path_version(path, 1))]
             else:
-                operations.append(("create2", create(self.root + "/seq-", b"", OPEN_ACL, 2)))
+                operations.append(("create" if self.features.old_peer else "create2",
+                                   create(self.root + "/seq-", b"", OPEN_ACL, 2)))
         return operations, created
 
     def good_multi(self):
@@ -203,7 +204,7 @@ class Scenario:
     def good_watch(self):
         path = self.rng.choice([self.some_node().path, self.fresh(self.some_node(parent=True).path)])
         connection = self.any_connection()
-        kind = self.rng.randrange(5)
+        kind = self.rng.randrange(2, 4) if self.features.old_peer else self.rng.randrange(5)
         if kind == 0:
             self.call("addWatch", path_version(path, self.rng.choice([0, 1])), connection)
         elif kind == 1:
