@@ -3,11 +3,18 @@
 //! ```text
 //! config        what can be set, and what was set
 //! cli           the command line, and what each command does
+//! logging       the log's lines
+//! four_letter   the four-letter words
+//! metrics       mntr, and the Prometheus page
 //! server        the running server
 //! tools         status, health, check, bench, inspect
 //! ```
 
+mod civil;
 pub mod cli;
 pub mod config;
+mod four_letter;
+mod logging;
+mod metrics;
 pub mod server;
 mod tools;

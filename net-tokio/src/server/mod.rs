@@ -1,9 +1,65 @@
-//! The running server.
+//! The running server: sockets, threads, files, clocks and signals around one [`quorate_core::peer::Peer`].
+//!
+//! ```text
+//! start         from a configuration to a running owner; what can fail, and the exit codes
+//! supervise     the main thread from then on: signals, service manager, free space, metrics page
+//! owner         the task that calls the peer, in batches
+//! accept        the client port
+//! serve         the task of one connection: reading
+//! connection    what is to be written to it
+//! ingress       what connections have for the peer
+//! table         connections by number
+//! lanes         the threads that own the files
+//! mailbox       how other threads reach the owner
+//! events        what the peer tells the operator
+//! clock         both clocks
+//! version       what the server says it is
+//! ```
+//!
+//! Three kinds of thread: the main thread supervises; one thread owns the peer and, with it, every client connection; one
+//! thread a storage lane. A decision belongs in the core, never here.
+//!
+//! Absent: `io.threads` (connections on threads of their own), TLS, the admin server.
+
+mod accept;
+mod clock;
+mod connection;
+mod events;
+mod ingress;
+mod lanes;
+mod mailbox;
+mod owner;
+mod serve;
+mod start;
+mod supervise;
+mod table;
+pub(crate) mod version;
+
+pub(crate) use mailbox::Mailbox;
+pub(crate) use owner::Message;
 
 use crate::config::ServerConfig;
+use crate::logging;
 use std::process::ExitCode;
 
 /// Runs a server until it is told to stop.
-pub fn run(_config: ServerConfig) -> ExitCode {
-    ExitCode::SUCCESS
+pub fn run(config: ServerConfig) -> ExitCode {
+    logging::start(&config.log);
+    end_with_any_panic();
+    let code = match start::start(config) {
+        Ok(running) => supervise::supervise(running),
+        Err(failure) => failure.report(),
+    };
+    logging::flush();
+    ExitCode::from(code)
+}
+
+/// A broken assertion ends the process, not the thread it broke in: nothing may be served from a state that can't be right.
+fn end_with_any_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        logging::flush();
+        print(panic);
+        std::process::abort();
+    }));
 }

@@ -233,17 +233,13 @@ impl Wire {
         }
     }
 
-    /// Sends what is in the buffer and waits for the next reply. An event before it is an error, a pong is not.
+    /// Sends what is in the buffer and waits for the next reply; events and pongs are passed over.
     pub(super) async fn reply(&mut self) -> Result<Reply, BenchError> {
         loop {
             self.try_flush()?;
             while let Some(incoming) = self.next()? {
-                match incoming {
-                    Incoming::Reply(reply) => return Ok(reply),
-                    Incoming::Event(event) => {
-                        return Err(BenchError::Protocol(format!("an event nobody waits for: {event:?}")));
-                    }
-                    Incoming::Pong => {}
+                if let Incoming::Reply(reply) = incoming {
+                    return Ok(reply);
                 }
             }
             self.ready().await?;

@@ -1,0 +1,86 @@
+//! What the host measures itself.
+
+use quorate_core::metrics::{Basic, Counter, Summary};
+use std::time::Duration;
+
+/// What ZooKeeper's trace mask is until `stmk` sets another.
+const DEFAULT_TRACE_MASK: i64 = 306;
+
+/// What starting took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Startup {
+    /// Recovery as a whole.
+    pub(crate) took: Duration,
+    /// Txns that were replayed.
+    pub(crate) txns: u64,
+}
+
+/// See the module's words.
+#[derive(Clone, Debug)]
+pub(crate) struct HostMetrics {
+    fsync: Summary,
+    snapshot: Summary,
+    db_init: Summary,
+    txns_loaded: Summary,
+    /// Bytes that had come when statistics were last reset.
+    bytes_before: u64,
+    /// What `gtmk` shows.
+    pub(crate) trace_mask: i64,
+}
+
+impl HostMetrics {
+    /// Metrics of a process that has just started.
+    pub(crate) fn new(startup: Startup) -> Self {
+        let of = |value: i64| {
+            let mut summary = Summary::default();
+            summary.add(value);
+            summary
+        };
+        HostMetrics {
+            fsync: Summary::default(),
+            snapshot: Summary::default(),
+            db_init: of(millis(startup.took)),
+            txns_loaded: of(i64::try_from(startup.txns).unwrap_or(i64::MAX)),
+            bytes_before: 0,
+            trace_mask: DEFAULT_TRACE_MASK,
+        }
+    }
+
+    /// A sync of the log.
+    pub(crate) fn add_fsync(&mut self, took: Duration) {
+        self.fsync.add(millis(took));
+    }
+
+    /// A snapshot, or a purge.
+    pub(crate) fn add_snapshot(&mut self, took: Duration) {
+        self.snapshot.add(millis(took));
+    }
+
+    /// `srst`, when so many bytes have come.
+    pub(crate) fn reset(&mut self, bytes_received: u64) {
+        for summary in [&mut self.fsync, &mut self.snapshot, &mut self.db_init, &mut self.txns_loaded] {
+            *summary = Summary::default();
+        }
+        self.bytes_before = bytes_received;
+    }
+
+    /// The counter of this name, if it is the host's; so many bytes have come.
+    pub(super) fn counter(&self, name: &str, bytes_received: u64) -> Option<u64> {
+        (name == Counter::BytesReceivedCount.name()).then(|| bytes_received - self.bytes_before)
+    }
+
+    /// The summary of this name, if it is the host's.
+    pub(super) fn summary(&self, name: &str) -> Option<&Summary> {
+        let mine = [
+            (Basic::FsyncTime, &self.fsync),
+            (Basic::SnapshotTime, &self.snapshot),
+            (Basic::DbInitTime, &self.db_init),
+            (Basic::StartupTxnsLoaded, &self.txns_loaded),
+        ];
+        mine.into_iter().find_map(|(basic, summary)| (basic.name() == name).then_some(summary))
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,49 @@
+//! What the peer tells the operator, as lines of the log. The README's table of events is of this file and its siblings.
+
+use super::table::Table;
+use quorate_core::contract::PeerEvent;
+use quorate_core::vocabulary::ConnId;
+use tracing::{debug, info, warn};
+
+/// Logs an event; connections are shown by their address.
+pub(super) fn log(event: PeerEvent, table: &Table) {
+    let address =
+        |conn: ConnId| table.find(conn).map_or_else(|| "?".to_owned(), |found| found.address.to_string());
+    match event {
+        PeerEvent::SessionCreated { session, conn, timeout } => {
+            info!(name: "session_created", %session, address = address(conn), timeout_ms = timeout.0);
+        }
+        PeerEvent::SessionReattached { session, conn, timeout } => {
+            info!(name: "session_reattached", %session, address = address(conn), timeout_ms = timeout.0);
+        }
+        PeerEvent::SessionClosed { session } => info!(name: "session_closed", %session),
+        PeerEvent::SessionExpired { session, timeout } => {
+            info!(name: "session_expired", %session, timeout_ms = timeout.0);
+        }
+        PeerEvent::HandshakeRefused { conn, session, reason } => {
+            warn!(name: "handshake_refused", %session, address = address(conn), "{reason}");
+        }
+        PeerEvent::AuthFailed { conn, scheme } => {
+            warn!(name: "auth_failed", address = address(conn), scheme);
+        }
+        PeerEvent::ConnectionDropped { conn, reason } => {
+            warn!(name: "connection_dropped", address = address(conn), "{reason}");
+        }
+        PeerEvent::SlowRequest { session, opcode, took } => {
+            warn!(name: "request_slow", %session, opcode, took_ms = took.0);
+        }
+        PeerEvent::QuotaExceeded { path, hard } => warn!(name: "quota_exceeded", path, hard),
+        PeerEvent::SnapshotStarted { zxid } => info!(name: "snapshot_started", %zxid),
+        PeerEvent::SnapshotDurable { zxid } => info!(name: "snapshot_durable", %zxid),
+        PeerEvent::SnapshotFailed { zxid, reason } => {
+            warn!(name: "snapshot_failed", %zxid, "will try again, and purges nothing meanwhile: {reason}");
+        }
+        PeerEvent::FreeSpaceLow { bytes } => {
+            warn!(name: "free_space_low", bytes, "writes are refused until space is freed");
+        }
+        PeerEvent::FreeSpaceRecovered { bytes } => {
+            info!(name: "free_space_recovered", bytes, "writes are taken again");
+        }
+        other => debug!(name: "peer_event", "{other:?}"),
+    }
+}

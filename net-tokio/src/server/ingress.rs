@@ -1,0 +1,107 @@
+//! What connections have for the peer, gathered until its owner takes the batch; and the buffer they all read into.
+//!
+//! Invariant: a connection owns a buffer only while it holds part of a frame. Everything else is read into one shared buffer,
+//! whose memory goes to the requests that point into it and comes back when they are done with.
+
+use bytes::BytesMut;
+use quorate_core::contract::Input;
+use quorate_core::jute::ClientDecoder;
+use std::cell::{Cell, RefCell};
+use std::future::Future as _;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::tcp::OwnedReadHalf;
+
+/// Bytes that one read may bring.
+const READ: usize = 64 << 10;
+/// With less room than this in the shared buffer, a new one is made.
+const ROOM: usize = 16 << 10;
+
+/// See the module's words. Lives on the owner's thread.
+#[derive(Debug, Default)]
+pub(super) struct Ingress {
+    inputs: RefCell<Vec<Input>>,
+    owner: RefCell<Option<Waker>>,
+    buffer: RefCell<BytesMut>,
+    bytes_received: Cell<u64>,
+}
+
+impl Ingress {
+    /// Adds an input, and wakes the owner for the first of a batch.
+    pub(super) fn push(&self, input: Input) {
+        let mut inputs = self.inputs.borrow_mut();
+        inputs.push(input);
+        if inputs.len() == 1
+            && let Some(owner) = &*self.owner.borrow()
+        {
+            owner.wake_by_ref();
+        }
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inputs.borrow().is_empty()
+    }
+
+    /// Exchanges what waits for `batch`, which must be empty.
+    pub(super) fn swap(&self, batch: &mut Vec<Input>) {
+        assert!(batch.is_empty(), "a batch is handled before the next is taken");
+        std::mem::swap(&mut *self.inputs.borrow_mut(), batch);
+    }
+
+    /// Makes `context` the owner, who is woken.
+    pub(super) fn register(&self, context: &Context<'_>) {
+        *self.owner.borrow_mut() = Some(context.waker().clone());
+    }
+
+    /// Bytes read from all connections so far.
+    pub(super) fn bytes_received(&self) -> u64 {
+        self.bytes_received.get()
+    }
+
+    /// Reads what is there into `decoder`, once. 0 bytes mean the end of the stream.
+    pub(super) fn poll_read(
+        &self,
+        context: &mut Context<'_>,
+        socket: &mut OwnedReadHalf,
+        decoder: &mut ClientDecoder,
+    ) -> Poll<io::Result<usize>> {
+        let shared = decoder.buffered() == 0;
+        let buffer = decoder.buffer_mut();
+        if shared {
+            std::mem::swap(buffer, &mut *self.buffer.borrow_mut());
+            if buffer.capacity() < ROOM {
+                *buffer = BytesMut::with_capacity(READ);
+            }
+        } else {
+            buffer.reserve(ROOM);
+        }
+        let polled = pin!(socket.read_buf(buffer)).poll(context);
+        if let Poll::Ready(Ok(bytes)) = polled {
+            self.bytes_received.set(self.bytes_received.get() + bytes as u64);
+        } else if shared {
+            std::mem::swap(decoder.buffer_mut(), &mut *self.buffer.borrow_mut());
+        }
+        polled
+    }
+
+    /// To be called when every whole frame was taken out of `decoder` after a read: takes the buffer back.
+    pub(super) fn after_decoding(&self, decoder: &mut ClientDecoder) {
+        let buffer = decoder.buffer_mut();
+        let mut shared = self.buffer.borrow_mut();
+        if shared.capacity() > 0 {
+            // The frame under way has a buffer of its own; without one it needs none.
+            if buffer.is_empty() {
+                *buffer = BytesMut::new();
+            }
+            return;
+        }
+        let part = buffer.split();
+        std::mem::swap(buffer, &mut *shared);
+        if !part.is_empty() {
+            buffer.extend_from_slice(&part);
+        }
+    }
+}

@@ -1,0 +1,377 @@
+//! The owner of the peer: the one task that calls [`Peer::handle`].
+//!
+//! It works in batches. A batch is what storage and other threads have for the peer, then what connections gathered, then, if
+//! one is due, the time-out; then everything the peer wants done is done: replies queued, each connection flushed once, storage
+//! woken once.
+//!
+//! Invariant: when time passes over a deadline, everything that had reached the process by then is handled before it. A process
+//! that stood still, or whose disk did, thus never ends a session whose pings were waiting in the socket.
+
+use super::accept::Acceptor;
+use super::clock::Clock;
+use super::connection::Connection;
+use super::events;
+use super::ingress::Ingress;
+use super::lanes::Lanes;
+use super::mailbox::Mailbox;
+use super::table::Table;
+use crate::config::ServerConfig;
+use crate::four_letter::{self, Answer, DirectorySizes, Effect, Facts};
+use crate::metrics::{self, HostMetrics};
+use bytes::Bytes;
+use quorate_core::contract::{ExitCode, Input, Lane, Outbox, Output};
+use quorate_core::jute::{ClientMessage, FourLetterCommand};
+use quorate_core::peer::Peer;
+use quorate_core::vocabulary::{ConnId, Now};
+use std::cell::RefCell;
+use std::future::{Future as _, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, spawn_local, yield_now};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+/// How often the poller may bring more of what waited in sockets before a deadline is believed.
+const CATCH_UP_ROUNDS: u32 = 64;
+/// How long replies may take to leave when the process ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What other threads have for the owner.
+#[derive(Debug)]
+pub(crate) enum Message {
+    /// Storage did something.
+    Storage {
+        /// For the peer.
+        input: Input,
+        /// How long the sync or the snapshot took.
+        took: Option<Duration>,
+    },
+    /// Bytes that are free on the log's disk.
+    FreeSpace(u64),
+    /// The operator wants the process to end.
+    Shutdown,
+    /// Somebody scrapes the metrics page.
+    MetricsPage(oneshot::Sender<String>),
+    /// What a four-letter word waited for.
+    Sizes {
+        /// Who asked.
+        conn: ConnId,
+        /// For which word.
+        command: FourLetterCommand,
+        /// The answer.
+        sizes: DirectorySizes,
+    },
+}
+
+/// How the owner ended.
+#[derive(Clone, Debug)]
+pub(super) struct Exit {
+    /// With which code.
+    pub(super) code: ExitCode,
+    /// For what reason.
+    pub(super) reason: String,
+}
+
+/// What an owner is made of.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// What was configured.
+    pub(super) config: Arc<ServerConfig>,
+    /// The state machine.
+    pub(super) peer: Peer,
+    /// The clock it was made by.
+    pub(super) clock: Clock,
+    /// The threads that own the files.
+    pub(super) lanes: Lanes,
+    /// Where they, and others, leave word.
+    pub(super) mailbox: Arc<Mailbox<Message>>,
+    /// What was measured while starting.
+    pub(super) metrics: HostMetrics,
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub(super) struct Owner {
+    parts: Parts,
+    outbox: Outbox,
+    table: Rc<RefCell<Table>>,
+    ingress: Rc<Ingress>,
+    accepting: Option<JoinHandle<()>>,
+    timer: Pin<Box<Sleep>>,
+    /// Reused between batches.
+    inputs: Vec<Input>,
+    messages: Vec<Message>,
+    dirty: Vec<Rc<Connection>>,
+    exit: Option<Exit>,
+}
+
+impl Owner {
+    /// An owner that accepts from `listener`. Needs a local runtime.
+    pub(super) fn start(parts: Parts, listener: Option<TcpListener>) -> Self {
+        let (table, ingress) = (Rc::<RefCell<Table>>::default(), Rc::<Ingress>::default());
+        let config = &parts.config;
+        let keep_alive = config.listen.tcp_keep_alive;
+        let acceptor = Acceptor::new(Rc::clone(&table), Rc::clone(&ingress), &config.peer, keep_alive);
+        Owner {
+            accepting: listener.map(|listener| spawn_local(acceptor.run(listener))),
+            parts,
+            outbox: Outbox::new(),
+            table,
+            ingress,
+            timer: Box::pin(sleep(Duration::ZERO)),
+            inputs: Vec::new(),
+            messages: Vec::new(),
+            dirty: Vec::new(),
+            exit: None,
+        }
+    }
+
+    /// Serves until the peer wants the process to end.
+    pub(super) async fn run(mut self) -> Exit {
+        poll_fn(|context| {
+            self.parts.mailbox.register(context);
+            self.ingress.register(context);
+            Poll::Ready(())
+        })
+        .await;
+        // What the peer wants done before anything happened.
+        self.act();
+        loop {
+            poll_fn(|context| self.poll_work(context)).await;
+            let now = self.parts.clock.now();
+            self.handle_waiting(now);
+            if self.is_due(now) {
+                self.catch_up(now).await;
+                self.handle(now, Input::Timeout);
+            }
+            self.act();
+            if let Some(exit) = self.exit.take() {
+                self.say_last_words().await;
+                return exit;
+            }
+        }
+    }
+
+    /// Ready when there is anything to do.
+    fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if !self.ingress.is_empty() || self.parts.mailbox.is_full() {
+            return Poll::Ready(());
+        }
+        let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
+        let due = Instant::from_std(self.parts.clock.instant(due));
+        // The timer is set anew only when it would come too late; when it comes too early, that is found out here.
+        if due < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.set(sleep_until(due));
+        }
+        while self.timer.as_mut().poll(context).is_ready() {
+            if Instant::now() >= due {
+                return Poll::Ready(());
+            }
+            self.timer.set(sleep_until(due));
+        }
+        Poll::Pending
+    }
+
+    fn is_due(&self, now: Now) -> bool {
+        self.parts.peer.next_timeout().is_some_and(|due| due <= now.mono)
+    }
+
+    /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
+    async fn catch_up(&mut self, now: Now) {
+        for _ in 0..CATCH_UP_ROUNDS {
+            // Comes back behind everything that the poller found.
+            yield_now().await;
+            if self.ingress.is_empty() && !self.parts.mailbox.is_full() {
+                return;
+            }
+            self.handle_waiting(now);
+            self.act();
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input) {
+        self.parts.peer.handle(now, input, &mut self.outbox);
+    }
+
+    /// Handles everything that waits, storage first.
+    fn handle_waiting(&mut self, now: Now) {
+        let mut messages = std::mem::take(&mut self.messages);
+        self.parts.mailbox.take(&mut messages);
+        messages.drain(..).for_each(|message| self.handle_message(now, message));
+        self.messages = messages;
+
+        let mut inputs = std::mem::take(&mut self.inputs);
+        self.ingress.swap(&mut inputs);
+        for input in inputs.drain(..) {
+            match input {
+                Input::Client { conn, message: ClientMessage::FourLetter { command, argument } } => {
+                    let message = ClientMessage::FourLetter { command, argument };
+                    self.handle(now, Input::Client { conn, message });
+                    self.answer(now, conn, command, argument);
+                }
+                Input::Closed { conn } => {
+                    self.handle(now, Input::Closed { conn });
+                    // Replies to its last requests are still in the outbox.
+                    self.act();
+                    if let Some(connection) = self.table.borrow_mut().remove(conn) {
+                        connection.close();
+                    }
+                }
+                input => self.handle(now, input),
+            }
+        }
+        if inputs.capacity() > 1 << 14 {
+            inputs = Vec::new();
+        }
+        self.inputs = inputs;
+    }
+
+    fn handle_message(&mut self, now: Now, message: Message) {
+        match message {
+            Message::Storage { input, took } => {
+                if let Some(took) = took {
+                    let lane = match input {
+                        Input::Stored { lane, .. } | Input::StoreFailed { lane, .. } => lane,
+                        _ => unreachable!("storage says nothing else"),
+                    };
+                    match lane {
+                        Lane::Log => self.parts.metrics.add_fsync(took),
+                        _ => self.parts.metrics.add_snapshot(took),
+                    }
+                }
+                self.handle(now, input);
+            }
+            Message::FreeSpace(bytes) => self.handle(now, Input::FreeSpace { bytes }),
+            Message::Shutdown => {
+                // The port is free from here on.
+                if let Some(accepting) = self.accepting.take() {
+                    accepting.abort();
+                }
+                self.handle(now, Input::Shutdown);
+            }
+            Message::MetricsPage(reply) => {
+                let page = metrics::prometheus_page(&self.facts(now, None));
+                // Whoever does not wait any more has no use for it.
+                let _ = reply.send(page);
+            }
+            Message::Sizes { conn, command, sizes } => {
+                let answer = four_letter::answer(command, None, &self.facts(now, Some((conn, sizes))));
+                self.send_answer(now, conn, answer);
+            }
+        }
+    }
+
+    fn facts(&self, now: Now, asked: Option<(ConnId, DirectorySizes)>) -> Facts<'_> {
+        let parts = &self.parts;
+        Facts {
+            status: parts.peer.status(),
+            config: &parts.config,
+            now,
+            uptime: parts.clock.uptime(),
+            host: &parts.metrics,
+            bytes_received: self.ingress.bytes_received(),
+            asking: asked.map(|(conn, _)| conn),
+            sizes: asked.map_or_else(DirectorySizes::default, |(_, sizes)| sizes),
+        }
+    }
+
+    fn answer(&mut self, now: Now, conn: ConnId, command: FourLetterCommand, argument: Option<i64>) {
+        if four_letter::needs_sizes(command, &self.parts.config.four_letter) {
+            let storage = self.parts.config.storage.clone();
+            let mailbox = Arc::clone(&self.parts.mailbox);
+            // A directory may lie on a disk that hangs.
+            tokio::task::spawn_blocking(move || {
+                let sizes = DirectorySizes::measure(&storage);
+                mailbox.send(Message::Sizes { conn, command, sizes });
+            });
+            return;
+        }
+        let sizes = DirectorySizes::default();
+        let answer = four_letter::answer(command, argument, &self.facts(now, Some((conn, sizes))));
+        self.send_answer(now, conn, answer);
+    }
+
+    fn send_answer(&mut self, now: Now, conn: ConnId, answer: Answer) {
+        match answer.effect {
+            Effect::None => {}
+            Effect::ResetServerStats => {
+                self.handle(now, Input::ResetServerStats);
+                self.parts.metrics.reset(self.ingress.bytes_received());
+            }
+            Effect::ResetConnectionStats => self.handle(now, Input::ResetConnectionStats),
+            Effect::SetTraceMask(mask) => self.parts.metrics.trace_mask = mask,
+        }
+        let table = self.table.borrow();
+        let Some(connection) = table.find(conn) else { return };
+        if connection.queue(Bytes::from(answer.text)) {
+            self.dirty.push(Rc::clone(connection));
+        }
+        connection.close();
+    }
+
+    /// Does what the peer wants done.
+    fn act(&mut self) {
+        let table = self.table.borrow();
+        for output in self.outbox.drain() {
+            match output {
+                Output::Send { conn, bytes } => {
+                    if let Some(connection) = table.find(conn)
+                        && connection.queue(bytes)
+                    {
+                        self.dirty.push(Rc::clone(connection));
+                    }
+                }
+                Output::Close { conn } => {
+                    if let Some(connection) = table.find(conn) {
+                        close(connection, self.parts.config.peer.limits.backlog_close);
+                    }
+                }
+                Output::PauseRead { conn } => pause(&table, conn, true),
+                Output::ResumeRead { conn } => pause(&table, conn, false),
+                Output::Store { lane, seq, op } => self.parts.lanes.queue(lane, seq, op),
+                Output::Event(event) => events::log(event, &table),
+                Output::Exit { code, reason } => self.exit = Some(Exit { code, reason }),
+                other => unreachable!("no adapter was written for {other:?}"),
+            }
+        }
+        self.parts.lanes.send();
+        for connection in self.dirty.drain(..) {
+            if let Some(bytes) = connection.flush() {
+                self.ingress.push(Input::Backlog { conn: connection.id, bytes });
+            }
+        }
+    }
+
+    /// Lets what was sent reach the clients, but not for long.
+    async fn say_last_words(&mut self) {
+        let waiting = {
+            let table = self.table.borrow();
+            table.iter().for_each(|connection| connection.close());
+            table.iter().filter(|connection| !connection.is_finished()).cloned().collect::<Vec<_>>()
+        };
+        let deadline = Instant::now() + LAST_WORDS;
+        while waiting.iter().any(|connection| !connection.is_finished()) && Instant::now() < deadline {
+            sleep(Duration::from_millis(5)).await;
+        }
+        self.table.borrow().iter().for_each(|connection| connection.shut_down());
+    }
+}
+
+fn pause(table: &Table, conn: ConnId, paused: bool) {
+    if let Some(connection) = table.find(conn) {
+        connection.pause_read(paused);
+    }
+}
+
+/// Closes a connection; one whose backlog passed its limit gets nothing more of it.
+fn close(connection: &Connection, backlog_limit: usize) {
+    if connection.backlog() > backlog_limit {
+        connection.abort();
+    } else {
+        connection.close();
+    }
+}

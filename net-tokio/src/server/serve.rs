@@ -1,0 +1,150 @@
+//! The task of one client connection: reads, decodes, writes on when the socket was full, and sees it to its end.
+//!
+//! Invariant: exactly one `Closed` is said of each connection, behind everything that it said itself. The owner answers it by
+//! [`Connection::close`], so that replies to its last requests still leave before the socket does.
+
+use super::connection::Connection;
+use super::ingress::Ingress;
+use quorate_core::contract::Input;
+use quorate_core::jute::{ClientDecoder, ClientMessage, ProtocolViolation};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::timeout;
+
+/// How long a connection that is being closed may take no byte before it is dropped.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long after the last byte went out the client's end is awaited, so that no reset overtakes the reply.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How reading came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The client said nothing more than this.
+    Client,
+    /// The client asked a four-letter word; it may have closed its half and still waits for the answer.
+    Word,
+    /// The server does not want to read on.
+    Server,
+}
+
+/// Serves a connection until its end.
+pub(super) async fn serve(
+    connection: Rc<Connection>,
+    mut socket: OwnedReadHalf,
+    mut decoder: ClientDecoder,
+    ingress: Rc<Ingress>,
+) {
+    let end = match read(&connection, &mut socket, &mut decoder, &ingress).await {
+        Ok(end) => end,
+        Err(violation) => {
+            tracing::warn!(
+                name: "connection_dropped",
+                address = %connection.address,
+                "the client sent {violation}"
+            );
+            End::Client
+        }
+    };
+    drop(decoder);
+    if end == End::Client {
+        ingress.push(Input::Closed { conn: connection.id });
+    }
+    write_the_rest(&connection, &ingress).await;
+    if end != End::Client {
+        ingress.push(Input::Closed { conn: connection.id });
+    }
+    connection.shut_down();
+    if end == End::Server {
+        let mut ignored = [0; 1024];
+        let until_its_end = async { while matches!(socket.read(&mut ignored).await, Ok(1..)) {} };
+        // Whoever does not close in time is closed.
+        let _ = timeout(LINGER, until_its_end).await;
+    }
+}
+
+/// Reads and decodes until somebody ends it.
+async fn read(
+    connection: &Connection,
+    socket: &mut OwnedReadHalf,
+    decoder: &mut ClientDecoder,
+    ingress: &Ingress,
+) -> Result<End, ProtocolViolation> {
+    let mut end = End::Client;
+    loop {
+        match poll_fn(|context| poll_read(context, connection, socket, decoder, ingress)).await {
+            Some(0) => return Ok(end),
+            Some(_) => {
+                let taken = take_messages(connection, decoder, ingress, &mut end);
+                ingress.after_decoding(decoder);
+                taken?;
+            }
+            None => return Ok(End::Server),
+        }
+    }
+}
+
+/// How many bytes came, 0 at the end of the stream; or `None` when the server wants the connection closed.
+fn poll_read(
+    context: &mut Context<'_>,
+    connection: &Connection,
+    socket: &mut OwnedReadHalf,
+    decoder: &mut ClientDecoder,
+    ingress: &Ingress,
+) -> Poll<Option<usize>> {
+    poll_blocked(context, connection, ingress);
+    if connection.is_closing() {
+        return Poll::Ready(None);
+    }
+    if !connection.may_read() {
+        return Poll::Pending;
+    }
+    // A connection that broke has ended; why, its client knows.
+    ingress.poll_read(context, socket, decoder).map(|read| Some(read.unwrap_or(0)))
+}
+
+fn poll_blocked(context: &mut Context<'_>, connection: &Connection, ingress: &Ingress) {
+    if let Some(bytes) = connection.poll_blocked(context) {
+        ingress.push(Input::Backlog { conn: connection.id, bytes });
+    }
+}
+
+fn take_messages(
+    connection: &Connection,
+    decoder: &mut ClientDecoder,
+    ingress: &Ingress,
+    end: &mut End,
+) -> Result<(), ProtocolViolation> {
+    while let Some(message) = decoder.poll()? {
+        if matches!(message, ClientMessage::FourLetter { .. }) {
+            *end = End::Word;
+        }
+        ingress.push(Input::Client { conn: connection.id, message });
+    }
+    Ok(())
+}
+
+/// Waits until the owner wants the connection closed and everything queued is written, as long as the client takes anything.
+async fn write_the_rest(connection: &Connection, ingress: &Ingress) {
+    loop {
+        let backlog = connection.backlog();
+        let changed = poll_fn(|context| {
+            poll_blocked(context, connection, ingress);
+            if connection.is_finished() || connection.backlog() < backlog {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        });
+        let waited = timeout(PATIENCE, changed).await;
+        if connection.is_finished() {
+            return;
+        }
+        if waited.is_err() && connection.is_closing() {
+            connection.abort();
+        }
+    }
+}

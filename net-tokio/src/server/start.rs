@@ -1,0 +1,249 @@
+//! From a configuration to a running owner, and what can go wrong on the way (`operations.md` §1.1, §13).
+
+use super::accept::BoundPort;
+use super::clock::Clock;
+use super::lanes::Lanes;
+use super::mailbox::Mailbox;
+use super::owner::{Exit, Message, Owner, Parts};
+use super::version::FULL_VERSION;
+use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig};
+use crate::metrics::{HostMetrics, Startup};
+use quorate_core::peer::Peer;
+use quorate_core::tree::TreeOptions;
+use quorate_core::vocabulary::{Entropy, PeerConfig, Wall};
+use quorate_storage_file::{
+    Compression, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport, StdDisk,
+    StdDiskOptions, Storage, StorageOptions,
+};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
+use tokio::runtime::{Builder, LocalOptions};
+use tokio::sync::oneshot;
+use tracing::{error, info, warn};
+
+/// A server that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    /// What was configured.
+    pub(super) config: Arc<ServerConfig>,
+    /// How to reach the owner.
+    pub(super) mailbox: Arc<Mailbox<Message>>,
+    /// How the owner ends.
+    pub(super) exit: oneshot::Receiver<Exit>,
+}
+
+/// Why a server can't start.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The directories can't be used.
+    #[error("{0}")]
+    DataDirectory(String),
+    /// The data in them can't.
+    #[error("cannot open the database: {0}")]
+    Database(#[from] RecoveryError),
+    /// The client port can't be had.
+    #[error("cannot listen on {0}: {1}")]
+    Port(SocketAddr, io::Error),
+    /// The system refuses something else.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+impl Failure {
+    /// Says so, and returns the exit code.
+    pub(super) fn report(&self) -> u8 {
+        let (line, code) = match self {
+            Failure::DataDirectory(_) => ("Unable to access datadir, exiting abnormally", 3),
+            _ => ("Unexpected exception, exiting abnormally", 1),
+        };
+        error!(name: "start_failed", "{line}: {self}");
+        crate::logging::flush();
+        eprintln!("{line}\n{self}");
+        code
+    }
+}
+
+/// Opens everything and starts the owner.
+pub(super) fn start(config: ServerConfig) -> Result<Running, Failure> {
+    let begin = Instant::now();
+    info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
+    announce(&config);
+    raise_descriptor_limit();
+    let disk = StdDisk::open(&StdDiskOptions {
+        data_dir: config.storage.data_dir.clone(),
+        data_log_dir: config.storage.data_log_dir.clone(),
+        autocreate: config.storage.datadir_autocreate,
+        lock: true,
+    })
+    .map_err(|error| Failure::DataDirectory(error.to_string()))?;
+    let port = BoundPort::bind(&config.listen).map_err(|(address, error)| Failure::Port(address, error))?;
+    let entropy = entropy(&config.peer);
+    let (recovered, startup) = recover(&config, disk.clone(), entropy)?;
+
+    let clock = Clock::start();
+    let mailbox = Arc::new(Mailbox::default());
+    let storage = Storage::new(storage_options(&config), recovered.report.last_zxid);
+    let parts = Parts {
+        lanes: Lanes::start(storage, &disk, &mailbox, config.storage.fsync_warning)?,
+        peer: Peer::new(config.peer.clone(), recovered.database, entropy, clock.now()),
+        clock,
+        mailbox: Arc::clone(&mailbox),
+        metrics: HostMetrics::new(startup),
+        config: Arc::new(config),
+    };
+    let config = Arc::clone(&parts.config);
+    let (exit, listening) = start_owner(parts, port)?;
+    let address = listening.recv().map_err(|_| io::Error::other("the owner's thread ended"))??;
+    let took_ms = begin.elapsed().as_millis() as u64;
+    match address {
+        Some(address) => info!(name: "listening", %address, took_ms, "ready for clients"),
+        None => warn!(name: "listening", took_ms, "no clientPort is set: nobody can connect"),
+    }
+    Ok(Running { config, mailbox, exit })
+}
+
+type Listening = Receiver<io::Result<Option<SocketAddr>>>;
+
+/// Starts the owner's thread, with a runtime of its own.
+fn start_owner(parts: Parts, port: Option<BoundPort>) -> io::Result<(oneshot::Receiver<Exit>, Listening)> {
+    let (end, exit) = oneshot::channel();
+    let (tell, listening) = channel();
+    std::thread::Builder::new().name("quorate-owner".to_owned()).spawn(move || {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .event_interval(256)
+            .max_io_events_per_tick(4096)
+            .build_local(LocalOptions::default());
+        let run = move |runtime: tokio::runtime::LocalRuntime| {
+            runtime.block_on(async move {
+                let listener = match port.map(BoundPort::listen).transpose() {
+                    Ok(listener) => listener,
+                    Err(error) => return drop(tell.send(Err(error))),
+                };
+                let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+                // The receiver lives until it has heard this.
+                let _ = tell.send(Ok(address));
+                let owner = Owner::start(parts, listener);
+                // A task of its own, because the runtime polls it without asking the poller first.
+                if let Ok(how) = tokio::task::spawn_local(owner.run()).await {
+                    let _ = end.send(how);
+                }
+            });
+        };
+        // Without a runtime the sender is dropped, which is an answer too.
+        runtime.map(run)
+    })?;
+    Ok((exit, listening))
+}
+
+/// Logs what the operator should know of the configuration.
+fn announce(config: &ServerConfig) {
+    for notice in &config.notices {
+        match notice.level {
+            NoticeLevel::Info => info!(name: "configuration", "{}", notice.text),
+            NoticeLevel::Warn => warn!(name: "configuration", "{}", notice.text),
+            NoticeLevel::Error => error!(name: "configuration", "{}", notice.text),
+        }
+    }
+    let StorageConfig { data_dir, data_log_dir, force_sync, .. } = &config.storage;
+    info!(
+        name: "directories",
+        data_dir = %data_dir.display(),
+        data_log_dir = %data_log_dir.display(),
+    );
+    if !force_sync {
+        warn!(name: "configuration", "forceSync=no: a power loss takes acknowledged writes with it");
+    }
+    if config.io_threads > 0 {
+        warn!(name: "configuration", "io.threads is not built yet: connections stay on the peer's thread");
+    }
+}
+
+/// Each connection needs a descriptor; the soft limit that shells set is meant for programs with few.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        warn!(name: "descriptor_limit", "cannot raise it: {error}");
+    }
+}
+
+/// A source of randomness that no two starts share.
+fn entropy(config: &PeerConfig) -> Entropy {
+    // The standard library's hasher is keyed by the system's generator.
+    let seed = RandomState::new().build_hasher().finish();
+    let Wall(incarnation) = Clock::start().now().wall;
+    Entropy::new(seed, config.server_id, incarnation.unsigned_abs())
+}
+
+fn storage_options(config: &ServerConfig) -> StorageOptions {
+    let storage = &config.storage;
+    StorageOptions {
+        preallocate: storage.preallocate,
+        log_size_limit: storage.log_size_limit,
+        force_sync: storage.force_sync,
+        compression: match storage.compression {
+            SnapshotCompression::None => Compression::None,
+            SnapshotCompression::Gzip => Compression::Gzip,
+            SnapshotCompression::Snappy => Compression::Snappy,
+        },
+        max_txn: config.peer.limits.max_field(),
+        ..StorageOptions::default()
+    }
+}
+
+/// Brings the database back, and logs how.
+fn recover(
+    config: &ServerConfig,
+    mut disk: StdDisk,
+    entropy: Entropy,
+) -> Result<(Recovered, Startup), Failure> {
+    let begin = Instant::now();
+    let switches = &config.peer.switches;
+    let recovery = Recovery::new(RecoveryOptions {
+        storage: storage_options(config),
+        tree: TreeOptions {
+            extended_types: switches.extended_types,
+            digest: switches.digest,
+            serialize_last_zxid: switches.serialize_last_zxid,
+        },
+        seed: entropy.lookup_seed(),
+        db_autocreate: config.storage.db_autocreate,
+        trust_empty: config.storage.trust_empty,
+    });
+    let recovered = recovery.run(&mut disk)?;
+    let took = begin.elapsed();
+    log_report(&recovered.report, took.as_millis() as u64);
+    let startup = Startup { took, txns: recovered.report.replayed };
+    Ok((recovered, startup))
+}
+
+fn log_report(report: &RecoveryReport, took_ms: u64) {
+    for (file, reason) in &report.skipped_snapshots {
+        warn!(name: "snapshot_skipped", file, "{reason}");
+    }
+    for repair in &report.repairs {
+        warn!(name: "repaired", "{repair}");
+    }
+    if report.digest_mismatches > 0 {
+        warn!(name: "digest_mismatch", count = report.digest_mismatches, "replayed txns left other trees than logged");
+    }
+    if report.out_of_order > 0 {
+        warn!(name: "txns_out_of_order", count = report.out_of_order, "left out");
+    }
+    info!(
+        name: "recovered",
+        zxid = %report.last_zxid,
+        snapshot = report.snapshot.as_deref().unwrap_or("none"),
+        logs = report.logs.len() as u64,
+        replayed = report.replayed,
+        repaired = report.repairs.len() as u64,
+        created = report.created,
+        took_ms,
+    );
+}
