@@ -1,6 +1,8 @@
 //! The binary from outside: what it prints, what it leaves behind, and with which code it exits (`operations.md` §1.1, §8.1,
 //! §13). What needs a running server is in tests of its own.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,5 +1,7 @@
 //! `quorate inspect` on files as servers write them, damaged in the ways `disk-format.md` §2.4 lists.
 
+#![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
 use bytes::{Bytes, BytesMut};
 use quorate_core::jute::{Acl, CreateTxn, Encode, OpCode, Txn, TxnDigest, TxnHeader, TxnRecord};
 use quorate_core::tree::{Database, TreeOptions, Unobserved};

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// A coordination service that speaks Apache ZooKeeper's protocols.
 #[derive(Debug, Parser)]
-#[command(name = "quorate", version, disable_help_subcommand = true)]
+#[command(name = "quorate", version, disable_help_subcommand = true, args_override_self = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -6,7 +6,8 @@
 //! settings      the one table: names, sources, kinds, defaults, effects, meanings
 //! membership    server.N, group.N, weight.N
 //! draft         what is judged when every row has spoken
-//! load          from all of these to a ServerConfig, or to the reasons why not
+//! load          from all of these to an evaluation
+//! evaluation    what was found out; a ServerConfig, or the reasons why there is none
 //! directories   the data directories before anything is opened in them
 //! model         ServerConfig, what the server is told
 //! ```
@@ -15,6 +16,7 @@
 
 mod directories;
 mod draft;
+mod evaluation;
 mod jvm_flags;
 mod load;
 mod membership;
@@ -23,7 +25,8 @@ mod properties;
 pub mod settings;
 
 pub use directories::{InaccessibleDirectory, prepare_directories};
-pub use load::{EMBEDDED, Evaluation, Finding, Given, InvalidConfig, Origin, Verdict, evaluate};
+pub use evaluation::{Evaluation, Finding, InvalidConfig, Origin, Verdict};
+pub use load::{EMBEDDED, Given, evaluate};
 pub use model::{
     ConfigSource, FourLetterWhitelist, FreeSpace, ListenConfig, LogConfig, LogFormat, MetricsConfig,
     MetricsProvider, Notice, NoticeLevel, Retention, ServerConfig, SnapshotCompression, StorageConfig,

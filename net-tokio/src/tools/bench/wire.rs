@@ -233,13 +233,17 @@ impl Wire {
         }
     }
 
-    /// Sends what is in the buffer and waits for the next reply; events and pongs are passed over.
+    /// Sends what is in the buffer and waits for the next reply. An event before it is an error, a pong is not.
     pub(super) async fn reply(&mut self) -> Result<Reply, BenchError> {
         loop {
             self.try_flush()?;
             while let Some(incoming) = self.next()? {
-                if let Incoming::Reply(reply) = incoming {
-                    return Ok(reply);
+                match incoming {
+                    Incoming::Reply(reply) => return Ok(reply),
+                    Incoming::Event(event) => {
+                        return Err(BenchError::Protocol(format!("an event nobody waits for: {event:?}")));
+                    }
+                    Incoming::Pong => {}
                 }
             }
             self.ready().await?;
