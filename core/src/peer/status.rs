@@ -53,7 +53,7 @@ impl<'a> Status<'a> {
 
     /// Whether writes that grow the data are refused, because the log's disk is nearly full.
     pub fn is_space_low(&self) -> bool {
-        self.peer.is_space_low
+        self.peer.pressure.is_space_low
     }
 
     /// The configuration.

@@ -86,6 +86,8 @@ pub struct Sequences {
     pub container_max_per_minute: u32,
     /// `znode.container.maxNeverUsedIntervalMs`; 0 for never.
     pub container_max_never_used: Millis,
+    /// How many snapshots are kept when a new one is durable; 0 keeps all.
+    pub retain_snapshots: u32,
     /// At most this many sessions are expired by one input, so that thousands at once do not stop the world.
     pub expiries_per_input: usize,
 }
@@ -154,6 +156,7 @@ impl Default for Sequences {
             container_check_interval: Millis(60_000),
             container_max_per_minute: 10_000,
             container_max_never_used: Millis(0),
+            retain_snapshots: 3,
             expiries_per_input: 100,
         }
     }

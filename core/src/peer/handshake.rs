@@ -1,0 +1,106 @@
+//! The handshake (`client-protocol.md` §3.3), in the order of its checks.
+//!
+//! Traps kept: a known session's other connection is closed before the password is looked at; a wrong password and an unknown
+//! session are answered alike; a client from the future is closed without a word.
+
+use super::Peer;
+use crate::contract::{Outbox, PeerEvent};
+use crate::jute::{ConnectRequest, ConnectResponse, Encode};
+use crate::metrics::Counter;
+use crate::pipeline::{Asker, ConnectionState, Ground, Origin, PauseReason, Pending, Slot};
+use crate::session::password;
+use crate::vocabulary::{ConnId, Millis, Now, SessionId, Xid};
+use bytes::Bytes;
+
+impl Peer {
+    pub(super) fn connect(&mut self, now: Now, conn: ConnId, request: ConnectRequest, outbox: &mut Outbox) {
+        let Some(slot) = self.state.connections.slot(conn) else { return };
+        self.end_patience(conn);
+        let connection = self.state.connections.at_mut(slot);
+        connection.stats.received += 1;
+        let is_first = matches!(connection.state, ConnectionState::Accepted { .. });
+        self.state.metrics.server.packets_received += 1;
+        if !is_first || self.is_ending() {
+            return self.drop_connection(conn, "a handshake out of place", outbox);
+        }
+        self.state.metrics.count(Counter::ConnectionRequestCount);
+        if request.last_zxid_seen > self.state.database.last_zxid() {
+            let session = request.session_id;
+            let reason = "the client has seen a zxid that this server has not";
+            outbox.event(PeerEvent::HandshakeRefused { conn, session, reason });
+            return self.state.close(conn, outbox);
+        }
+        let connection = self.state.connections.at_mut(slot);
+        connection.state = ConnectionState::Establishing;
+        connection.timeout = negotiate(&self.state.config, request.timeout);
+        if request.session_id == SessionId::NONE {
+            self.create_session(now, slot, request.read_only, outbox);
+        } else {
+            self.reopen_session(now, conn, &request, outbox);
+        }
+    }
+
+    /// The answer leaves when the createSession txn is committed.
+    fn create_session(&mut self, now: Now, slot: Slot, read_only: Option<bool>, outbox: &mut Outbox) {
+        let database = &self.state.database;
+        let session = self.state.sessions.next_id(|id| database.sessions().contains_key(&id));
+        self.state.connections.attach(slot, session);
+        let connection = self.state.connections.at(slot);
+        let (conn, timeout) = (connection.id, connection.timeout);
+        self.state.sessions.create(session, timeout, now.mono);
+        self.state.pause(conn, PauseReason::Handshake, outbox);
+        let connection = self.state.connections.at(slot);
+        let ground = Ground::of(&self.state, now);
+        let asker = Asker { session, cxid: Xid(0), identities: &connection.identities };
+        let prepared = self.prep.create_session(ground, asker, timeout);
+        self.submit(prepared, Origin::Handshake { conn, read_only, arrived: now.mono }, outbox);
+    }
+
+    fn reopen_session(&mut self, now: Now, conn: ConnId, request: &ConnectRequest, outbox: &mut Outbox) {
+        self.state.metrics.count(Counter::ConnectionRevalidateCount);
+        let session = request.session_id;
+        if let Some(other) = self.state.connections.of_session(session) {
+            self.drop_connection(other, "its session came back on another connection", outbox);
+        }
+        let slot = self.state.connections.slot(conn).expect("it is not the connection that was dropped");
+        let timeout = self.state.connections.at(slot).timeout;
+        let knows = request.password.as_deref() == Some(&password(session)[..]);
+        if !knows || !self.state.sessions.reattach(session, timeout, now.mono) {
+            let reason = if knows { "no such session" } else { "wrong password" };
+            return self.refuse_session((conn, slot), request, reason, outbox);
+        }
+        self.state.connections.attach(slot, session);
+        if let Some(zxid) = self.commit.wake_behind_last(conn) {
+            self.state.connections.enqueue(slot, Pending::Barrier { zxid });
+        }
+        self.state.greet(slot, request.read_only, (now.mono, now), outbox);
+        outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
+    }
+
+    /// The session is no more: said by a timeout of 0.
+    fn refuse_session(
+        &mut self,
+        (conn, slot): (ConnId, Slot),
+        request: &ConnectRequest,
+        reason: &'static str,
+        outbox: &mut Outbox,
+    ) {
+        let response = ConnectResponse {
+            protocol_version: 0,
+            timeout: 0,
+            session_id: SessionId::NONE,
+            password: Bytes::from_static(&[0; 16]),
+            read_only: request.read_only.map(|_| false),
+        };
+        self.state.replier(outbox).send(slot, |out| response.encode(out));
+        let session = request.session_id;
+        outbox.event(PeerEvent::HandshakeRefused { conn, session, reason });
+        self.state.close(conn, outbox);
+    }
+}
+
+/// The minimum is applied first, then the maximum.
+fn negotiate(config: &crate::vocabulary::PeerConfig, wanted: i32) -> Millis {
+    let wanted = Millis(u64::try_from(wanted).unwrap_or(0));
+    wanted.max(config.min_session_timeout).min(config.max_session_timeout)
+}

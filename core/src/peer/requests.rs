@@ -1,0 +1,192 @@
+//! A client's request: authentication at once, writes to prep, reads to the tree or behind their connection's writes
+//! (`client-protocol.md` §4.3, §9, §15.5, §15.8).
+//!
+//! Requests of a session that is closing or gone are dropped without a reply.
+
+use super::Peer;
+use crate::auth::authenticate;
+use crate::contract::{Outbox, Output, PeerEvent, StoreOp, StoreSeq};
+use crate::jute::{AuthPacket, Encode, Malformed, MalformedReason, MultiOp, OpCode, ReplyHeader, Request};
+use crate::metrics::{Counter, CounterSet};
+use crate::pipeline::{Asker, ConnectionState, Early, Ground, Origin, Pending, Prepared, Proposal, Slot};
+use crate::vocabulary::{ConnId, ErrorCode, Now, SessionId, Xid, Zxid};
+
+impl Peer {
+    pub(super) fn request(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        (xid, request, frame_length): (Xid, Request, u32),
+        outbox: &mut Outbox,
+    ) {
+        let Some(slot) = self.state.connections.slot(conn) else { return };
+        let is_ending = self.is_ending();
+        let connection = self.state.connections.at_mut(slot);
+        connection.stats.received += 1;
+        self.state.metrics.server.packets_received += 1;
+        self.state.metrics.count_by(Counter::BytesReceivedCount, u64::from(frame_length) + 4);
+        match connection.state {
+            ConnectionState::Establishing => connection.early.push_back(Early { xid, request }),
+            _ if is_ending => {}
+            ConnectionState::Established => self.admit(now, slot, (xid, request), outbox),
+            ConnectionState::Condemned | ConnectionState::FourLetter => {}
+            ConnectionState::Accepted { .. } => {
+                self.drop_connection(conn, "a request before the handshake", outbox);
+            }
+        }
+    }
+
+    /// What came while the session was being established.
+    pub(super) fn admit_early(&mut self, now: Now, conn: ConnId, outbox: &mut Outbox) {
+        while let Some(slot) = self.state.connections.slot(conn)
+            && let Some(Early { xid, request }) = self.state.connections.at_mut(slot).early.pop_front()
+        {
+            if self.state.connections.at(slot).state == ConnectionState::Established {
+                self.admit(now, slot, (xid, request), outbox);
+            }
+        }
+    }
+
+    fn admit(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {
+        match request {
+            Request::Auth(packet) => return self.authenticate(slot, xid, &packet, outbox),
+            Request::Sasl { .. } => return self.answer_sasl(slot, xid, outbox),
+            _ => {}
+        }
+        let connection = self.state.connections.at_mut(slot);
+        if !self.state.sessions.touch(connection.session, now.mono) {
+            return self.state.metrics.count(Counter::StaleRequestsDropped);
+        }
+        if makes_txn(&request) {
+            self.write(now, slot, (xid, request), outbox);
+        } else {
+            if let Request::Unknown { .. } = request {
+                connection.state = ConnectionState::Condemned;
+            }
+            self.read(now, slot, (xid, request), outbox);
+        }
+    }
+
+    fn read(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {
+        if self.state.connections.at(slot).queue.is_empty() {
+            return self.state.read((slot, xid, now.mono), &request, now, outbox);
+        }
+        self.state.connections.enqueue(slot, Pending::Read { xid, request, arrived: now.mono });
+        self.throttle(slot, outbox);
+    }
+
+    fn write(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {
+        let opcode = request.opcode();
+        if self.pressure.is_space_low && grows_data(&request) {
+            return self.refuse(now, slot, (xid, opcode), outbox);
+        }
+        let connection = self.state.connections.at(slot);
+        let (conn, session) = (connection.id, connection.session);
+        if let Request::CloseSession = request {
+            self.begin_closing(now, session, outbox);
+        }
+        let connection = self.state.connections.at(slot);
+        let asker = Asker { session, cxid: xid, identities: &connection.identities };
+        let prepared = self.prep.request(Ground::of(&self.state, now), asker, &request);
+        let zxid = prepared.txn.header.zxid;
+        self.note_quota(now, outbox);
+        self.state.connections.enqueue(slot, Pending::Write { zxid });
+        self.submit(prepared, Origin::Request { conn, opcode, arrived: now.mono }, outbox);
+        self.throttle(slot, outbox);
+    }
+
+    /// The disk is nearly full: the write is answered in its turn, and is no txn.
+    fn refuse(&mut self, now: Now, slot: Slot, (xid, opcode): (Xid, i32), outbox: &mut Outbox) {
+        let code = ErrorCode::QuotaExceeded.code();
+        if self.state.connections.at(slot).queue.is_empty() {
+            return self.state.refuse((slot, xid, now.mono), (opcode, code), now, outbox);
+        }
+        let refused = Pending::Refused { xid, opcode, code, arrived: now.mono };
+        self.state.connections.enqueue(slot, refused);
+        self.throttle(slot, outbox);
+    }
+
+    /// From here on the session can't do anything (ZOOKEEPER-1208); ephemerals that no closeSession could list go first.
+    pub(super) fn begin_closing(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
+        self.state.sessions.set_closing(session);
+        let identities = crate::auth::Identities::server();
+        let asker = Asker { session, cxid: Xid(0), identities: &identities };
+        while let Some(prepared) = self.prep.shed_ephemerals(Ground::of(&self.state, now), asker) {
+            self.submit(prepared, Origin::Server, outbox);
+        }
+    }
+
+    /// Sends a txn on its way: to the log, and into the queue of those that are not committed.
+    pub(super) fn submit(&mut self, prepared: Prepared, origin: Origin, outbox: &mut Outbox) {
+        let Prepared { txn, bytes } = prepared;
+        self.log_seq = StoreSeq(self.log_seq.0 + 1);
+        let seq = self.log_seq;
+        let zxid = txn.header.zxid;
+        self.snapshots.appended(bytes.len());
+        let lane = crate::contract::Lane::Log;
+        outbox.push(Output::Store { lane, seq, op: StoreOp::Append { zxid, txn: bytes } });
+        self.commit.push(Proposal { seq, txn, origin, wakes: Vec::new() });
+    }
+
+    fn note_quota(&mut self, now: Now, outbox: &mut Outbox) {
+        let Some(note) = self.prep.take_quota_note() else { return };
+        if note.hard {
+            self.state.metrics.count_path(CounterSet::QuotaExceededErrorPerNamespace, &note.path);
+        }
+        if self.pressure.may_tell_quota(now.mono) {
+            outbox.event(PeerEvent::QuotaExceeded { path: note.path, hard: note.hard });
+        }
+    }
+
+    /// Answered at once, ahead of earlier requests, as in ZooKeeper.
+    fn authenticate(&mut self, slot: Slot, xid: Xid, packet: &AuthPacket, outbox: &mut Outbox) {
+        let connection = self.state.connections.at_mut(slot);
+        let conn = connection.id;
+        let result = authenticate(&mut connection.identities, packet, &self.state.auth);
+        let err = result.err().map_or(0, ErrorCode::code);
+        let header = ReplyHeader { xid, zxid: Zxid(0), err };
+        self.state.replier(outbox).send(slot, |out| header.encode(out));
+        if err != 0 {
+            self.state.metrics.server.auth_failed += 1;
+            outbox.event(PeerEvent::AuthFailed { conn, scheme: packet.scheme.clone().unwrap_or_default() });
+            self.state.close(conn, outbox);
+        }
+    }
+
+    /// Without a JAAS section ZooKeeper's server says yes and gives no token.
+    fn answer_sasl(&mut self, slot: Slot, xid: Xid, outbox: &mut Outbox) {
+        let header = ReplyHeader { xid, zxid: Zxid(0), err: 0 };
+        self.state.replier(outbox).send(slot, |out| {
+            header.encode(out);
+            out.buffer(None);
+        });
+    }
+}
+
+/// Whether a request goes through prep. Of the malformed ones a multi does whose bytes end early.
+fn makes_txn(request: &Request) -> bool {
+    match request {
+        Request::Create(_)
+        | Request::Delete { .. }
+        | Request::SetData { .. }
+        | Request::SetAcl { .. }
+        | Request::Multi(_)
+        | Request::Reconfig { .. }
+        | Request::CloseSession => true,
+        Request::Malformed(Malformed { opcode, reason }) => {
+            *opcode == OpCode::Multi && *reason == MalformedReason::Undecodable
+        }
+        _ => false,
+    }
+}
+
+/// Whether a write may make the data larger.
+fn grows_data(request: &Request) -> bool {
+    match request {
+        Request::Create(_) | Request::SetData { .. } | Request::SetAcl { .. } => true,
+        Request::Multi(ops) => {
+            ops.iter().any(|op| matches!(op, MultiOp::Create(_) | MultiOp::SetData { .. }))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,88 @@
+//! Commit: txns wait here, in zxid order, until whoever decides about durability says how far history is committed; reads wait
+//! in their connection's queue for its own earlier writes, and for nothing else (`client-protocol.md` §9).
+//!
+//! Invariants: zxids and log places rise without a gap in zxids; a commit takes txns from the front only; a reply leaves only
+//! when its request is the head of its connection's queue (ZOOKEEPER-1863).
+
+use super::connection::Pending;
+use super::connections::Slot;
+use super::proposal::Proposal;
+use super::state::ServerState;
+use crate::contract::{Outbox, StoreSeq};
+use crate::vocabulary::{ConnId, Now, Zxid};
+use std::collections::VecDeque;
+
+/// Txns that are not committed yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CommitQueue {
+    uncommitted: VecDeque<Proposal>,
+}
+
+impl CommitQueue {
+    /// Puts a txn behind all others.
+    pub(crate) fn push(&mut self, proposal: Proposal) {
+        if let Some(last) = self.uncommitted.back() {
+            assert!(proposal.zxid() == last.zxid().next(), "a txn out of order");
+            assert!(proposal.seq > last.seq, "a txn out of order in the log");
+        }
+        self.uncommitted.push_back(proposal);
+    }
+
+    /// Takes the oldest txn, if it stands in the log no later than `seq`.
+    pub(crate) fn pop_stored(&mut self, seq: StoreSeq) -> Option<Proposal> {
+        if self.uncommitted.front()?.seq > seq {
+            return None;
+        }
+        self.uncommitted.pop_front()
+    }
+
+    /// How many txns wait.
+    pub(crate) fn len(&self) -> usize {
+        self.uncommitted.len()
+    }
+
+    /// Whether none waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.uncommitted.is_empty()
+    }
+
+    /// Lets `conn` be looked after when the last txn under way is applied; none when there is none.
+    pub(crate) fn wake_behind_last(&mut self, conn: ConnId) -> Option<Zxid> {
+        let last = self.uncommitted.back_mut()?;
+        last.wakes.push(conn);
+        Some(last.zxid())
+    }
+
+    /// The txns that wait, oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Proposal> + '_ {
+        self.uncommitted.iter()
+    }
+}
+
+impl ServerState {
+    /// Answers what has come to the head of a connection's queue and can be answered.
+    pub(crate) fn drain_queue(&mut self, conn: ConnId, now: Now, outbox: &mut Outbox) {
+        while let Some(slot) = self.connections.slot(conn)
+            && self.is_head_ready(slot)
+        {
+            match self.connections.dequeue(slot).expect("a ready head is there") {
+                Pending::Read { xid, request, arrived } => {
+                    self.read((slot, xid, arrived), &request, now, outbox);
+                }
+                Pending::Refused { xid, opcode, code, arrived } => {
+                    self.refuse((slot, xid, arrived), (opcode, code), now, outbox);
+                }
+                Pending::Barrier { .. } => {}
+                Pending::Write { .. } => unreachable!("a write is answered by its txn"),
+            }
+        }
+    }
+
+    fn is_head_ready(&self, slot: Slot) -> bool {
+        match self.connections.at(slot).queue.front() {
+            None | Some(Pending::Write { .. }) => false,
+            Some(Pending::Barrier { zxid }) => self.database.last_zxid() >= *zxid,
+            Some(Pending::Read { .. } | Pending::Refused { .. }) => true,
+        }
+    }
+}

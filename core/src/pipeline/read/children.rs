@@ -1,0 +1,95 @@
+//! getChildren, getChildren2, getAllChildrenNumber, getEphemerals.
+
+use super::Replier;
+use crate::contract::Outbox;
+use crate::jute::{Encode, Permissions, Writer};
+use crate::metrics::BasicSet;
+use crate::pipeline::reply::Asked;
+use crate::pipeline::state::ServerState;
+use crate::tree::NodeView;
+use crate::vocabulary::ErrorCode;
+use crate::watch::WatchMode;
+
+/// Appends the names of a node's children, without collecting them.
+pub(super) fn write_children(node: &NodeView<'_>, out: &mut Writer<'_>) {
+    out.count(node.child_count());
+    node.children().for_each(|name| out.string(name));
+}
+
+impl ServerState {
+    pub(super) fn get_children(
+        &mut self,
+        asked: &Asked,
+        path: Option<&str>,
+        watch: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        self.children(asked, (path, watch), false, outbox)
+    }
+
+    pub(super) fn get_children2(
+        &mut self,
+        asked: &Asked,
+        path: Option<&str>,
+        watch: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        self.children(asked, (path, watch), true, outbox)
+    }
+
+    fn children(
+        &mut self,
+        asked: &Asked,
+        (path, watch): (Option<&str>, bool),
+        with_stat: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
+        self.require(asked, node.acl(), Permissions::READ)?;
+        if watch {
+            self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Child);
+        }
+        self.metrics.add_path(BasicSet::ReadPerNamespace, path, path.len() as i64);
+        let zxid = self.database.last_zxid();
+        let mut replier = Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox };
+        replier.succeed(asked, zxid, |out| {
+            write_children(&node, out);
+            if with_stat {
+                node.stat().encode(out);
+            }
+        });
+        Ok(())
+    }
+
+    pub(super) fn get_all_children_number(
+        &mut self,
+        asked: &Asked,
+        path: Option<&str>,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
+        self.require(asked, node.acl(), Permissions::READ)?;
+        let count = self.database.tree.descendants(path).expect("a node that is there has descendants");
+        let zxid = self.database.last_zxid();
+        self.replier(outbox).succeed(asked, zxid, |out| out.count(count));
+        Ok(())
+    }
+
+    /// The asking session's own, by a prefix of characters, not of path components; without one, all.
+    pub(super) fn get_ephemerals(
+        &mut self,
+        asked: &Asked,
+        prefix: Option<&str>,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let prefix = prefix.filter(|prefix| !prefix.trim().is_empty()).unwrap_or("/");
+        let session = self.connections.at(asked.slot).session;
+        let mut paths = self.database.tree.ephemerals(session);
+        paths.retain(|path| path.starts_with(prefix));
+        let zxid = self.database.last_zxid();
+        self.replier(outbox).succeed(asked, zxid, |out| out.vector(&paths));
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! exists, getData, getACL.
+
+use crate::auth::{check_acl, mask_acl};
+use crate::contract::Outbox;
+use crate::jute::{Encode, Permissions};
+use crate::metrics::BasicSet;
+use crate::pipeline::reply::Asked;
+use crate::pipeline::state::ServerState;
+use crate::vocabulary::ErrorCode;
+use crate::watch::WatchMode;
+
+impl ServerState {
+    pub(super) fn get_data(
+        &mut self,
+        asked: &Asked,
+        path: Option<&str>,
+        watch: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
+        self.require(asked, node.acl(), Permissions::READ)?;
+        if watch {
+            self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Data);
+        }
+        let (data, stat, zxid) = (node.data(), node.stat(), self.database.last_zxid());
+        self.metrics.add_path(
+            BasicSet::ReadPerNamespace,
+            path,
+            (path.len() + data.map_or(0, <[u8]>::len)) as i64,
+        );
+        let mut replier =
+            super::Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox };
+        replier.succeed(asked, zxid, |out| {
+            out.buffer(data);
+            stat.encode(out);
+        });
+        Ok(())
+    }
+
+    /// A watch is left on a missing node too; on one that may not be read none is.
+    pub(super) fn exists(
+        &mut self,
+        asked: &Asked,
+        path: Option<&str>,
+        watch: bool,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        if path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        let node = self.database.tree.node(path);
+        if let Some(node) = node {
+            self.require(asked, node.acl(), Permissions::READ)?;
+        }
+        let stat = node.map(|node| node.stat());
+        if watch {
+            self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Data);
+        }
+        let stat = stat.ok_or(ErrorCode::NoNode)?;
+        self.metrics.add_path(BasicSet::ReadPerNamespace, path, path.len() as i64);
+        let zxid = self.database.last_zxid();
+        self.replier(outbox).succeed(asked, zxid, |out| stat.encode(out));
+        Ok(())
+    }
+
+    /// Whoever may not administer the node sees digests masked.
+    pub(super) fn get_acl(
+        &mut self,
+        asked: &Asked,
+        path: Option<&str>,
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let path = path.ok_or(ErrorCode::MarshallingError)?;
+        let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
+        let identities = &self.connections.at(asked.slot).identities;
+        let may = |wanted| check_acl(&self.auth, identities, node.acl(), wanted);
+        let acl = if may(Permissions::ADMIN) {
+            node.acl().to_vec()
+        } else if may(Permissions::READ) {
+            mask_acl(node.acl())
+        } else {
+            return Err(ErrorCode::NoAuth);
+        };
+        let (stat, zxid) = (node.stat(), self.database.last_zxid());
+        self.replier(outbox).succeed(asked, zxid, |out| {
+            out.vector(&acl);
+            stat.encode(out);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Replies: header and body straight into the outbox's arena, and what is counted with each (`client-protocol.md` §5, §9;
+//! `operations.md` §4.4, §6).
+
+use super::connections::{Connections, Slot};
+use super::operation;
+use super::state::ServerState;
+use crate::contract::Outbox;
+use crate::jute::{Encode, ReplyHeader, Writer, write_frame};
+use crate::metrics::{Advanced, Counter, Metrics};
+use crate::vocabulary::{ErrorCode, Mono, Now, Xid, Zxid};
+
+/// What a reply answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) slot: Slot,
+    pub(crate) xid: Xid,
+    /// The opcode on the wire.
+    pub(crate) opcode: i32,
+    pub(crate) arrived: Mono,
+    pub(crate) now: Now,
+}
+
+/// Where replies go: the connection's frame, its counters and the server's.
+#[derive(Debug)]
+pub(crate) struct Replier<'a> {
+    pub(crate) connections: &'a mut Connections,
+    pub(crate) metrics: &'a mut Metrics,
+    pub(crate) outbox: &'a mut Outbox,
+}
+
+impl Replier<'_> {
+    /// Answers with success; `body` appends what follows the header.
+    pub(crate) fn succeed(&mut self, asked: &Asked, zxid: Zxid, body: impl FnOnce(&mut Writer<'_>)) {
+        self.reply(asked, ReplyHeader { xid: asked.xid, zxid, err: 0 }, body);
+    }
+
+    /// Answers with an error: header only.
+    pub(crate) fn fail(&mut self, asked: &Asked, zxid: Zxid, code: i32) {
+        self.reply(asked, ReplyHeader { xid: asked.xid, zxid, err: code }, |_| {});
+    }
+
+    /// Answers with this header and body.
+    pub(crate) fn reply(&mut self, asked: &Asked, header: ReplyHeader, body: impl FnOnce(&mut Writer<'_>)) {
+        self.frame(asked, header.zxid, |out| {
+            header.encode(out);
+            body(out);
+        });
+    }
+
+    /// Sends a frame that answers no operation: handshakes, authentication. Only packets are counted. Returns its length.
+    pub(crate) fn send(&mut self, slot: Slot, frame: impl FnOnce(&mut Writer<'_>)) -> u64 {
+        let connection = self.connections.at_mut(slot);
+        let mut size = 0;
+        self.outbox.send(connection.id, |out| {
+            let start = out.len();
+            write_frame(out, frame);
+            size = (out.len() - start) as u64;
+        });
+        connection.stats.sent += 1;
+        self.metrics.server.packets_sent += 1;
+        size
+    }
+
+    /// Answers with a frame that has no reply header: the handshake's.
+    pub(crate) fn frame(&mut self, asked: &Asked, zxid: Zxid, frame: impl FnOnce(&mut Writer<'_>)) {
+        let size = self.send(asked.slot, frame);
+        let took = asked.now.mono.millis_since(asked.arrived);
+        let stats = &mut self.connections.at_mut(asked.slot).stats;
+        stats.last_operation = operation::abbreviation(asked.opcode);
+        stats.last_cxid = Some(asked.xid);
+        stats.last_zxid = zxid;
+        stats.last_response = asked.now.mono;
+        stats.last_latency = took;
+        stats.latency.add(took.0 as i64);
+        self.metrics.server.latency.add(took.0 as i64);
+        self.metrics.server.add_response_size(size as i64);
+        self.metrics.count_by(Counter::ResponseBytes, size);
+        let is_write = operation::is_write(asked.opcode);
+        let latency = if is_write { Advanced::UpdateLatency } else { Advanced::ReadLatency };
+        self.metrics.add_advanced(latency, took.0 as i64);
+        if let Some(counter) = operation::counter(asked.opcode) {
+            self.metrics.count(Counter::OpCountTotal);
+            self.metrics.count(counter);
+        }
+    }
+}
+
+impl ServerState {
+    /// The part of the state that replies are sent with.
+    pub(crate) fn replier<'a>(&'a mut self, outbox: &'a mut Outbox) -> Replier<'a> {
+        Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox }
+    }
+
+    /// Answers a read with an error, at the last zxid.
+    pub(crate) fn fail(&mut self, asked: &Asked, error: ErrorCode, outbox: &mut Outbox) {
+        let zxid = self.database.last_zxid();
+        self.replier(outbox).fail(asked, zxid, error.code());
+    }
+
+    /// Answers what was refused before it had a zxid, at the last zxid.
+    pub(crate) fn refuse(
+        &mut self,
+        (slot, xid, arrived): (Slot, Xid, Mono),
+        (opcode, code): (i32, i32),
+        now: Now,
+        outbox: &mut Outbox,
+    ) {
+        let asked = Asked { slot, xid, opcode, arrived, now };
+        let zxid = self.database.last_zxid();
+        self.replier(outbox).fail(&asked, zxid, code);
+    }
+}
