@@ -20,13 +20,15 @@ pub struct SnapshotJob<F> {
     chunk_bytes: usize,
     compressor: Compressor,
     encoder: SnapshotEncoder,
+    /// Bytes of the file written so far.
+    length: u64,
     phase: Phase<F>,
 }
 
 #[derive(Clone, Debug)]
 enum Phase<F> {
     Create,
-    Write { file: F, position: u64 },
+    Write { file: F },
     Sync { file: F },
     Rename,
     SyncName,
@@ -56,6 +58,7 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
             chunk_bytes: options.chunk_bytes,
             compressor: Compressor::new(options.compression),
             encoder: image.encoder(),
+            length: 0,
             phase: Phase::Create,
         }
     }
@@ -63,6 +66,11 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
     /// The file's name when it is done.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The file's length, when it is done.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// The snapshot's zxid.
@@ -100,9 +108,9 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
         match &mut self.phase {
             Phase::Create => {
                 let file = disk.open(&self.temporary(), OpenMode::CreateOrEmpty).map_err(text)?;
-                self.phase = Phase::Write { file, position: 0 };
+                self.phase = Phase::Write { file };
             }
-            Phase::Write { file, position } => {
+            Phase::Write { file } => {
                 let mut chunk = BytesMut::new();
                 let mut more = true;
                 while more && chunk.len() < self.chunk_bytes {
@@ -110,8 +118,8 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
                 }
                 let bytes = self.compressor.compress(chunk);
                 if !bytes.is_empty() {
-                    disk.write(file, *position, &bytes).map_err(text)?;
-                    *position += bytes.len() as u64;
+                    disk.write(file, self.length, &bytes).map_err(text)?;
+                    self.length += bytes.len() as u64;
                 }
                 if !more {
                     self.phase = Phase::Sync { file: file.clone() };

@@ -88,7 +88,10 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
             }
             JobStep::Done => {
                 match job {
-                    Job::Snapshot(_) => self.may_purge = true,
+                    Job::Snapshot(job) => {
+                        self.may_purge = true;
+                        self.known_good.insert(job.name().to_owned(), job.length());
+                    }
                     Job::Purge(job) => self.known_good = job.into_known_good(),
                 }
                 Step::Done(Lane::Snapshot, seq)

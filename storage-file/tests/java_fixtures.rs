@@ -4,6 +4,8 @@
 //! had. The snapshots are fuzzy, and each of them must lead to the same end. One of them (3.8's `snapshot.8f`) has the effects of txn
 //! 0x90 and names the digest of 0x8f, because Java samples it while a txn is being applied: that one mismatch Java reports too.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 mod support;
 
 use flate2::read::GzDecoder;

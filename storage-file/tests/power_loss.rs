@@ -5,6 +5,8 @@
 //! That the test can see anything is shown by two planted faults: a disk that swallows syncs, and one that swallows those of
 //! directories. Absent: real power losses, which need a machine to cut; this shows what the calls promise, not what a device does.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 mod support;
 
 use quorate_core::contract::{Lane, StoreOp, StoreSeq};

@@ -1,5 +1,7 @@
 //! Recovery as transcripts: every kind of damage of `disk-format.md` §2.4, §5, §6.4, §12, and what becomes of it.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
 mod support;
 
 use support::script::run;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub(crate) mod calls;
 pub(crate) mod history;
 pub(crate) mod power;
 pub(crate) mod script;
