@@ -252,7 +252,7 @@ impl DataTree {
         self.slab.len()
     }
 
-    /// Bytes of paths and data, as `mntr` prints them; the root's second name counts 1.
+    /// Bytes of paths and data, as `mntr` prints them; the root's second name counts 1. Unlike Java's it knows what quotas write.
     pub fn approximate_data_size(&self) -> u64 {
         self.data_size + 1
     }

@@ -1,0 +1,9 @@
+//! The tree from outside: Java's own files, replay over fuzzy snapshots, damaged snapshots, and transcripts.
+
+mod damage;
+mod fuzzy_replay;
+mod java_files;
+mod random_history;
+mod round_trip;
+mod support;
+mod transcripts;
