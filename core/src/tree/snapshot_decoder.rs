@@ -21,9 +21,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// Not a snapshot, or of another format.
-    #[error("the snapshot starts with {0:#010x}, not with a known header")]
-    Header(u32),
+    /// Not a snapshot.
+    #[error("the file starts with {0:#010x}, as no snapshot does")]
+    Magic(u32),
+    /// A snapshot of another format.
+    #[error("the snapshot's format is {0}, not 2")]
+    Format(i32),
     /// A length that no field has.
     #[error("unreasonable length {length} at byte {offset} of the snapshot")]
     UnreasonableLength {
@@ -165,8 +168,11 @@ impl SnapshotDecoder {
             Step::Header => {
                 let (magic, version) = (scan.int()?, scan.int()?);
                 scan.long()?;
-                if magic != MAGIC || version != FORMAT_VERSION {
-                    return Err(Stop::Bad(SnapshotError::Header(magic as u32)));
+                if magic != MAGIC {
+                    return Err(Stop::Bad(SnapshotError::Magic(magic as u32)));
+                }
+                if version != FORMAT_VERSION {
+                    return Err(Stop::Bad(SnapshotError::Format(version)));
                 }
                 Step::SessionCount
             }

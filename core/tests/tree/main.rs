@@ -1,5 +1,7 @@
 //! The tree from outside: Java's own files, replay over fuzzy snapshots, damaged snapshots, and transcripts.
 
+#![expect(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
+
 mod damage;
 mod fuzzy_replay;
 mod java_files;
