@@ -14,6 +14,7 @@
 //!
 //! Absent: 3.8's single mode for each entry, and watches held by sessions rather than connections.
 
+mod check;
 mod entries;
 mod mode;
 mod replay;

@@ -54,7 +54,7 @@ pub struct Watches {
     pub(super) slots: LookupMap<Arc<str>, PathSlot>,
     pub(super) paths: Vec<Option<PathWatches>>,
     pub(super) free: Vec<PathSlot>,
-    pub(super) connections: BTreeMap<ConnId, BTreeSet<PathSlot>>,
+    pub(super) connections: LookupMap<ConnId, BTreeSet<PathSlot>>,
     pub(super) data_entries: usize,
     pub(super) child_entries: usize,
     /// Data entries with the recursive mode, over all paths.
@@ -71,7 +71,7 @@ impl Watches {
             slots: LookupMap::new(seed),
             paths: Vec::new(),
             free: Vec::new(),
-            connections: BTreeMap::new(),
+            connections: LookupMap::new(seed),
             data_entries: 0,
             child_entries: 0,
             recursive_entries: 0,
@@ -87,7 +87,7 @@ impl Watches {
             let old = self.at(slot).table(table).modes(conn);
             self.set_modes(slot, table, conn, old.with(modes));
         }
-        self.connections.entry(conn).or_default().insert(slot);
+        self.connections.get_or_insert_with(conn, BTreeSet::new).insert(slot);
     }
 
     /// Whether `conn` has a watch of this type at `path`.
@@ -148,23 +148,22 @@ impl Watches {
     /// The numbers of `wchs`.
     pub fn summary(&self) -> WatchSummary {
         WatchSummary {
-            connections: self.by_connection().count(),
+            connections: self.by_connection().len(),
             paths: self.paths.iter().flatten().filter(|watched| !watched.data.is_empty()).count(),
             watches: self.data_entries,
         }
     }
 
-    /// The list of `wchc`: data watches of each connection that has any, paths in order.
-    pub fn by_connection(&self) -> impl Iterator<Item = (ConnId, Vec<&str>)> + '_ {
-        self.connections.iter().filter_map(|(conn, slots)| {
-            let watched = slots.iter().map(|slot| self.at(*slot));
-            let mut paths: Vec<&str> = watched
-                .filter(|watched| !watched.data.modes(*conn).is_empty())
-                .map(|watched| &*watched.path)
-                .collect();
-            paths.sort_unstable();
-            (!paths.is_empty()).then_some((*conn, paths))
-        })
+    /// The list of `wchc`: data watches of each connection that has any, paths in order. Looks at every watch.
+    pub fn by_connection(&self) -> BTreeMap<ConnId, Vec<&str>> {
+        let mut connections: BTreeMap<ConnId, Vec<&str>> = BTreeMap::new();
+        for watched in self.paths.iter().flatten() {
+            for (conn, _) in watched.data.iter() {
+                connections.entry(conn).or_default().push(&watched.path);
+            }
+        }
+        connections.values_mut().for_each(|paths| paths.sort_unstable());
+        connections
     }
 
     /// The list of `wchp`: the connections with a data watch at each path that has any, paths in order.
@@ -245,55 +244,5 @@ impl Watches {
             self.slots.remove(&watched.path);
             self.free.push(slot);
         }
-    }
-
-    /// Every invariant of the module's words.
-    ///
-    /// # Errors
-    /// The invariant that does not hold.
-    pub fn check(&self) -> Result<(), String> {
-        let (mut data, mut child, mut recursive, mut used) = (0, 0, 0, 0);
-        for (slot, watched) in self.paths.iter().enumerate() {
-            let Some(watched) = watched else { continue };
-            used += 1;
-            let path = &watched.path;
-            if watched.data.is_empty() && watched.child.is_empty() {
-                return Err(format!("{path} is kept without a watch"));
-            }
-            if self.slots.get(path) != Some(&(slot as PathSlot)) {
-                return Err(format!("{path} is not found at its slot"));
-            }
-            data += watched.data.len();
-            child += watched.child.len();
-            let here = watched.data.iter().filter(|(_, modes)| modes.overlaps(Modes::PERSISTENT_RECURSIVE));
-            let here = here.count();
-            if here != watched.recursive as usize {
-                return Err(format!("{path} counts {} recursive watches, has {here}", watched.recursive));
-            }
-            recursive += here;
-            for (conn, modes) in watched.data.iter().chain(watched.child.iter()) {
-                let indexed =
-                    self.connections.get(&conn).is_some_and(|slots| slots.contains(&(slot as PathSlot)));
-                if modes.is_empty() || !indexed {
-                    return Err(format!("{path} has an entry of {conn:?} that is empty or not indexed"));
-                }
-            }
-        }
-        if (data, child, recursive) != (self.data_entries, self.child_entries, self.recursive_entries) {
-            return Err("the counts of watches are not the sums of the entries".to_owned());
-        }
-        if used != self.slots.len() || used + self.free.len() != self.paths.len() {
-            return Err("the slab of watched paths has lost a slot".to_owned());
-        }
-        for (conn, slots) in &self.connections {
-            let watches = |slot: &PathSlot| {
-                let watched = self.at(*slot);
-                !watched.data.modes(*conn).is_empty() || !watched.child.modes(*conn).is_empty()
-            };
-            if slots.is_empty() || !slots.iter().all(watches) {
-                return Err(format!("the index of {conn:?} names a path that it does not watch"));
-            }
-        }
-        Ok(())
     }
 }

@@ -130,7 +130,9 @@ impl Script {
                 )
                 .expect("a string takes all");
             }
-            "wchc" => self.watches.by_connection().for_each(|row| writeln!(out, "  {row:?}").expect("fits")),
+            "wchc" => {
+                self.watches.by_connection().iter().for_each(|row| writeln!(out, "  {row:?}").expect("fits"))
+            }
             "wchp" => self.watches.by_path().iter().for_each(|row| writeln!(out, "  {row:?}").expect("fits")),
             _ => self.change(&words, out),
         }
