@@ -68,7 +68,8 @@ impl Connection {
     /// Queues bytes. True when the connection has to be put on the list of those to flush.
     pub(super) fn queue(&self, bytes: Bytes) -> bool {
         let mut state = self.state.borrow_mut();
-        if state.closing != Closing::No {
+        // A piece without bytes could never be seen to be written.
+        if state.closing != Closing::No || bytes.is_empty() {
             return false;
         }
         state.queued += bytes.len();
@@ -177,13 +178,13 @@ impl Connection {
                 self.socket.try_write_vectored(&pieces[..state.queue.len().min(PIECES)])
             };
             match written {
-                Ok(written) => state.written(written),
+                Ok(written @ 1..) => state.written(written),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     state.blocked = true;
                     return;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
+                Ok(0) | Err(_) => {
                     state.abort();
                     return;
                 }

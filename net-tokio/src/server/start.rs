@@ -12,7 +12,7 @@ use quorate_core::peer::Peer;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{Entropy, PeerConfig, Wall};
 use quorate_storage_file::{
-    Compression, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport, StdDisk,
+    Compression, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport, Repair, StdDisk,
     StdDiskOptions, Storage, StorageOptions,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -228,7 +228,10 @@ fn log_report(report: &RecoveryReport, took_ms: u64) {
         warn!(name: "snapshot_skipped", file, "{reason}");
     }
     for repair in &report.repairs {
-        warn!(name: "repaired", "{repair}");
+        match repair {
+            Repair::WroteSnapshot(_) => info!(name: "repaired", "{repair}"),
+            _ => warn!(name: "repaired", "{repair}"),
+        }
     }
     if report.digest_mismatches > 0 {
         warn!(name: "digest_mismatch", count = report.digest_mismatches, "replayed txns left other trees than logged");
