@@ -40,8 +40,6 @@ pub(crate) struct Facts<'a> {
     pub(crate) uptime: Millis,
     /// What is measured around the peer.
     pub(crate) host: &'a HostMetrics,
-    /// Bytes that came from clients since the start.
-    pub(crate) bytes_received: u64,
     /// Who asks.
     pub(crate) asking: Option<ConnId>,
     /// The directories' sizes, for the words that [`needs_sizes`] names.

@@ -1,6 +1,6 @@
 //! What the host measures itself.
 
-use quorate_core::metrics::{Basic, Counter, Summary};
+use quorate_core::metrics::{Basic, Summary};
 use std::time::Duration;
 
 /// What ZooKeeper's trace mask is until `stmk` sets another.
@@ -22,8 +22,6 @@ pub(crate) struct HostMetrics {
     snapshot: Summary,
     db_init: Summary,
     txns_loaded: Summary,
-    /// Bytes that had come when statistics were last reset.
-    bytes_before: u64,
     /// What `gtmk` shows.
     pub(crate) trace_mask: i64,
 }
@@ -41,7 +39,6 @@ impl HostMetrics {
             snapshot: Summary::default(),
             db_init: of(millis(startup.took)),
             txns_loaded: of(i64::try_from(startup.txns).unwrap_or(i64::MAX)),
-            bytes_before: 0,
             trace_mask: DEFAULT_TRACE_MASK,
         }
     }
@@ -56,17 +53,11 @@ impl HostMetrics {
         self.snapshot.add(millis(took));
     }
 
-    /// `srst`, when so many bytes have come.
-    pub(crate) fn reset(&mut self, bytes_received: u64) {
+    /// `srst`.
+    pub(crate) fn reset(&mut self) {
         for summary in [&mut self.fsync, &mut self.snapshot, &mut self.db_init, &mut self.txns_loaded] {
             *summary = Summary::default();
         }
-        self.bytes_before = bytes_received;
-    }
-
-    /// The counter of this name, if it is the host's; so many bytes have come.
-    pub(super) fn counter(&self, name: &str, bytes_received: u64) -> Option<u64> {
-        (name == Counter::BytesReceivedCount.name()).then(|| bytes_received - self.bytes_before)
     }
 
     /// The summary of this name, if it is the host's.

@@ -44,9 +44,7 @@ fn all<'a>(facts: &Facts<'a>) -> Vec<Metric<'a>> {
     let host = facts.host;
     metrics.extend(facts.status.metrics().iter().map(|sample| {
         let value = match sample.value {
-            SampleValue::Counter(count) => {
-                Value::Counter(host.counter(sample.name, facts.bytes_received).unwrap_or(count))
-            }
+            SampleValue::Counter(count) => Value::Counter(count),
             SampleValue::Basic(summary) => Value::Basic(host.summary(sample.name).unwrap_or(summary)),
             SampleValue::Advanced(summary) => Value::Advanced(summary),
         };

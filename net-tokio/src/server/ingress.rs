@@ -6,7 +6,7 @@
 use bytes::BytesMut;
 use quorate_core::contract::Input;
 use quorate_core::jute::ClientDecoder;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::Future as _;
 use std::io;
 use std::pin::pin;
@@ -25,7 +25,6 @@ pub(super) struct Ingress {
     inputs: RefCell<Vec<Input>>,
     owner: RefCell<Option<Waker>>,
     buffer: RefCell<BytesMut>,
-    bytes_received: Cell<u64>,
 }
 
 impl Ingress {
@@ -56,11 +55,6 @@ impl Ingress {
         *self.owner.borrow_mut() = Some(context.waker().clone());
     }
 
-    /// Bytes read from all connections so far.
-    pub(super) fn bytes_received(&self) -> u64 {
-        self.bytes_received.get()
-    }
-
     /// Reads what is there into `decoder`, once. 0 bytes mean the end of the stream.
     pub(super) fn poll_read(
         &self,
@@ -79,9 +73,7 @@ impl Ingress {
             buffer.reserve(ROOM);
         }
         let polled = pin!(socket.read_buf(buffer)).poll(context);
-        if let Poll::Ready(Ok(bytes)) = polled {
-            self.bytes_received.set(self.bytes_received.get() + bytes as u64);
-        } else if shared {
+        if shared && !matches!(polled, Poll::Ready(Ok(_))) {
             std::mem::swap(decoder.buffer_mut(), &mut *self.buffer.borrow_mut());
         }
         polled

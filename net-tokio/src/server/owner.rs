@@ -273,7 +273,6 @@ impl Owner {
             now,
             uptime: parts.clock.uptime(),
             host: &parts.metrics,
-            bytes_received: self.ingress.bytes_received(),
             asking: asked.map(|(conn, _)| conn),
             sizes: asked.map_or_else(DirectorySizes::default, |(_, sizes)| sizes),
         }
@@ -300,7 +299,7 @@ impl Owner {
             Effect::None => {}
             Effect::ResetServerStats => {
                 self.handle(now, Input::ResetServerStats);
-                self.parts.metrics.reset(self.ingress.bytes_received());
+                self.parts.metrics.reset();
             }
             Effect::ResetConnectionStats => self.handle(now, Input::ResetConnectionStats),
             Effect::SetTraceMask(mask) => self.parts.metrics.trace_mask = mask,
