@@ -1,13 +1,13 @@
 //! The binary from outside: what it prints, what it leaves behind, and with which code it exits (`operations.md` §1.1, §8.1,
-//! §13). What needs a running server is in tests of its own.
+//! §13).
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_quorate");
@@ -94,11 +94,12 @@ fn a_data_directory_that_cannot_be_used_exits_3() {
     fs::write(dir.path().join("file"), "").unwrap();
     let (code, _, err) = run(dir.path(), &["server", "zoo.cfg"]);
     assert_eq!(code, 3);
-    assert!(err.starts_with("Unable to access datadir, exiting abnormally\n"), "{err}");
+    assert!(err.contains("\nUnable to access datadir, exiting abnormally\n"), "{err}");
 
     let dir = zoo_cfg("dataDir=absent\nclientPort=2181\ndatadir.autocreate=false\n");
     let (code, _, err) = run(dir.path(), &["server", "zoo.cfg"]);
-    assert!(code == 3 && err.contains("datadir.autocreate=false forbids"), "{err}");
+    assert!(code == 3 && err.contains("\nUnable to access datadir, exiting abnormally\n"), "{err}");
+    assert!(!dir.path().join("absent").exists());
 }
 
 #[test]
@@ -278,4 +279,116 @@ fn a_server_that_cannot_start_is_told_by_start() {
     let logs: Vec<_> = fs::read_dir(dir.path().join("logs")).unwrap().collect();
     let log = fs::read_to_string(logs[0].as_ref().unwrap().path()).unwrap();
     assert!(log.contains("TLS is not built yet"), "{log}");
+}
+
+/// A server that has said where it listens. It is killed when a test ends early.
+struct Server {
+    child: Child,
+    /// What it said up to there.
+    said: Vec<String>,
+    address: String,
+    err: BufReader<std::process::ChildStderr>,
+}
+
+impl Server {
+    fn start(mut command: Command) -> Server {
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut said = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert!(err.read_line(&mut line).unwrap() > 0, "it ended: {said:#?}");
+            said.push(line.trim_end().to_owned());
+            if let Some((_, rest)) = line.split_once("event=listening address=") {
+                let address = rest.split_whitespace().next().unwrap().to_owned();
+                return Server { child, said, address, err };
+            }
+        }
+    }
+
+    /// Asks it to stop; its exit code, and what else it said.
+    fn terminate(mut self) -> (i32, String) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let mut rest = String::new();
+        self.err.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code().expect("it was killed"), rest)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn without_a_configuration_it_says_so_first_serves_and_stops() {
+    let dir = TempDir::new().unwrap();
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "--port", "0"]);
+    let server = Server::start(start);
+    let data = dir.path().canonicalize().unwrap().join("quorate-data");
+    let first = &server.said[0];
+    assert!(first.contains(&format!("no configuration was given: data in {}", data.display())), "{first}");
+    assert!(server.address.starts_with("127.0.0.1:"), "{}", server.address);
+    let (code, out, _) = run(dir.path(), &["health", "--server", &server.address]);
+    assert_eq!((code, out), (0, format!("{} serves as standalone\n", server.address)));
+    let (code, rest) = server.terminate();
+    assert_eq!(code, 0, "{rest}");
+    assert!(data.join("version-2/snapshot.0").exists());
+}
+
+#[test]
+fn a_port_in_use_exits_1_and_a_directory_in_use_3() {
+    let dir = TempDir::new().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (code, _, err) = run(dir.path(), &["server", "--port", &port]);
+    assert!(code == 1 && err.contains("Address already in use"), "{err}");
+
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "--port", "0"]);
+    let _server = Server::start(start);
+    let (code, _, err) = run(dir.path(), &["server", "--port", "0"]);
+    assert!(code == 3 && err.contains("another server is running on this directory"), "{err}");
+    let (code, out, _) = run(dir.path(), &["check", "--json"]);
+    assert!(code == 0 && out.contains("\"accepted\": true"), "{out}");
+    fs::write(dir.path().join("zoo.cfg"), "dataDir=quorate-data\nclientPort=2181\n").unwrap();
+    let (code, out, _) = run(dir.path(), &["check", "zoo.cfg", "quorate-data"]);
+    assert!(code == 2 && out.contains("REFUSED: another server has it open"), "{out}");
+}
+
+#[test]
+fn the_script_starts_a_server_in_the_background_and_stops_it() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let dir = zoo_cfg(&format!("dataDir=data\nclientPort={port}\nclientPortAddress=127.0.0.1\n"));
+    let script = script(dir.path());
+    let call = |verb: &str| {
+        let mut call = command(&script, dir.path());
+        outcome(
+            call.env("ZOOCFGDIR", dir.path())
+                .env("ZOO_LOG_DIR", dir.path().join("logs"))
+                .arg(verb)
+                .output()
+                .unwrap(),
+        )
+    };
+    let (code, out, err) = call("start");
+    assert_eq!((code, out.as_str()), (0, "Starting zookeeper ... STARTED\n"), "{err}");
+    let pid = fs::read_to_string(dir.path().join("data/zookeeper_server.pid")).unwrap();
+    let (code, out, _) = call("status");
+    assert!(code == 0 && out.ends_with("Mode: standalone\n"), "{out}");
+    let (code, out, _) = call("start");
+    assert_eq!((code, out), (1, format!("Starting zookeeper ... already running as process {pid}.\n")));
+    let (code, out, _) = call("restart");
+    assert_eq!((code, out.as_str()), (0, "Stopping zookeeper ... STOPPED\nStarting zookeeper ... STARTED\n"));
+    let restarted = fs::read_to_string(dir.path().join("data/zookeeper_server.pid")).unwrap();
+    assert_ne!(pid, restarted);
+    let (code, out, _) = call("stop");
+    assert_eq!((code, out.as_str()), (0, "Stopping zookeeper ... STOPPED\n"));
+    assert!(!Path::new(&format!("/proc/{restarted}")).exists());
+    assert_eq!(call("status").0, 1);
 }

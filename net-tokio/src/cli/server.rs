@@ -60,10 +60,6 @@ pub(super) fn main(arguments: ServerArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Err(inaccessible) = config::prepare_directories(&config.storage) {
-        eprintln!("Unable to access datadir, exiting abnormally\n{inaccessible}");
-        return ExitCode::from(3);
-    }
     crate::server::run(config)
 }
 

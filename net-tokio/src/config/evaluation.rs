@@ -145,6 +145,8 @@ impl Evaluation {
             let place = format!("{}: {}={}", finding.origin, finding.key, finding.value);
             match &finding.verdict {
                 Verdict::Same | Verdict::Refused(_) => {}
+                // Nobody wrote what is overridden here.
+                Verdict::Overridden(_) if finding.origin == Origin::Embedded => {}
                 Verdict::NoEffect(_) => without_effect.push(finding.key.as_str()),
                 Verdict::Differs(text) | Verdict::Unknown(text) => {
                     say(NoticeLevel::Warn, format!("{place}: {text}"))

@@ -8,13 +8,11 @@
 //! draft         what is judged when every row has spoken
 //! load          from all of these to an evaluation
 //! evaluation    what was found out; a ServerConfig, or the reasons why there is none
-//! directories   the data directories before anything is opened in them
 //! model         ServerConfig, what the server is told
 //! ```
 //!
 //! Absent: ensembles, TLS, SASL, audit, the admin server; the table says what is refused for that.
 
-mod directories;
 mod draft;
 mod evaluation;
 mod jvm_flags;
@@ -24,7 +22,6 @@ mod model;
 mod properties;
 pub mod settings;
 
-pub use directories::{InaccessibleDirectory, prepare_directories};
 pub use evaluation::{Evaluation, Finding, InvalidConfig, Origin, Verdict};
 pub use load::{EMBEDDED, Given, evaluate};
 pub use model::{

@@ -44,9 +44,12 @@ fn logical_lines(bytes: &[u8]) -> Vec<(usize, Vec<char>)> {
     let mut open: Option<(usize, Vec<char>)> = None;
     for (index, natural) in natural_lines(bytes).into_iter().enumerate() {
         let text: Vec<char> = natural.iter().copied().skip_while(|&c| is_blank(c)).collect();
+        let is_comment = matches!(text.first(), Some('#' | '!'));
         let (first, mut joined) = match open.take() {
+            // Behind a lone backslash a line begins like any other.
+            Some((_, begun)) if begun.is_empty() && is_comment => continue,
             Some(begun) => begun,
-            None if text.is_empty() || matches!(text[0], '#' | '!') => continue,
+            None if text.is_empty() || is_comment => continue,
             None => (index + 1, Vec::new()),
         };
         joined.extend(text);
@@ -57,14 +60,16 @@ fn logical_lines(bytes: &[u8]) -> Vec<(usize, Vec<char>)> {
             lines.push((first, joined));
         }
     }
-    // A backslash that ends the file continues into nothing.
-    lines.extend(open.filter(|(_, text)| !text.is_empty()));
+    // A backslash that ends the file continues into nothing; alone, it is an empty key, as it is for Java.
+    lines.extend(open);
     lines
 }
 
 fn natural_lines(bytes: &[u8]) -> Vec<Vec<char>> {
     let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    text.replace("\r\n", "\n").split(['\n', '\r']).map(|line| line.chars().collect()).collect()
+    let text = text.replace("\r\n", "\n");
+    // What ends with a line's end has no further, empty line behind it.
+    text.split_terminator(['\n', '\r']).map(|line| line.chars().collect()).collect()
 }
 
 fn is_blank(c: char) -> bool {
@@ -138,6 +143,9 @@ mod tests {
             ("a=x\\\\\nb=1", "1 a=[x\\] 2 b=[1]"),
             ("a=x\\\n\nb=1", "1 a=[x] 3 b=[1]"),
             ("# comment \\\na=1", "2 a=[1]"),
+            ("\\\n#a=1\nb=1", "3 b=[1]"),
+            ("a=1\n\\", "1 a=[1] 2 =[]"),
+            ("a=1\n\\\n", "1 a=[1] 2 =[]"),
             ("a=x\\", "1 a=[x]"),
             ("a\\=b\\:c\\ d=1", "1 a=b:c d=[1]"),
             ("a=C:\\\\data\\tq", "1 a=[C:\\data\tq]"),

@@ -71,8 +71,9 @@ impl Failure {
 /// Opens everything and starts the owner.
 pub(super) fn start(config: ServerConfig) -> Result<Running, Failure> {
     let begin = Instant::now();
-    info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
+    // That no configuration was given is the first thing said.
     announce(&config);
+    info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
     raise_descriptor_limit();
     let disk = StdDisk::open(&StdDiskOptions {
         data_dir: config.storage.data_dir.clone(),
