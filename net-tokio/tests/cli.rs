@@ -293,17 +293,17 @@ struct Server {
 impl Server {
     fn start(mut command: Command) -> Server {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut err = BufReader::new(child.stderr.take().unwrap());
-        let mut said = Vec::new();
-        loop {
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let mut server = Server { child, said: Vec::new(), address: String::new(), err };
+        while server.address.is_empty() {
             let mut line = String::new();
-            assert!(err.read_line(&mut line).unwrap() > 0, "it ended: {said:#?}");
-            said.push(line.trim_end().to_owned());
+            assert!(server.err.read_line(&mut line).unwrap() > 0, "it ended: {:#?}", server.said);
             if let Some((_, rest)) = line.split_once("event=listening address=") {
-                let address = rest.split_whitespace().next().unwrap().to_owned();
-                return Server { child, said, address, err };
+                server.address = rest.split_whitespace().next().unwrap().to_owned();
             }
+            server.said.push(line.trim_end().to_owned());
         }
+        server
     }
 
     /// Asks it to stop; its exit code, and what else it said.
@@ -361,6 +361,18 @@ fn a_port_in_use_exits_1_and_a_directory_in_use_3() {
     assert!(code == 2 && out.contains("REFUSED: another server has it open"), "{out}");
 }
 
+/// The server that a pid file names; a test that ends early leaves none running.
+struct Daemon(PathBuf);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let pid = fs::read_to_string(&self.0).ok().and_then(|text| text.trim().parse().ok());
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
 #[test]
 fn the_script_starts_a_server_in_the_background_and_stops_it() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -376,6 +388,7 @@ fn the_script_starts_a_server_in_the_background_and_stops_it() {
                 .unwrap(),
         )
     };
+    let _daemon = Daemon(dir.path().join("data/zookeeper_server.pid"));
     let (code, out, err) = call("start");
     assert_eq!((code, out.as_str()), (0, "Starting zookeeper ... STARTED\n"), "{err}");
     let pid = fs::read_to_string(dir.path().join("data/zookeeper_server.pid")).unwrap();

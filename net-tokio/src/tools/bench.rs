@@ -199,7 +199,7 @@ async fn measure(run: Rc<Run>) -> Result<Report, BenchError> {
         keeper.close().await?;
     }
     let memory = report::Memory { idle_kib: idle_memory, connected_kib: connected_memory };
-    Ok(Report::new(arguments, &run.recorder.borrow(), usage, memory))
+    Ok(Report::new(arguments, &run.recorder.borrow(), usage, &memory))
 }
 
 /// All connections, at most so many at a time on their way: a listen backlog is short.
@@ -228,25 +228,26 @@ async fn connect_all(arguments: &BenchArgs) -> Result<Vec<Wire>, BenchError> {
     Ok(wires)
 }
 
-/// Reads the server's CPU time at both edges of the window, and shows progress meanwhile.
+/// Reads the CPU time of the server, and this process's own, at both edges of the window, and shows progress meanwhile.
 async fn watch(
     run: Rc<Run>,
     window: Window,
     process: Option<ServerProcess>,
-) -> Result<Option<process::Usage>, BenchError> {
+) -> Result<(Option<process::Usage>, process::Usage), BenchError> {
+    let own = ServerProcess::own()?;
     let bar = progress((window.end - window.start).as_millis() as u64, "warming up");
     let read = || process.as_ref().map(ServerProcess::sample).transpose();
     tokio::time::sleep_until(window.measured_from.into()).await;
-    let before = read()?;
+    let (before, own_before) = (read()?, own.sample()?);
     bar.set_message("measuring");
     while Instant::now() < window.end {
         bar.set_position(window.start.elapsed().as_millis() as u64);
         bar.set_message(format!("{} operations", run.recorder.borrow().operations()));
         tokio::time::sleep_until((Instant::now() + Duration::from_millis(200)).min(window.end).into()).await;
     }
-    let after = read()?;
+    let (after, own_after) = (read()?, own.sample()?);
     bar.finish_and_clear();
-    Ok(before.zip(after).map(|(before, after)| after.since(&before)))
+    Ok((before.zip(after).map(|(before, after)| after.since(&before)), own_after.since(&own_before)))
 }
 
 /// A bar on terminals, nothing elsewhere.

@@ -8,6 +8,8 @@ use quorate_core::vocabulary::Millis;
 const ONE_SERVER: &str = "matters in an ensemble only";
 const OWN_LOOP: &str = "connections are served by an event loop of their own";
 const OWN_PIPELINE: &str = "the pipeline has no worker threads";
+const OWN_LOG: &str = "the log goes to standard error; log.filter and log.format say how";
+const CLIENTS: &str = "concerns clients only";
 const NO_CACHE: &str = "replies are made, not cached";
 const NO_THROTTLE: &str = "requests are not throttled by this, only by globalOutstandingLimit";
 const NO_CONNECTION_THROTTLE: &str =
@@ -234,6 +236,20 @@ pub(super) const ROWS: &[Setting] = &[
         .is(Effect::Inert(ONE_SERVER), "path of learners' requests"),
     prefixed("messageTracker.*", Kind::Text, "")
         .is(Effect::Inert(ONE_SERVER), "buffer of recent quorum packets"),
+    // What scripts pass on, though no server reads it.
+    prefixed("root.logger", Kind::Text, "").is(Effect::Inert(OWN_LOG), "level and appenders of log4j"),
+    prefixed("console.threshold", Kind::Text, "").is(Effect::Inert(OWN_LOG), "level of the console"),
+    prefixed("log.dir", Kind::Text, "").is(Effect::Inert(OWN_LOG), "directory of the log file"),
+    prefixed("log.file", Kind::Text, "").is(Effect::Inert(OWN_LOG), "name of the log file"),
+    prefixed("log.threshold", Kind::Text, "").is(Effect::Inert(OWN_LOG), "level of the log file"),
+    prefixed("log.maxfilesize", Kind::Text, "")
+        .is(Effect::Inert(OWN_LOG), "size at which the log file is rolled"),
+    prefixed("log.maxbackupindex", Kind::Text, "").is(Effect::Inert(OWN_LOG), "log files kept"),
+    prefixed("client.secure", Kind::Flag, "false").is(Effect::Inert(CLIENTS), "clients speak TLS"),
+    prefixed("clientCnxnSocket", Kind::Text, "").is(Effect::Inert(CLIENTS), "class of a client's socket"),
+    prefixed("disableAutoWatchReset", Kind::Flag, "false")
+        .is(Effect::Inert(CLIENTS), "clients set no watches again"),
+    prefixed("request.timeout", ANY, "0").is(Effect::Inert(CLIENTS), "how long a client waits"),
     prefixed("jmx.log4j.disable", Kind::Flag, "false").is(Effect::Inert("there is no JMX"), "log4j beans"),
 ];
 

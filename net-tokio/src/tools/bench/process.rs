@@ -42,6 +42,11 @@ impl ServerProcess {
         Ok(Sample { cpu_us, resident_kib: self.resident_kib()? })
     }
 
+    /// This process.
+    pub(super) fn own() -> Result<Self, BenchError> {
+        Self::open(std::process::id())
+    }
+
     /// Resident memory, KiB.
     pub(super) fn resident_kib(&self) -> Result<u64, BenchError> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;

@@ -91,15 +91,15 @@ impl Report {
     pub(super) fn new(
         arguments: &BenchArgs,
         recorder: &Recorder,
-        usage: Option<Usage>,
-        memory: Memory,
+        (usage, own): (Option<Usage>, Usage),
+        memory: &Memory,
     ) -> Self {
         let quantile = |q| micros(recorder.latencies.value_at_quantile(q) as f64);
         let errors: BTreeMap<String, u64> =
             recorder.errors.iter().map(|(code, count)| (znodes::error_name(*code), *count)).collect();
         let clean = recorder.errors.is_empty() && recorder.wrong == 0 && recorder.unanswered == 0;
         let workload = arguments.workload.to_possible_value().map(|value| value.get_name().to_owned());
-        let per_operation = usage.map(|usage| round(usage.cpu_us as f64 / recorder.completed.max(1) as f64));
+        let per_operation = |usage: Usage| round(usage.cpu_us as f64 / recorder.completed.max(1) as f64);
         let json = json!({
             "server": arguments.server,
             "workload": workload,
@@ -127,7 +127,9 @@ impl Report {
             "first_wrong": recorder.first_wrong,
             "unanswered": recorder.unanswered,
             "server_cpu_us": usage.map(|usage| usage.cpu_us),
-            "server_cpu_us_per_operation": per_operation,
+            "server_cpu_us_per_operation": usage.map(per_operation),
+            "bench_cpu_us_per_operation": per_operation(own),
+            "bench_busy": round(own.cpu_us as f64 / 1e6 / arguments.duration.max(0.001)),
             "server_rss_kib": usage.map(|usage| usage.resident_kib),
             "server_rss_before_setup_kib": memory.idle_kib,
             "server_rss_connected_kib": memory.connected_kib,

@@ -2,6 +2,7 @@
 //!
 //! The head of a txn's line is that of ZooKeeper's own TxnLogToolkit; what follows is legible where that prints raw bytes.
 
+use crate::civil::Civil;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use quorate_core::jute::{Acl, OpCode, Txn, TxnRecord};
@@ -10,22 +11,6 @@ use serde_json::{Value, json};
 
 /// Data longer than this is cut in text; JSON has all of it.
 const SHOWN_DATA: usize = 60;
-
-/// A wall-clock time in milliseconds as `2026-11-21T13:33:30.123Z`.
-pub(super) fn date(ms: i64) -> String {
-    let (days, in_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    // Days since 0000-03-01, so that a leap day ends its year; eras of 400 years repeat.
-    let shifted = days + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (in_day / 3_600_000, in_day / 60_000 % 60, in_day / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", in_day % 1000)
-}
 
 /// An opcode as ZooKeeper's tools write it: `createSession`.
 pub(super) fn opcode_name(opcode: OpCode) -> String {
@@ -44,7 +29,7 @@ pub(super) fn txn_as_text(txn: &Txn) -> String {
     let header = &txn.header;
     let mut line = format!(
         "{} session {} cxid 0x{:x} zxid {} {}",
-        date(header.time.0),
+        Civil::from_unix_millis(header.time.0),
         header.session,
         header.cxid.0,
         header.zxid,
@@ -170,7 +155,7 @@ pub(super) fn znode_as_text(path: &str, node: &NodeView<'_>) -> String {
         stat.cversion,
         stat.aversion,
         node.child_count(),
-        date(stat.mtime)
+        Civil::from_unix_millis(stat.mtime)
     )
 }
 
@@ -243,16 +228,6 @@ fn letters(perms: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn dates() {
-        assert_eq!(date(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(date(951_782_399_999), "2000-02-28T23:59:59.999Z");
-        assert_eq!(date(951_782_400_000), "2000-02-29T00:00:00.000Z");
-        assert_eq!(date(1_795_267_810_123), "2026-11-21T13:30:10.123Z");
-        assert_eq!(date(-1), "1969-12-31T23:59:59.999Z");
-        assert!(!date(i64::MAX).is_empty() && !date(i64::MIN).is_empty());
-    }
 
     #[test]
     fn data_is_legible_or_base64() {
