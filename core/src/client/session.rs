@@ -53,6 +53,7 @@ pub(super) struct Credentials {
     pub(super) packet: AuthPacket,
     /// Who is to hear of its first acceptance.
     pub(super) waiting: Option<RequestId>,
+    sent: bool,
 }
 
 /// See the module's words.
@@ -275,8 +276,14 @@ impl ClientSession {
             outbox.push(ClientOutput::Disconnect(attempt));
         }
         self.fail_requests(reason, outbox);
-        for id in self.credentials.iter_mut().filter_map(|credentials| credentials.waiting.take()) {
-            outbox.fail(id, ClientError::OutcomeUnknown(reason));
+        for credentials in &mut self.credentials {
+            let error = match credentials.sent {
+                true => ClientError::OutcomeUnknown(reason),
+                false => ClientError::NotSent(reason),
+            };
+            if let Some(id) = credentials.waiting.take() {
+                outbox.fail(id, error);
+            }
         }
         self.watches.clear();
         self.phase = Phase::Over(reason);
@@ -317,7 +324,8 @@ impl ClientSession {
             }
             _ => {}
         }
-        self.credentials.push(Credentials { packet, waiting: Some(id) });
+        let sent = matches!(self.phase, Phase::Established(_));
+        self.credentials.push(Credentials { packet, waiting: Some(id), sent });
     }
 
     fn on_close(&mut self, now: Mono, outbox: &mut ClientOutbox) {
@@ -386,7 +394,8 @@ impl ClientSession {
         self.session = response.session_id;
         self.password = response.password;
         self.timing = Timing::new(Millis(timeout), self.hosts.len());
-        for (place, credentials) in self.credentials.iter().enumerate() {
+        for (place, credentials) in self.credentials.iter_mut().enumerate() {
+            credentials.sent = true;
             connection.send_auth(now, place, &credentials.packet, outbox);
         }
         for batch in self.watches.batches(self.chroot(), self.last_zxid) {

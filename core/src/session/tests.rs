@@ -199,3 +199,64 @@ fn new_ids_are_neither_tracked_nor_owners_of_nodes() {
     assert_eq!(again.check_session(owner), Err(ErrorCode::UnknownSession));
     assert_eq!(again.timeout(first), Some(Millis(4000)));
 }
+
+/// The tracker against a list of last touches that is searched from end to end.
+#[test]
+fn sessions_end_when_a_naive_list_says_so() {
+    use crate::vocabulary::EntropyPurpose;
+    const TICK: u64 = 100;
+    let entropy = Entropy::new(4, ServerId(1), 1);
+    let mut drawn = 0;
+    let mut below = |bound| {
+        drawn += 1;
+        entropy.below(EntropyPurpose::Backoff, drawn, bound)
+    };
+    let mut tracker = SessionTracker::new(ServerId(1), Millis(TICK), entropy);
+    // Session, timeout, last heard of.
+    let mut naive: Vec<(i64, u64, u64)> = Vec::new();
+    let mut now = 0;
+    let mut expiries = 0;
+    for _ in 0..20_000 {
+        now += below(40);
+        let mono = Mono::from_millis(now);
+        let id = below(12) as i64 + 1;
+        let known = naive.iter().position(|session| session.0 == id);
+        match (below(6), known) {
+            (0, None) => {
+                naive.push((id, below(900), now));
+                tracker.create(SessionId(id), Millis(naive.last().expect("just pushed").1), mono);
+            }
+            (1, Some(place)) => {
+                assert!(tracker.set_closing(SessionId(id)) && !tracker.touch(SessionId(id), mono));
+                assert!(tracker.remove(SessionId(id)));
+                naive.remove(place);
+            }
+            (2, Some(place)) => {
+                naive[place] = (id, below(900), now);
+                assert!(tracker.reattach(SessionId(id), Millis(naive[place].1), mono));
+            }
+            (3 | 4, known) => {
+                assert_eq!(tracker.touch(SessionId(id), mono), known.is_some());
+                known.into_iter().for_each(|place| naive[place].2 = now);
+            }
+            _ => {
+                let max = below(4) as usize;
+                let ended = |session: &(i64, u64, u64)| (session.2 + session.1) / TICK * TICK + TICK <= now;
+                let expired = tracker.expired(mono, max);
+                assert_eq!(expired.len(), naive.iter().filter(|session| ended(session)).count().min(max));
+                for session in expired {
+                    let place = naive.iter().position(|other| other.0 == session.0).expect("a known session");
+                    assert!(ended(&naive[place]), "{session} expired too early");
+                    naive.remove(place);
+                    tracker.remove(session);
+                    expiries += 1;
+                }
+            }
+        }
+        tracker.check().expect("the invariants hold");
+        assert_eq!(tracker.len(), naive.len());
+        let next = naive.iter().map(|session| (session.2 + session.1) / TICK * TICK + TICK).min();
+        assert_eq!(tracker.next_expiry().map(Mono::as_millis), next);
+    }
+    assert!(expiries > 100, "only {expiries} sessions expired");
+}

@@ -3,7 +3,8 @@
 use super::super::connect_string::{ConnectString, ConnectStringError};
 use super::super::watches::{Registration, WatchTable};
 use super::*;
-use crate::client::{Chroot, Timing};
+use crate::client::{Chroot, KeeperState, Timing};
+use std::collections::VecDeque;
 
 #[test]
 fn connect_strings_are_javas() {
@@ -178,4 +179,187 @@ fn clients_with_different_entropy_try_hosts_in_different_orders() {
     let firsts: BTreeSet<String> = (0..40).map(first).collect();
     assert_eq!(firsts.len(), 8, "forty clients spread over eight hosts: {firsts:?}");
     assert_eq!(first(3), first(3));
+}
+
+/// Whatever the server and the driver do, in whatever order: nothing panics, every request is completed exactly once by
+/// the end, nothing is sent on a connection that was given up, and a state is never told twice.
+#[test]
+fn it_keeps_its_promises_to_whoever_drives_it() {
+    let (mut answered, mut established, mut ended) = (0, 0, 0);
+    for seed in 0..400 {
+        let run = Chaos::new(seed).run(300);
+        answered += run.answered;
+        established += run.established;
+        ended += usize::from(run.expired);
+    }
+    assert!(
+        answered > 2_000 && established > 400 && ended > 20,
+        "{answered} {established} {ended}: too tame"
+    );
+}
+
+struct Chaos {
+    session: ClientSession,
+    entropy: Entropy,
+    drawn: u64,
+    now: Mono,
+    current: Option<Attempt>,
+    state: KeeperState,
+    /// What the server has not answered yet.
+    unanswered: VecDeque<i32>,
+    answered: usize,
+    submitted: u64,
+    completed: BTreeSet<RequestId>,
+    established: usize,
+    expired: bool,
+}
+
+impl Chaos {
+    fn new(seed: u64) -> Self {
+        let entropy = Entropy::new(seed, ServerId(0), 1);
+        let connect = "a,b/c".parse().expect("a connect string");
+        let session = ClientSession::new(ClientOptions::new(connect, Millis(6000)), entropy, Mono(0));
+        let state = KeeperState::Disconnected;
+        let completed = BTreeSet::new();
+        let now = Mono(0);
+        Chaos {
+            session,
+            entropy,
+            drawn: 0,
+            now,
+            current: None,
+            state,
+            unanswered: VecDeque::new(),
+            answered: 0,
+            submitted: 0,
+            completed,
+            established: 0,
+            expired: false,
+        }
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.drawn += 1;
+        self.entropy.below(crate::vocabulary::EntropyPurpose::SnapshotSpread, self.drawn, bound)
+    }
+
+    fn run(mut self, steps: usize) -> Self {
+        for _ in 0..steps {
+            self.now =
+                self.now + Millis(if self.below(150) == 0 { self.below(9000) } else { self.below(60) });
+            let input = self.input();
+            self.handle(input);
+        }
+        self.handle(ClientInput::Close);
+        if let Some(attempt) = self.current {
+            self.handle(ClientInput::ConnectionLost(attempt));
+        }
+        assert_eq!(self.session.next_timeout(), None, "a closed session wants nothing more");
+        assert_eq!(self.completed.len() as u64, self.submitted, "requests without an end");
+        self
+    }
+
+    fn input(&mut self) -> ClientInput {
+        let attempt = self.current.unwrap_or(Attempt(0));
+        match self.below(24) {
+            0..=5 => ClientInput::Timeout,
+            6..=8 => ClientInput::Connected(attempt),
+            9 if self.below(4) == 0 => ClientInput::ConnectionLost(attempt),
+            10..=17 => ClientInput::Bytes(attempt, self.server_bytes()),
+            18 if self.below(9) == 0 => {
+                self.submitted += 1;
+                let auth = AuthPacket { kind: 0, scheme: None, auth: None };
+                ClientInput::AddAuth(RequestId(self.submitted), auth)
+            }
+            19 if self.below(90) == 0 => ClientInput::Close,
+            _ => {
+                self.submitted += 1;
+                let line = ["getData /a watch", "setData /a", "addWatch /p 1", "removeWatches /p 5", "ping"];
+                let words: Vec<&str> = line[self.below(5) as usize].split(' ').collect();
+                ClientInput::Submit(RequestId(self.submitted), request(&words))
+            }
+        }
+    }
+
+    /// Mostly what a server would say, sometimes not.
+    fn server_bytes(&mut self) -> Bytes {
+        let mut bytes = BytesMut::new();
+        if self.session.state() == KeeperState::Disconnected {
+            let timeout = if self.below(60) == 0 { 0 } else { 6000 };
+            let password = Bytes::from_static(&[1; 16]);
+            let session_id = SessionId(7);
+            let response =
+                ConnectResponse { protocol_version: 0, timeout, session_id, password, read_only: None };
+            write_frame(&mut bytes, |out| response.encode(out));
+        } else {
+            let xid = match self.below(12) {
+                0 => Xid::AUTH,
+                1 => Xid::PING,
+                2 => Xid::SET_WATCHES,
+                3 => Xid::NOTIFICATION,
+                _ => Xid(self.unanswered.pop_front().unwrap_or(1)),
+            };
+            let err = if self.below(12) == 0 { -101 } else { 0 };
+            let ending = self.below(60);
+            write_frame(&mut bytes, |out| {
+                ReplyHeader { xid, zxid: Zxid(9), err }.encode(out);
+                Response::GetData {
+                    data: Some(Bytes::from(vec![0; ending as usize])),
+                    stat: Stat::default(),
+                }
+                .encode(out);
+            });
+        }
+        if self.below(50) == 0 {
+            let place = self.below(bytes.len() as u64) as usize;
+            bytes[place] ^= 1 << self.below(8);
+        }
+        bytes.freeze()
+    }
+
+    fn handle(&mut self, input: ClientInput) {
+        let mut outbox = ClientOutbox::new();
+        self.session.handle(self.now, input, &mut outbox);
+        for output in outbox.drain() {
+            match output {
+                ClientOutput::Connect(attempt, _) => {
+                    assert!(
+                        self.current.is_none_or(|current| current < attempt),
+                        "attempts are numbered upwards"
+                    );
+                    self.current = Some(attempt);
+                }
+                ClientOutput::Send(attempt, bytes) => {
+                    assert_eq!(Some(attempt), self.current, "sent on a connection that was given up");
+                    let mut rest = &bytes[..];
+                    while let Some((length, frame)) = rest.split_first_chunk::<4>() {
+                        let (frame, behind) = frame.split_at(u32::from_be_bytes(*length) as usize);
+                        let xid = i32::from_be_bytes(*frame.first_chunk().expect("frames begin with an xid"));
+                        // The handshake begins with its version, 0.
+                        match xid {
+                            0 => self.unanswered.clear(),
+                            1.. | -8 => self.unanswered.push_back(xid),
+                            _ => {}
+                        }
+                        rest = behind;
+                    }
+                }
+                ClientOutput::Disconnect(attempt) => {
+                    assert_eq!(self.current.take(), Some(attempt), "disconnected twice");
+                }
+                ClientOutput::Completed { id, result, .. } => {
+                    self.answered += usize::from(result.is_ok());
+                    assert!(id.0 <= self.submitted, "{id:?} was never submitted");
+                    assert!(self.completed.insert(id), "{id:?} was completed twice");
+                }
+                ClientOutput::Event(..) => {}
+                ClientOutput::StateChanged(state) => {
+                    assert_ne!(state, self.state, "told twice");
+                    self.established += usize::from(state == KeeperState::SyncConnected);
+                    self.expired |= state == KeeperState::Expired;
+                    self.state = state;
+                }
+            }
+        }
+    }
 }
