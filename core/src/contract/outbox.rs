@@ -184,6 +184,11 @@ impl Outbox {
         self.entries.is_empty()
     }
 
+    /// Bytes to be sent that wait to be taken out.
+    pub fn bytes(&self) -> usize {
+        self.arena.len()
+    }
+
     /// Takes everything out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = Output> + '_ {
         let bytes = self.arena.split().freeze();

@@ -8,6 +8,7 @@
 //! serve         the task of one connection: reading
 //! connection    what is to be written to it
 //! ingress       what connections have for the peer
+//! held          what was read of connections that are paused
 //! table         connections by number
 //! lanes         the threads that own the files
 //! mailbox       how other threads reach the owner
@@ -25,6 +26,7 @@ mod accept;
 mod clock;
 mod connection;
 mod events;
+mod held;
 mod ingress;
 mod lanes;
 mod mailbox;

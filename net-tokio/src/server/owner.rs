@@ -4,6 +4,9 @@
 //! one is due, the time-out; then everything the peer wants done is done: replies queued, each connection flushed once, storage
 //! woken once.
 //!
+//! A batch that asks for a lot is done in parts, so that what is read from one client is never answered beyond what it takes:
+//! once the peer pauses a connection, what was already read of it is held back ([`super::held`]).
+//!
 //! Invariant: when time passes over a deadline, everything that had reached the process by then is handled before it. A process
 //! that stood still, or whose disk did, thus never ends a session whose pings were waiting in the socket.
 
@@ -11,6 +14,7 @@ use super::accept::Acceptor;
 use super::clock::Clock;
 use super::connection::Connection;
 use super::events;
+use super::held::Held;
 use super::ingress::Ingress;
 use super::lanes::Lanes;
 use super::mailbox::Mailbox;
@@ -37,6 +41,10 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// How often the poller may bring more of what waited in sockets before a deadline is believed.
 const CATCH_UP_ROUNDS: u32 = 64;
+/// Inputs after which what the peer wants done is done, though more wait.
+const INPUTS_A_PART: usize = 256;
+/// And bytes of replies.
+const BYTES_A_PART: usize = 1 << 20;
 /// How long replies may take to leave when the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -106,6 +114,8 @@ pub(super) struct Owner {
     inputs: Vec<Input>,
     messages: Vec<Message>,
     dirty: Vec<Rc<Connection>>,
+    backlogs: Vec<Input>,
+    held: Held,
     exit: Option<Exit>,
 }
 
@@ -126,6 +136,8 @@ impl Owner {
             inputs: Vec::new(),
             messages: Vec::new(),
             dirty: Vec::new(),
+            backlogs: Vec::new(),
+            held: Held::default(),
             exit: None,
         }
     }
@@ -139,8 +151,9 @@ impl Owner {
         })
         .await;
         // What the peer wants done before anything happened.
-        self.act();
+        self.act(self.parts.clock.now());
         loop {
+            self.held.release(&self.ingress);
             poll_fn(|context| self.poll_work(context)).await;
             let now = self.parts.clock.now();
             self.handle_waiting(now);
@@ -148,7 +161,7 @@ impl Owner {
                 self.catch_up(now).await;
                 self.handle(now, Input::Timeout);
             }
-            self.act();
+            self.act(now);
             if let Some(exit) = self.exit.take() {
                 self.say_last_words().await;
                 return exit;
@@ -183,13 +196,14 @@ impl Owner {
     /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
     async fn catch_up(&mut self, now: Now) {
         for _ in 0..CATCH_UP_ROUNDS {
+            self.held.release(&self.ingress);
             // Comes back behind everything that the poller found.
             yield_now().await;
             if self.ingress.is_empty() && !self.parts.mailbox.is_full() {
                 return;
             }
             self.handle_waiting(now);
-            self.act();
+            self.act(now);
         }
     }
 
@@ -206,28 +220,44 @@ impl Owner {
 
         let mut inputs = std::mem::take(&mut self.inputs);
         self.ingress.swap(&mut inputs);
+        let mut handled = 0;
         for input in inputs.drain(..) {
-            match input {
-                Input::Client { conn, message: ClientMessage::FourLetter { command, argument } } => {
-                    let message = ClientMessage::FourLetter { command, argument };
-                    self.handle(now, Input::Client { conn, message });
-                    self.answer(now, conn, command, argument);
-                }
-                Input::Closed { conn } => {
-                    self.handle(now, Input::Closed { conn });
-                    // Replies to its last requests are still in the outbox.
-                    self.act();
-                    if let Some(connection) = self.table.borrow_mut().remove(conn) {
-                        connection.close();
-                    }
-                }
-                input => self.handle(now, input),
+            self.handle_input(now, input);
+            handled += 1;
+            if handled >= INPUTS_A_PART || self.outbox.bytes() >= BYTES_A_PART {
+                self.act(now);
+                handled = 0;
             }
         }
         if inputs.capacity() > 1 << 14 {
             inputs = Vec::new();
         }
         self.inputs = inputs;
+    }
+
+    fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Client { conn, message } => {
+                if self.held.is_paused(conn) {
+                    return self.held.add(conn, message);
+                }
+                if let ClientMessage::FourLetter { command, argument } = message {
+                    self.handle(now, Input::Client { conn, message });
+                    return self.answer(now, conn, command, argument);
+                }
+                self.handle(now, Input::Client { conn, message });
+            }
+            Input::Closed { conn } => {
+                self.held.forget(conn);
+                self.handle(now, Input::Closed { conn });
+                // Replies to its last requests are still in the outbox.
+                self.act(now);
+                if let Some(connection) = self.table.borrow_mut().remove(conn) {
+                    connection.close();
+                }
+            }
+            input => self.handle(now, input),
+        }
     }
 
     fn handle_message(&mut self, now: Now, message: Message) {
@@ -312,8 +342,23 @@ impl Owner {
         connection.close();
     }
 
-    /// Does what the peer wants done.
-    fn act(&mut self) {
+    /// Does what the peer wants done, and what it wants done about what that came to.
+    fn act(&mut self, now: Now) {
+        while !self.outbox.is_empty() || !self.dirty.is_empty() {
+            self.act_once();
+            self.parts.lanes.send();
+            for connection in self.dirty.drain(..) {
+                if let Some(bytes) = connection.flush() {
+                    self.backlogs.push(Input::Backlog { conn: connection.id, bytes });
+                }
+            }
+            let mut backlogs = std::mem::take(&mut self.backlogs);
+            backlogs.drain(..).for_each(|backlog| self.handle(now, backlog));
+            self.backlogs = backlogs;
+        }
+    }
+
+    fn act_once(&mut self) {
         let table = self.table.borrow();
         for output in self.outbox.drain() {
             match output {
@@ -325,22 +370,27 @@ impl Owner {
                     }
                 }
                 Output::Close { conn } => {
+                    self.held.forget(conn);
                     if let Some(connection) = table.find(conn) {
                         close(connection, self.parts.config.peer.limits.backlog_close);
                     }
                 }
-                Output::PauseRead { conn } => pause(&table, conn, true),
-                Output::ResumeRead { conn } => pause(&table, conn, false),
+                Output::PauseRead { conn } => {
+                    if let Some(connection) = table.find(conn) {
+                        self.held.pause(conn);
+                        connection.pause_read(true);
+                    }
+                }
+                Output::ResumeRead { conn } => {
+                    self.held.resume(conn);
+                    if let Some(connection) = table.find(conn) {
+                        connection.pause_read(false);
+                    }
+                }
                 Output::Store { lane, seq, op } => self.parts.lanes.queue(lane, seq, op),
                 Output::Event(event) => events::log(event, &table),
                 Output::Exit { code, reason } => self.exit = Some(Exit { code, reason }),
                 other => unreachable!("no adapter was written for {other:?}"),
-            }
-        }
-        self.parts.lanes.send();
-        for connection in self.dirty.drain(..) {
-            if let Some(bytes) = connection.flush() {
-                self.ingress.push(Input::Backlog { conn: connection.id, bytes });
             }
         }
     }
@@ -357,12 +407,6 @@ impl Owner {
             sleep(Duration::from_millis(5)).await;
         }
         self.table.borrow().iter().for_each(|connection| connection.shut_down());
-    }
-}
-
-fn pause(table: &Table, conn: ConnId, paused: bool) {
-    if let Some(connection) = table.find(conn) {
-        connection.pause_read(paused);
     }
 }
 

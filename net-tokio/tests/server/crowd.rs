@@ -1,0 +1,48 @@
+//! Thousands of connections: 2,000, or 10,000 when `QUORATE_FULL` is set.
+
+use crate::client::{Client, create, data_of, word};
+use crate::process::Server;
+use quorate_core::jute::{Request, ServerMessage};
+use quorate_core::vocabulary::SessionId;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tempfile::tempdir;
+
+#[test]
+fn thousands_come_at_once_and_all_are_served() {
+    let count: usize = if std::env::var_os("QUORATE_FULL").is_some() { 10_000 } else { 2_000 };
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    if limit.maximum.is_some_and(|maximum| maximum < count as u64 + 200) {
+        panic!("this needs {count} descriptors: raise the hard limit");
+    }
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &["maxClientCnxns=0"]);
+    let mut crowd: Vec<_> = (0..count).map(|_| Client::connect(server.address)).collect();
+    for client in &mut crowd {
+        client.say_handshake(SessionId::NONE, &[0; 16], 40_000);
+    }
+    for client in &mut crowd {
+        let Some(ServerMessage::Connected(response)) = client.hear() else { panic!("no handshake") };
+        assert!(response.timeout > 0);
+    }
+    let (mut writer, _) = Client::with_session(server.address);
+    writer.ask(create("/a", b"news")).unwrap();
+    for client in &mut crowd {
+        client.send(&Request::Exists { path: Some("/a".to_owned()), watch: true });
+    }
+    for client in &mut crowd {
+        assert!(matches!(client.hear(), Some(ServerMessage::Reply { .. })));
+    }
+    // One change, and everybody hears of it.
+    writer.ask(Request::Delete { path: Some("/a".to_owned()), version: -1 }).unwrap();
+    for client in &mut crowd {
+        assert!(matches!(client.hear(), Some(ServerMessage::Event { .. })));
+        assert!(data_of(client, "/a").is_err());
+    }
+    let mntr = word(server.address, b"mntr");
+    assert!(mntr.contains(&format!("\nzk_num_alive_connections\t{}\n", count + 2)), "{mntr}");
+    assert!(mntr.contains(&format!("\nzk_global_sessions\t{}\n", count + 1)), "{mntr}");
+    // A line for each session would be a flood.
+    assert!(server.count_logged("event=session_created") < count / 2);
+    server.logged("event=suppressed kind=session_created");
+}
