@@ -7,16 +7,19 @@
 //! - [`Recovery`] turns the directories into a database when the process starts.
 //! - [`Storage`] takes a peer's `Output::Store` and says when it is durable: one lane for the log ([`LogLane`]), one for
 //!   snapshots and purging ([`SnapshotLane`]).
+//! - [`EpochJob`] and [`TruncateJob`] are for members of an ensemble.
 //! - [`StdDisk`] is the real disk; [`conformance`] says what any disk must do.
 //!
 //! Promises: an op is confirmed only when it survives a power loss, its file's name included; a torn tail is mended, damage
 //! to acknowledged txns is refused with file, offset and zxid; a snapshot's name only ever belongs to a whole file.
 //!
-//! Absent: truncation (§8), reading txns back for learners, retention by bytes.
+//! Absent: reading txns back for learners, and with it pins against purging; an epoch lane (nothing asks for one yet); retention
+//! by bytes.
 
 pub mod compression;
 pub mod conformance;
 mod disk;
+mod epochs;
 pub mod log_format;
 mod log_lane;
 pub mod names;
@@ -28,8 +31,10 @@ mod snapshot_job;
 mod snapshot_lane;
 mod std_disk;
 mod storage;
+mod truncate_job;
 
 pub use disk::{DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode};
+pub use epochs::{EpochFile, EpochJob, read_epoch};
 pub use log_lane::{LogLane, LogOp};
 pub use names::Compression;
 pub use options::{RecoveryOptions, StorageOptions};
@@ -43,3 +48,4 @@ pub use snapshot_job::{JobStep, SnapshotJob};
 pub use snapshot_lane::{SnapshotLane, SnapshotOp};
 pub use std_disk::{LOCK_FILE, StdDisk, StdDiskOptions, StdFile};
 pub use storage::{Step, Storage};
+pub use truncate_job::TruncateJob;

@@ -14,6 +14,7 @@ use quorate_storage_file::{Directory, Disk, FileName, Recovery, StdDisk, StdDisk
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use support::history::recovery_options;
+use support::scratch;
 use tempfile::TempDir;
 
 /// A directory as a Java server left it, and what it said: last zxid, and how many nodes.
@@ -27,7 +28,7 @@ struct Fixture {
 fn unpack(name: &str) -> Fixture {
     let packed = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(format!("{name}.packed"));
     let mut input = BufReader::new(GzDecoder::new(std::io::Cursor::new(std::fs::read(packed).unwrap())));
-    let directory = TempDir::new().unwrap();
+    let directory = scratch();
     let disk = StdDisk::open(&StdDiskOptions::in_directory(directory.path())).unwrap();
     let mut line = String::new();
     input.read_line(&mut line).unwrap();

@@ -12,6 +12,7 @@ use quorate_storage_file::{
 use std::fmt::Write;
 use support::calls::CallDisk;
 use support::history::{History, recovery_options, storage_options};
+use support::scratch;
 use tempfile::TempDir;
 
 type Calls = CallDisk<StdDisk>;
@@ -28,7 +29,7 @@ struct Bench {
 
 impl Bench {
     fn new(options: StorageOptions) -> Self {
-        let directory = TempDir::new().unwrap();
+        let directory = scratch();
         let mut disk = CallDisk::new(StdDisk::open(&StdDiskOptions::in_directory(directory.path())).unwrap());
         Recovery::new(recovery_options()).run(&mut disk).unwrap();
         disk.take();

@@ -13,15 +13,14 @@ use quorate_core::contract::{Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Zxid;
 use quorate_storage_file::log_format::Damage;
 use quorate_storage_file::{
-    Directory, Disk, OpenMode, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step,
-    Storage, StorageOptions, TailProblem,
+    Disk, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step, Storage, StorageOptions,
+    TailProblem,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-use support::Dice;
 use support::history::{History, recovery_options, storage_options};
-use support::power::{Image, PowerDisk, Swallow};
-use tempfile::TempDir;
+use support::power::{Image, PowerDisk, Swallow, lay_out};
+use support::{Dice, scratch};
 
 /// An image, what had been acknowledged when it was taken, and what had been logged.
 struct Moment {
@@ -65,7 +64,7 @@ impl Load {
     }
 
     fn queue_something(&mut self) {
-        let (lane, op) = match self.dice.below(60) {
+        let (lane, op) = match self.dice.below(30) {
             0 => (Lane::Log, StoreOp::Roll),
             1 => (Lane::Snapshot, StoreOp::Snapshot(self.history.database.image())),
             2 => (Lane::Snapshot, StoreOp::Purge { retain: 2 }),
@@ -108,25 +107,6 @@ impl Load {
     }
 }
 
-/// Where images are laid out: in memory if there is such a place, because their own syncs need not be slow.
-fn image_directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
-}
-
-fn lay_out(image: &Image, directory: &Path) -> StdDisk {
-    let mut disk = StdDisk::open(&StdDiskOptions::in_directory(directory)).unwrap();
-    for (name, content) in image {
-        if name.directory == Directory::LogRoot {
-            continue;
-        }
-        let file = disk.open(name, OpenMode::CreateNew).unwrap();
-        disk.write(&file, 0, content).unwrap();
-        disk.set_length(&file, content.len() as u64).unwrap();
-    }
-    disk
-}
-
 /// What is wrong with a recovered database, if anything.
 fn fault(recovered: &Recovered, moment: &Moment, history: &History) -> Option<String> {
     let last = recovered.database.last_zxid();
@@ -147,7 +127,7 @@ fn fault(recovered: &Recovered, moment: &Moment, history: &History) -> Option<St
 
 /// The image that is left when recovery itself loses power.
 fn interrupted(image: &Image, dice: &mut Dice) -> Result<Image, String> {
-    let directory = image_directory();
+    let directory = scratch();
     let mut disk = PowerDisk::new(lay_out(image, directory.path()));
     let mut recovery = Recovery::new(recovery_options());
     for _ in 0..dice.below(60) {
@@ -161,7 +141,7 @@ fn interrupted(image: &Image, dice: &mut Dice) -> Result<Image, String> {
 /// Recovers the image, one in four after an interrupted attempt, and once more. Returns what the first had to mend.
 fn judge(moment: &Moment, history: &History, dice: &mut Dice) -> Result<Vec<Repair>, String> {
     let again = if dice.once_in(4) { Some(interrupted(&moment.image, dice)?) } else { None };
-    let directory = image_directory();
+    let directory = scratch();
     let mut disk = lay_out(again.as_ref().unwrap_or(&moment.image), directory.path());
     let first = Recovery::new(recovery_options()).run(&mut disk).map_err(|error| error.to_string())?;
     if let Some(fault) = fault(&first, moment, history) {
@@ -180,7 +160,7 @@ fn faults(
     swallow: Option<Swallow>,
     preallocate: u64,
 ) -> (Vec<String>, BTreeMap<&'static str, usize>) {
-    let directory = TempDir::new().unwrap();
+    let directory = scratch();
     let mut load = Load::new(directory.path(), swallow, preallocate);
     load.run(images, 3);
     let mut dice = Dice(43);
@@ -228,7 +208,7 @@ fn five_hundred_images_with_preallocated_logs_recover_every_acknowledged_txn() {
 
 #[test]
 fn five_hundred_images_with_growing_logs_recover_every_acknowledged_txn() {
-    five_hundred_recover(0, &["temporary", "empty log", "bytes behind zeros", "checksum", "cut short"]);
+    five_hundred_recover(0, &["temporary", "empty log", "bytes behind zeros", "no end mark", "cut short"]);
 }
 
 #[test]

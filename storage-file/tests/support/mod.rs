@@ -7,6 +7,13 @@ pub(crate) mod history;
 pub(crate) mod power;
 pub(crate) mod script;
 
+/// A directory for files whose syncs need not be slow: in memory if there is such a place.
+pub(crate) fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::TempDir::new_in(memory) } else { tempfile::TempDir::new() };
+    made.expect("there is room for a directory")
+}
+
 /// A small, good enough generator (SplitMix64): the tests want reproducible variety, nothing more.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice(pub u64);

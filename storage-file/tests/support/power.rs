@@ -5,8 +5,11 @@
 //! a sync of its directory may be lost.
 
 use super::Dice;
-use quorate_storage_file::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
+use quorate_storage_file::{
+    DirEntry, Directory, Disk, DiskError, FileName, OpenMode, StdDisk, StdDiskOptions,
+};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 const SECTOR: usize = 512;
 
@@ -115,6 +118,20 @@ fn torn(file: &Shadow, dice: &mut Dice) -> Vec<u8> {
         }
     }
     content
+}
+
+/// Puts an image on a real disk.
+pub(crate) fn lay_out(image: &Image, directory: &Path) -> StdDisk {
+    let mut disk = StdDisk::open(&StdDiskOptions::in_directory(directory)).unwrap();
+    for (name, content) in image {
+        if name.directory == Directory::LogRoot {
+            continue;
+        }
+        let file = disk.open(name, OpenMode::CreateNew).unwrap();
+        disk.write(&file, 0, content).unwrap();
+        disk.set_length(&file, content.len() as u64).unwrap();
+    }
+    disk
 }
 
 impl<D: Disk> Disk for PowerDisk<D> {

@@ -6,7 +6,7 @@
 //! - `snapshot [gz|snappy]`: written by this crate, at the end of the history.
 //! - `pad FILE COUNT`, `cut FILE OFFSET`, `flip FILE OFFSET`, `zero FILE OFFSET COUNT`, `append FILE HEX`, `touch FILE`, `copy FROM TO`.
 //! - `recover [OPTION…]`: a recovery; `no-autocreate` and `trust-empty` are its options.
-//! - `ls`: names and lengths.   `purge RETAIN`: a purge job.
+//! - `ls`: names and lengths.   `purge RETAIN`, `truncate ZXID`: those jobs.
 
 use super::history::{History, recovery_options, storage_options};
 use bytes::BytesMut;
@@ -14,7 +14,7 @@ use quorate_core::vocabulary::{Epoch, Zxid};
 use quorate_storage_file::log_format::{write_log_entry, write_log_header};
 use quorate_storage_file::{
     Compression, Directory, Disk, JobStep, PurgeJob, Recovery, SnapshotJob, StdDisk, StdDiskOptions,
-    StorageOptions,
+    StorageOptions, TruncateJob,
 };
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -36,16 +36,17 @@ pub(crate) fn run(script: &str) -> String {
     transcript
 }
 
-struct World {
+/// A data directory, and the history that is written there.
+pub(crate) struct World {
     directory: TempDir,
-    disk: StdDisk,
-    history: History,
+    pub(crate) disk: StdDisk,
+    pub(crate) history: History,
     next_epoch: Option<Epoch>,
 }
 
 impl World {
-    fn new() -> Self {
-        let directory = TempDir::new().unwrap();
+    pub(crate) fn new() -> Self {
+        let directory = super::scratch();
         let disk = StdDisk::open(&StdDiskOptions::in_directory(directory.path())).unwrap();
         World { directory, disk, history: History::new(1), next_epoch: None }
     }
@@ -57,7 +58,8 @@ impl World {
         }
     }
 
-    fn command(&mut self, line: &str) -> String {
+    /// Does one line; returns what it has to say.
+    pub(crate) fn command(&mut self, line: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words[..] {
             ["log", name] => self.log(name, 0),
@@ -69,6 +71,7 @@ impl World {
             ["snapshot", "snappy"] => self.snapshot(Compression::Snappy),
             ["recover", ref options @ ..] => return self.recover(options),
             ["purge", retain] => return self.purge(retain.parse().unwrap()),
+            ["truncate", zxid] => return self.truncate(zxid.parse().unwrap()),
             ["ls"] => return self.list(),
             ["touch", name] => std::fs::write(self.path(name), b"").unwrap(),
             ["copy", from, to] => drop(std::fs::copy(self.path(from), self.path(to)).unwrap()),
@@ -158,6 +161,17 @@ impl World {
             }
         }
         job.removed().iter().map(|name| format!("removed {name}\n")).collect()
+    }
+
+    fn truncate(&mut self, zxid: i64) -> String {
+        let mut job = TruncateJob::new(Zxid(zxid), 1 << 20, 4096);
+        loop {
+            match job.step(&mut self.disk) {
+                JobStep::Progress => {}
+                JobStep::Done => return String::new(),
+                JobStep::Failed(reason) => return format!("refused: {reason}"),
+            }
+        }
     }
 
     fn list(&mut self) -> String {

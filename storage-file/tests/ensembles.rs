@@ -1,0 +1,115 @@
+//! What only members of an ensemble need: epoch files, and cutting the history back.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+mod support;
+
+use quorate_core::vocabulary::{Epoch, Zxid};
+use quorate_storage_file::{
+    Directory, EpochFile, EpochJob, JobStep, Recovery, StdDisk, StdDiskOptions, TruncateJob, read_epoch,
+};
+use std::path::Path;
+use support::history::recovery_options;
+use support::power::PowerDisk;
+use support::script::{World, run};
+use support::{Dice, scratch};
+
+fn open(directory: &Path) -> StdDisk {
+    StdDisk::open(&StdDiskOptions::in_directory(directory)).unwrap()
+}
+
+#[test]
+fn an_epoch_is_the_old_one_or_the_new_one_whenever_the_power_goes() {
+    let mut seen = [0; 2];
+    for seed in 0..200 {
+        let directory = scratch();
+        let mut disk = open(directory.path());
+        std::fs::write(disk.directory(Directory::Snap).join("currentEpoch"), b"4\n").unwrap();
+        assert_eq!(read_epoch(&mut disk, EpochFile::Current), Ok(Some(Epoch(4))), "a newline does no harm");
+        assert_eq!(read_epoch(&mut disk, EpochFile::Accepted), Ok(None));
+        drop(disk);
+        let mut dice = Dice(seed);
+        let mut disk = PowerDisk::new(open(directory.path()));
+        let mut job = EpochJob::new(EpochFile::Current, Epoch(5));
+        let mut done = false;
+        for _ in 0..dice.below(6) {
+            done = job.step(&mut disk) == JobStep::Done;
+        }
+        let left = scratch();
+        let mut disk = support::power::lay_out(&disk.image(&mut dice), left.path());
+        let epoch = read_epoch(&mut disk, EpochFile::Current).unwrap().unwrap();
+        assert!(epoch == Epoch(5) || (epoch == Epoch(4) && !done), "{epoch:?} after {done}");
+        seen[usize::from(epoch == Epoch(5))] += 1;
+    }
+    assert!(seen.iter().all(|count| *count > 20), "both outcomes are met: {seen:?}");
+}
+
+#[test]
+fn a_file_without_a_number_is_an_error_that_names_it() {
+    let directory = scratch();
+    let mut disk = open(directory.path());
+    std::fs::write(disk.directory(Directory::Snap).join("acceptedEpoch"), b"\0\0").unwrap();
+    assert!(read_epoch(&mut disk, EpochFile::Accepted).unwrap_err().starts_with("acceptedEpoch holds"));
+}
+
+#[test]
+fn a_history_is_cut_behind_a_txn_it_has_and_nowhere_else() {
+    insta::assert_snapshot!(run("snapshot
+         log log.1 3
+         skip 0
+         log log.4 1
+         snapshot
+         log log.5 2
+         truncate 8
+         truncate 5
+         ls
+         recover
+         # The snapshot of 4 would win over the cut, so it goes.
+         truncate 2
+         ls
+         recover"));
+    insta::assert_snapshot!(run("log log.1 3
+         skip 1
+         snapshot
+         log log.5 2
+         # The log has no 4, but a snapshot ends there.
+         truncate 4
+         ls
+         # Nothing could be started from at 2.
+         truncate 2
+         ls"));
+}
+
+/// Whenever the power goes, what is left recovers, and reaches the txn at least.
+#[test]
+fn a_cut_that_is_interrupted_leaves_a_history() {
+    let mut ends = std::collections::BTreeSet::new();
+    for seed in 0..300 {
+        let mut world = World::new();
+        for line in ["snapshot", "log log.1 4", "log log.5 2", "snapshot", "log log.7 2", "log log.9 2"] {
+            world.command(line);
+        }
+        let mut dice = Dice(seed);
+        let mut disk = PowerDisk::new(world.disk.clone());
+        let mut job = TruncateJob::new(Zxid(3), 1 << 20, 64 << 10);
+        let mut done = false;
+        for _ in 0..dice.below(26) {
+            match job.step(&mut disk) {
+                JobStep::Progress => {}
+                JobStep::Done => {
+                    done = true;
+                    break;
+                }
+                JobStep::Failed(reason) => panic!("{reason}"),
+            }
+        }
+        let left = scratch();
+        let mut disk = support::power::lay_out(&disk.image(&mut dice), left.path());
+        let recovered = Recovery::new(recovery_options()).run(&mut disk).unwrap();
+        let last = recovered.database.last_zxid();
+        assert!(last >= Zxid(3) && (!done || last == Zxid(3)), "{last} after {done}: {}", recovered.report);
+        assert_eq!(world.history.digests.get(&last), Some(&recovered.database.tree.digest()));
+        ends.insert(last);
+    }
+    assert!(ends.len() >= 4, "the cut was met at several places: {ends:?}");
+}
