@@ -12,6 +12,7 @@ mod abuse;
 mod basics;
 mod crowd;
 mod durability;
+mod logs;
 mod pages;
 mod slow_reader;
 mod start_and_stop;

@@ -133,6 +133,24 @@ fn the_service_manager_is_told() {
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_refuses_writes_that_grow_and_nothing_else() {
+    let dir = tempdir().unwrap();
+    let mut server = Server::start(dir.path(), &[]);
+    let (mut client, session) = Client::with_session(server.address);
+    client.ask(create("/a", b"1")).unwrap();
+    server.stop();
+    // No disk has this much, so the watermark stands above whatever this one has.
+    let server = Server::start(dir.path(), &["freeSpace.lowMb=1000000000"]);
+    server.logged("event=free_space_low");
+    let (mut client, _) = Client::reattach(server.address, &session);
+    assert_eq!(client.ask(create("/b", b"2")), Err(-125));
+    assert_eq!(data_of(&mut client, "/a").unwrap(), b"1");
+    client.ask(Request::Ping).unwrap();
+    client.ask(Request::Delete { path: Some("/a".to_owned()), version: -1 }).unwrap();
+    client.ask(Request::CloseSession).unwrap();
+}
+
+#[test]
 fn the_log_is_json_when_asked() {
     let dir = tempdir().unwrap();
     let mut child = command(dir.path(), &["log.format=json"]);
