@@ -177,9 +177,16 @@ impl Draft {
         }
     }
 
-    /// The part of the server line behind the semicolon says where clients connect.
+    /// The part of the server line behind the semicolon says where clients connect. Which line is this server's own, `myid`
+    /// says; without one it is the only line there is, unless the port is stated elsewhere.
     fn take_client_address(&mut self, membership: &Membership, refusals: &mut Vec<KeyRefusal>) {
-        let Some((id, host, port)) = membership.sole_client_address() else { return };
+        let myid = super::evaluation::myid(&self.config.storage.data_dir);
+        let named = match myid {
+            Some(id) => membership.client_address(id).map(|(host, port)| (id, host, port)),
+            None if self.client_port.is_none() => membership.sole_client_address(),
+            None => None,
+        };
+        let Some((id, host, port)) = named else { return };
         let address = match super::settings::resolve(host) {
             Ok(address) => Some(address).filter(|address| !address.is_unspecified()),
             Err(refusal) => return refusals.push(("server.*", refusal)),

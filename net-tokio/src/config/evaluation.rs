@@ -4,7 +4,7 @@ use super::membership::Membership;
 use super::settings::Refusal;
 use super::{Notice, NoticeLevel, ServerConfig};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where an assignment stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +80,11 @@ pub struct Evaluation {
 #[error("{}", .0.join("\n"))]
 pub struct InvalidConfig(pub Vec<String>);
 
+/// The first line of `myid`, when it is a number.
+pub(super) fn myid(data_dir: &Path) -> Option<i64> {
+    std::fs::read_to_string(data_dir.join("myid")).ok()?.lines().next()?.parse().ok()
+}
+
 impl Evaluation {
     /// The value of a key that counts, empty when it is unset; `None` for a key that nothing knows.
     pub fn effective(&self, key: &str) -> Option<&str> {
@@ -90,8 +95,7 @@ impl Evaluation {
 
     /// The first line of `myid`, when it is a number.
     pub fn myid(&self) -> Option<i64> {
-        let path = self.config.storage.data_dir.join("myid");
-        std::fs::read_to_string(path).ok()?.lines().next()?.parse().ok()
+        myid(&self.config.storage.data_dir)
     }
 
     /// Where this server's clients connect, by its line of the membership.

@@ -105,6 +105,8 @@ struct Reading {
     findings: Vec<Finding>,
     foreign: Vec<String>,
     membership: Membership,
+    /// Whether the membership stands in a file of its own; then it may not stand here too.
+    dynamic: bool,
 }
 
 impl Reading {
@@ -125,6 +127,7 @@ impl Reading {
 
     fn judge(&mut self, draft: &mut Draft) {
         let counting = self.take_overridden();
+        self.dynamic = counting.contains_key("dynamicConfigFile");
         for row in settings::all().filter(|row| !row.default.is_empty() && !counting.contains_key(row.key)) {
             let verdict = self.apply(row, row.key, row.default, draft);
             assert!(!matches!(verdict, Verdict::Refused(_)), "the default of {} is refused", row.key);
@@ -204,26 +207,24 @@ impl Reading {
             Effect::Protects(asks, text) if asks(&value) => Verdict::Refused(Refusal::new(text)),
             Effect::Absent(..) | Effect::Protects(..) => Verdict::Same,
             Effect::Membership if key == "dynamicConfigFile" => Verdict::Same,
+            Effect::Membership if self.dynamic => Verdict::Refused(Refusal::new(format!(
+                "parameter: {key} must be in a separate dynamic config file"
+            ))),
             Effect::Membership => refused(self.membership.take(key, text)),
         }
     }
 
-    /// Lines of the file that `dynamicConfigFile` names; the main file must not have any then.
+    /// Lines of the file that `dynamicConfigFile` names.
     fn take_dynamic_file(&mut self, name: &str) {
         let path = PathBuf::from(name);
-        let lines = read_file(&path).and_then(|text| parse(Some(&path), &text));
-        let in_both = self.membership != Membership::default();
-        let refusal = match &lines {
-            Err(invalid) => Some(invalid.0.last().cloned().unwrap_or_default()),
-            Ok(_) if in_both => {
-                Some("the membership stands here and in dynamicConfigFile; one place is allowed".to_owned())
+        let lines = match read_file(&path).and_then(|text| parse(Some(&path), &text)) {
+            Ok(lines) => lines,
+            Err(invalid) => {
+                let reason = invalid.0.last().cloned().unwrap_or_default();
+                return self.attach("dynamicConfigFile", Refusal::new(reason));
             }
-            Ok(_) => None,
         };
-        if let Some(text) = refusal {
-            return self.attach("dynamicConfigFile", Refusal::new(text));
-        }
-        for Property { key, value, line } in lines.unwrap_or_default() {
+        for Property { key, value, line } in lines {
             let verdict =
                 self.membership.take(&key, &value).map_or_else(Verdict::Refused, |()| Verdict::Same);
             self.findings.push(Finding { key, value, origin: Origin::File(path.clone(), line), verdict });

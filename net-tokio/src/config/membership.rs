@@ -46,6 +46,8 @@ impl Membership {
         } else if let Some(server) = key.strip_prefix("weight.") {
             number(server)?;
             number(value)?;
+        } else if key == "version" {
+            return Err(Refusal::new("dynamic file shouldn't have version inside"));
         } else {
             return Err(Refusal::new(format!("Unrecognised parameter: {key}")));
         }
@@ -166,7 +168,8 @@ mod tests {
             ("group.1=1:2:3", "taken"),
             ("group.1=1:b", "NumberFormatException: For input string: \"b\""),
             ("weight.1=2", "taken"),
-            ("version=100000000", "Unrecognised parameter: version"),
+            ("version=100000000", "dynamic file shouldn't have version inside"),
+            ("tickTime=1", "Unrecognised parameter: tickTime"),
         ];
         for (line, expected) in cases {
             assert_eq!(read(line), expected, "of {line}");

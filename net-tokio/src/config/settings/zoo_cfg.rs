@@ -49,9 +49,11 @@ pub(super) const ROWS: &[Setting] = &[
         Effect::Sets(|draft, value| draft.max_session_timeout = u64::try_from(value.signed()).ok().map(Millis)),
         "longest session timeout granted; -1: 20 ticks",
     ),
-    file("maxClientCnxns", Kind::Number(0, INT, "connections"), "60").is(
-        Effect::Sets(|draft, value| draft.config.peer.limits.connections_per_address = value.small()),
-        "connections from one address; 0: any number",
+    file("maxClientCnxns", Kind::Number(-1, INT, "connections"), "60").is(
+        Effect::Sets(|draft, value| {
+            draft.config.peer.limits.connections_per_address = u32::try_from(value.signed()).unwrap_or(0);
+        }),
+        "connections from one address; 0 or -1: any number",
     ),
     file("autopurge.snapRetainCount", Kind::Number(-INT, INT, "snapshots"), "3").is(
         Effect::Sets(|draft, value| draft.raise_snap_retain_count(value.signed())),
