@@ -25,6 +25,10 @@ pub struct Draft {
     pub(super) max_session_timeout: Option<Millis>,
     /// `jute.maxbuffer.extrasize`.
     pub(super) extra_size: Option<u32>,
+    /// `autopurge.snapRetainCount`.
+    pub(super) snap_retain_count: u32,
+    /// Whether `autopurge.purgeInterval` is anything but 0.
+    pub(super) purge: bool,
     /// `freeSpace.resumeMb` in bytes.
     pub(super) resume_space: Option<u64>,
     /// `standaloneEnabled`.
@@ -47,6 +51,8 @@ impl Draft {
             min_session_timeout: None,
             max_session_timeout: None,
             extra_size: None,
+            snap_retain_count: 3,
+            purge: true,
             resume_space: None,
             standalone_enabled: true,
         }
@@ -60,7 +66,7 @@ impl Draft {
                 format!("Invalid autopurge.snapRetainCount: {count}. Defaulting to 3"),
             );
         }
-        self.config.storage.retention.snap_retain_count = u32::try_from(count.max(3)).unwrap_or(u32::MAX);
+        self.snap_retain_count = u32::try_from(count.max(3)).unwrap_or(u32::MAX);
     }
 
     /// `snapCount`, raised to 2 as ZooKeeper raises it.
@@ -109,11 +115,11 @@ impl Draft {
             refusals
                 .push(("client.backlogCloseBytes", Refusal::new("smaller than client.backlogPauseBytes")));
         }
-        let space = &mut self.config.storage.free_space;
-        space.resume = self.resume_space.unwrap_or(space.low * 2);
-        if space.resume < space.low {
+        limits.free_space_high = self.resume_space.unwrap_or(limits.free_space_low.saturating_mul(2));
+        if limits.free_space_high < limits.free_space_low {
             refusals.push(("freeSpace.resumeMb", Refusal::new("smaller than freeSpace.lowMb")));
         }
+        self.config.peer.sequences.retain_snapshots = if self.purge { self.snap_retain_count } else { 0 };
         refusals
     }
 

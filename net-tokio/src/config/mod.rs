@@ -25,6 +25,6 @@ pub mod settings;
 pub use evaluation::{Evaluation, Finding, InvalidConfig, Origin, Verdict};
 pub use load::{EMBEDDED, Given, evaluate};
 pub use model::{
-    ConfigSource, FourLetterWhitelist, FreeSpace, ListenConfig, LogConfig, LogFormat, MetricsConfig,
-    MetricsProvider, Notice, NoticeLevel, Retention, ServerConfig, SnapshotCompression, StorageConfig,
+    ConfigSource, FourLetterWhitelist, ListenConfig, LogConfig, LogFormat, MetricsConfig, MetricsProvider,
+    Notice, NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig,
 };

@@ -54,10 +54,6 @@ pub struct StorageConfig {
     pub fsync_warning: Millis,
     /// `snapshot.compression.method`.
     pub compression: SnapshotCompression,
-    /// `autopurge.*`.
-    pub retention: Retention,
-    /// Free space below which writes are refused, and above which they are taken again.
-    pub free_space: FreeSpace,
 }
 
 /// How snapshots are compressed.
@@ -69,24 +65,6 @@ pub enum SnapshotCompression {
     Gzip,
     /// `snappy`.
     Snappy,
-}
-
-/// What is kept of old snapshots and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// `autopurge.snapRetainCount`, at least 3: snapshots kept, with the logs needed from the oldest of them.
-    pub snap_retain_count: u32,
-    /// `autopurge.purgeInterval` in milliseconds; `None` when purging was switched off by a set 0.
-    pub purge_interval_ms: Option<u64>,
-}
-
-/// Watermarks of free space on the data and log file systems, bytes. 0 switches them off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FreeSpace {
-    /// Below this, writes get an error.
-    pub low: u64,
-    /// At or above this, writes are taken again. At least [`Self::low`].
-    pub resume: u64,
 }
 
 /// Where clients connect.
@@ -243,8 +221,6 @@ impl StorageConfig {
             force_sync: true,
             fsync_warning: Millis(1000),
             compression: SnapshotCompression::None,
-            retention: Retention { snap_retain_count: 3, purge_interval_ms: Some(3_600_000) },
-            free_space: FreeSpace { low: 64 << 20, resume: 128 << 20 },
         }
     }
 }

@@ -19,8 +19,8 @@ pub(super) const ROWS: &[Setting] = &[
         Effect::Own(|draft, value| draft.config.log.filter = value.text().to_owned()),
         "what is logged: error, warn, info, debug, trace, or module=level,…",
     ),
-    own("freeSpace.lowMb", Kind::Number(0, 1 << 40, "MiB"), "64").is(
-        Effect::Own(|draft, value| draft.config.storage.free_space.low = value.number() << 20),
+    own("freeSpace.lowMb", Kind::Number(0, 1 << 40, "MiB"), "8").is(
+        Effect::Own(|draft, value| draft.config.peer.limits.free_space_low = value.number() << 20),
         "free space below which writes are refused; 0: never",
     ),
     own("freeSpace.resumeMb", Kind::Number(0, 1 << 40, "MiB"), "").is(

@@ -61,13 +61,10 @@ pub(super) const ROWS: &[Setting] = &[
     ),
     file("autopurge.purgeInterval", Kind::Number(0, INT, "hours"), "1").is(
         Effect::OwnDefault(
-            |draft, value| {
-                let hours = value.number();
-                draft.config.storage.retention.purge_interval_ms = (hours > 0).then_some(hours * 3_600_000);
-            },
+            |draft, value| draft.purge = value.number() > 0,
             "unset, ZooKeeper never purges",
         ),
-        "hours between purges of old snapshots and logs; 0: never",
+        "0: old snapshots and logs are never purged; otherwise whenever a snapshot has been written, not by the clock",
     ),
     file("standaloneEnabled", Kind::StrictFlag, "true").is(
         Effect::Sets(|draft, value| draft.standalone_enabled = value.flag()),
