@@ -69,11 +69,8 @@ impl Failure {
 }
 
 /// Opens everything and starts the owner.
-pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
+pub(super) fn start(config: ServerConfig) -> Result<Running, Failure> {
     let begin = Instant::now();
-    // The peer decides by what the host looks at.
-    let space = config.storage.free_space;
-    (config.peer.limits.free_space_low, config.peer.limits.free_space_high) = (space.low, space.resume);
     // That no configuration was given is the first thing said.
     announce(&config);
     info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
