@@ -152,6 +152,22 @@ fn a_snapshot_is_renamed_after_its_sync_and_read_back_before_it_counts() {
 }
 
 #[test]
+fn a_snapshot_is_read_back_in_chunks_of_any_size() {
+    let mut bench = Bench::new(storage_options());
+    bench.append(&[10]);
+    bench.snapshot();
+    bench.run();
+    let length = bench.disk.inner.list(Directory::Snap).unwrap()[2].length as usize;
+    for chunk_bytes in [1, 100, length - 1, length, length + 1] {
+        let mut options = recovery_options();
+        options.storage.chunk_bytes = chunk_bytes;
+        let recovered = Recovery::new(options).run(&mut bench.disk).unwrap();
+        assert_eq!(recovered.report.snapshot.as_deref(), Some("snapshot.1"), "chunks of {chunk_bytes}");
+        assert_eq!(recovered.database.tree.digest(), bench.history.database.tree.digest());
+    }
+}
+
+#[test]
 fn nothing_is_purged_before_a_snapshot_was_written_and_read_back() {
     let mut bench = Bench::new(StorageOptions { preallocate: 0, ..storage_options() });
     bench.append(&[10]);

@@ -211,6 +211,30 @@ fn five_hundred_images_with_growing_logs_recover_every_acknowledged_txn() {
     five_hundred_recover(0, &["temporary", "empty log", "bytes behind zeros", "no end mark", "cut short"]);
 }
 
+/// A kill leaves txns that were written and not synced. Recovery shows them to clients, so it must sync them first.
+#[test]
+fn what_recovery_shows_after_a_kill_survives_a_power_loss() {
+    let mut unacknowledged = 0;
+    for length in 1..=40 {
+        let directory = scratch();
+        let mut load = Load::new(directory.path(), None, 0);
+        load.run(length, 3);
+        let first = Recovery::new(recovery_options()).run(&mut load.disk).unwrap();
+        unacknowledged += usize::from(first.database.last_zxid() > load.acknowledged);
+        let image = load.disk.image(&mut load.dice);
+        let directory = scratch();
+        let second = Recovery::new(recovery_options()).run(&mut lay_out(&image, directory.path())).unwrap();
+        assert_eq!(
+            second.database.last_zxid(),
+            first.database.last_zxid(),
+            "{}\n--\n{}",
+            first.report,
+            second.report
+        );
+    }
+    assert!(unacknowledged >= 5, "only {unacknowledged} of 40 kills left txns that were not acknowledged");
+}
+
 #[test]
 fn a_disk_that_skips_file_syncs_is_caught() {
     let (faults, _) = faults(40, Some(Swallow::FileSyncs), 0);
