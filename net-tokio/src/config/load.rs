@@ -197,11 +197,11 @@ impl Reading {
         };
         let refused = |result: Result<(), Refusal>| result.map_or_else(Verdict::Refused, |()| Verdict::Same);
         match row.effect {
-            Effect::Sets(set) | Effect::OwnDefault(set, _) | Effect::Own(set) => {
+            Effect::Sets(set) | Effect::OwnDefault(set, _) => {
                 set(draft, &value);
                 Verdict::Same
             }
-            Effect::Checks(check) => refused(check(draft, &value)),
+            Effect::Checks(check) | Effect::Own(check) => refused(check(draft, &value)),
             Effect::Inert(why) => Verdict::NoEffect(why.to_owned()),
             Effect::Absent(asks, text) if asks(&value) => Verdict::Differs(text.to_owned()),
             Effect::Protects(asks, text) if asks(&value) => Verdict::Refused(Refusal::new(text)),

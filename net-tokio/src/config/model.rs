@@ -21,8 +21,6 @@ pub struct ServerConfig {
     pub four_letter: FourLetterWhitelist,
     /// `metricsProvider.*`.
     pub metrics: MetricsConfig,
-    /// `io.threads`: threads that own connections; 0 keeps them on the peer's thread.
-    pub io_threads: u32,
     /// `log.*`.
     pub log: LogConfig,
     /// The configuration as it was given.
@@ -199,7 +197,6 @@ impl ServerConfig {
                 address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
                 port: 7000,
             },
-            io_threads: 0,
             log: LogConfig { format: LogFormat::Text, filter: "info".to_owned() },
             source: ConfigSource { file: None, text: String::new() },
             notices: Vec::new(),

@@ -151,18 +151,12 @@ fn announce(config: &ServerConfig) {
             NoticeLevel::Error => error!(name: "configuration", "{}", notice.text),
         }
     }
-    let StorageConfig { data_dir, data_log_dir, force_sync, .. } = &config.storage;
+    let StorageConfig { data_dir, data_log_dir, .. } = &config.storage;
     info!(
         name: "directories",
         data_dir = %data_dir.display(),
         data_log_dir = %data_log_dir.display(),
     );
-    if !force_sync {
-        warn!(name: "configuration", "forceSync=no: a power loss takes acknowledged writes with it");
-    }
-    if config.io_threads > 0 {
-        warn!(name: "configuration", "io.threads is not built yet: connections stay on the peer's thread");
-    }
 }
 
 /// Each connection needs a descriptor; the soft limit that shells set is meant for programs with few.

@@ -31,7 +31,11 @@ fn every_event_is_in_the_table() {
                 continue;
             }
             names += 1;
-            assert!(section.contains(&format!("`{name}`")), "{name} of {} is not in the table", file.display());
+            assert!(
+                section.contains(&format!("`{name}`")),
+                "{name} of {} is not in the table",
+                file.display()
+            );
         }
     }
     assert!(names > 30, "only {names} events were found");

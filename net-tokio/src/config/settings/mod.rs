@@ -61,7 +61,7 @@ pub enum Effect {
     /// A set value does what ZooKeeper does with it, but unset it differs; the text says how.
     OwnDefault(fn(&mut Draft, &Value), &'static str),
     /// ZooKeeper has no such setting.
-    Own(fn(&mut Draft, &Value)),
+    Own(fn(&mut Draft, &Value) -> Result<(), Refusal>),
     /// It tunes something that does not exist here; the text says why nothing is lost.
     Inert(&'static str),
     /// Not built. A value for which the function holds asks for it and gets a warning with this text.

@@ -1,38 +1,58 @@
 //! What only Quorate has. ZooKeeper ignores these keys, so one zoo.cfg can serve both.
 
-use super::{Effect, From, Kind, Setting};
+use super::{Effect, From, Kind, Refusal, Setting};
 use crate::config::LogFormat;
+use tracing_subscriber::EnvFilter;
 
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
     own("io.threads", Kind::Number(0, 1024, "threads"), "0").is(
-        Effect::Own(|draft, value| draft.config.io_threads = value.small()),
+        Effect::Absent(|threads| threads.number() > 0, "connections stay on the thread of the state machine"),
         "threads that own connections; 0: the thread of the state machine does",
     ),
     own("log.format", Kind::OneOf(&["text", "json"]), "text").is(
         Effect::Own(|draft, value| {
             draft.config.log.format = if value.text() == "json" { LogFormat::Json } else { LogFormat::Text };
+            Ok(())
         }),
         "form of a log line",
     ),
     own("log.filter", Kind::Text, "info").is(
-        Effect::Own(|draft, value| draft.config.log.filter = value.text().to_owned()),
-        "what is logged: error, warn, info, debug, trace, or module=level,…",
+        Effect::Own(|draft, value| {
+            draft.config.log.filter = value.text().to_owned();
+            match EnvFilter::try_new(value.text()) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(Refusal::new(error.to_string()).expected("a level, or module=level,…")),
+            }
+        }),
+        "what is logged: error, warn, info, debug, trace, or module=level,…; RUST_LOG beats it",
     ),
     own("freeSpace.lowMb", Kind::Number(0, 1 << 40, "MiB"), "8").is(
-        Effect::Own(|draft, value| draft.config.peer.limits.free_space_low = value.number() << 20),
+        Effect::Own(|draft, value| {
+            draft.config.peer.limits.free_space_low = value.number() << 20;
+            Ok(())
+        }),
         "free space below which writes are refused; 0: never",
     ),
     own("freeSpace.resumeMb", Kind::Number(0, 1 << 40, "MiB"), "").is(
-        Effect::Own(|draft, value| draft.resume_space = Some(value.number() << 20)),
+        Effect::Own(|draft, value| {
+            draft.resume_space = Some(value.number() << 20);
+            Ok(())
+        }),
         "free space from which they are taken again; unset: twice freeSpace.lowMb",
     ),
     own("client.backlogPauseBytes", Kind::Number(1, 1 << 40, "bytes"), "1048576").is(
-        Effect::Own(|draft, value| draft.config.peer.limits.backlog_pause = value.number() as usize),
+        Effect::Own(|draft, value| {
+            draft.config.peer.limits.backlog_pause = value.number() as usize;
+            Ok(())
+        }),
         "replies waiting for one client before it is held back",
     ),
     own("client.backlogCloseBytes", Kind::Number(1, 1 << 40, "bytes"), "67108864").is(
-        Effect::Own(|draft, value| draft.config.peer.limits.backlog_close = value.number() as usize),
+        Effect::Own(|draft, value| {
+            draft.config.peer.limits.backlog_close = value.number() as usize;
+            Ok(())
+        }),
         "replies waiting for one client before it is closed",
     ),
 ];
