@@ -2,6 +2,8 @@
 //! or entropy in it. Time, randomness and durability are inputs; bytes and storage requests are outputs.
 //!
 //! Modules stand in layers; each imports only from those above it.
+//!
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod vocabulary;
 
