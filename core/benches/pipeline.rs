@@ -3,9 +3,7 @@
 
 use criterion::{Criterion, Throughput, black_box, criterion_group, criterion_main};
 use quorate_core::contract::{Identity, Input, Lane, Outbox, Output, StoreSeq};
-use quorate_core::jute::{
-    Acl, ClientMessage, ConnectRequest, CreateKind, CreateRequest, MultiOp, Request,
-};
+use quorate_core::jute::{Acl, ClientMessage, ConnectRequest, CreateKind, CreateRequest, MultiOp, Request};
 use quorate_core::peer::Peer;
 use quorate_core::tree::{Database, TreeOptions};
 use quorate_core::vocabulary::{
@@ -98,7 +96,9 @@ fn measure(criterion: &mut Criterion, name: &str, request: impl Fn(usize) -> Req
         bencher.iter_batched(
             || {
                 next += BATCH;
-                (next..next + BATCH).map(|place| request(place.wrapping_mul(7919) % NODES)).collect::<Vec<_>>()
+                (next..next + BATCH)
+                    .map(|place| request(place.wrapping_mul(7919) % NODES))
+                    .collect::<Vec<_>>()
             },
             |requests| {
                 for request in requests {

@@ -42,9 +42,8 @@ impl Client {
 
     /// The opcode of the request that this reply answers: the oldest with its xid.
     pub(crate) fn answered(&mut self, xid: Xid) -> i32 {
-        let matches = |(own, opcode): &(Xid, i32)| {
-            *own == xid || (xid == Xid::PING && *opcode == OpCode::Ping.code())
-        };
+        let matches =
+            |(own, opcode): &(Xid, i32)| *own == xid || (xid == Xid::PING && *opcode == OpCode::Ping.code());
         let place = self.waiting.iter().position(matches);
         let place = place.unwrap_or_else(|| panic!("a reply to {xid:?}, which nobody asked"));
         let (_, opcode) = self.waiting.remove(place).expect("it has just been found");

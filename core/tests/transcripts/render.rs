@@ -50,7 +50,9 @@ fn result(result: &MultiResult) -> String {
         MultiResult::Delete => "delete".to_owned(),
         MultiResult::SetData { stat: s } => format!("set {}", stat(s)),
         MultiResult::Check => "check".to_owned(),
-        MultiResult::GetData { data: bytes, stat: s } => format!("get {} {}", data(bytes.as_deref()), stat(s)),
+        MultiResult::GetData { data: bytes, stat: s } => {
+            format!("get {} {}", data(bytes.as_deref()), stat(s))
+        }
         MultiResult::GetChildren { children } => format!("ls {children:?}"),
         MultiResult::Error { code: 0 } => "error 0".to_owned(),
         MultiResult::Error { code } => error(*code),

@@ -33,9 +33,7 @@ pub(crate) fn request(verb: &str, arguments: &Arguments<'_>, line: &str) -> Requ
             });
             Request::MultiRead(ops.collect())
         }
-        "reconfig" => {
-            Request::Reconfig { joining: None, leaving: None, members: text("x"), config_id: -1 }
-        }
+        "reconfig" => Request::Reconfig { joining: None, leaving: None, members: text("x"), config_id: -1 },
         "auth" => Request::Auth(AuthPacket {
             kind: 0,
             scheme: arguments.value("scheme").and_then(text),

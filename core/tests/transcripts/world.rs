@@ -400,8 +400,7 @@ impl World {
         let status = self.peer().status();
         let summary = status.watches().summary();
         let by_path = status.watches().by_path().into_iter();
-        let by_path: Vec<String> =
-            by_path.map(|(path, conns)| format!("{path}: {}", conns.len())).collect();
+        let by_path: Vec<String> = by_path.map(|(path, conns)| format!("{path}: {}", conns.len())).collect();
         let line = format!("watch_count={} {summary:?} {by_path:?}", status.watches().watch_count());
         self.say(&line);
     }
