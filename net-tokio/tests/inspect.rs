@@ -248,3 +248,20 @@ fn what_is_neither_is_refused() {
     assert_eq!(code, 1);
     assert!(err.starts_with("notes.txt: neither a transaction log nor a snapshot\ngone: "), "{err}");
 }
+
+#[test]
+fn javas_files_are_read_and_their_digests_are_ours() {
+    let world = World::new();
+    for version in ["zookeeper-3.8.0", "zookeeper-3.9.5"] {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data").join(version);
+        let files = ["snapshot.0", "log.1", "log.25"].map(|name| data.join(name).display().to_string());
+        let (code, out, err) = world.inspect(&[&files[0], &files[1], &files[2], "--summary"]);
+        assert_eq!((code, err.as_str()), (0, ""), "{version}");
+        assert!(out.contains("log.1: 36 txns 0x1 to 0x24") && out.contains("; 35 digests right"), "{out}");
+        assert!(out.contains("log.25: 12 txns 0x25 to 0x30") && out.contains("; 12 digests right"), "{out}");
+        let snapshot = data.join("snapshot.24").display().to_string();
+        let (code, out, _) = world.inspect(&[&snapshot, "--path", "/zookeeper/quota/app"]);
+        assert!(code == 0 && out.contains("\n/zookeeper/quota/app/zookeeper_stats \"count="), "{out}");
+        assert!(out.contains("1 sessions, 23 znodes"), "{out}");
+    }
+}
