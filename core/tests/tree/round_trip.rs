@@ -5,6 +5,7 @@ use crate::support::{OPTIONS, SEED, create, decode, dump, encode, first_differen
 use bytes::BytesMut;
 use quorate_core::jute::{OpCode, TxnRecord};
 use quorate_core::tree::{Database, FrozenTree, SnapshotImage, Unobserved};
+use quorate_core::vocabulary::Zxid;
 
 fn is_send<T: Send + 'static>() {}
 
@@ -75,4 +76,19 @@ fn a_snapshot_read_and_written_again_is_the_same_bytes() {
     // ACL ids are given anew in the order of the file, so the first rewrite may renumber them.
     assert_eq!(once.len(), twice.len());
     assert_eq!(twice, thrice);
+}
+
+#[test]
+fn the_last_zxid_never_falls_and_rises_with_every_txn() {
+    let mut database = Database::new(SEED, OPTIONS);
+    let mut last = 0;
+    for zxid in [5, 3, 7, 7, 6, 128, 256] {
+        // An error, a txn that meets nothing, a session: all of them move it (`disk-format.md` §4.2).
+        let record = TxnRecord::Delete { path: "/nothing".into() };
+        assert!(database.apply(&txn(0, zxid, OpCode::Delete, record), &mut Unobserved).is_err());
+        last = last.max(zxid);
+        assert_eq!(database.last_zxid(), Zxid(last));
+    }
+    let logged: Vec<i64> = database.digest_log().map(|(zxid, _)| zxid.0).collect();
+    assert_eq!(logged, [128, 256], "digests are kept where servers can be compared");
 }
