@@ -257,7 +257,7 @@ fn as_zk_server_sh_it_takes_the_scripts_verbs() {
         format!("Stopping zookeeper ... no zookeeper to stop (could not find file {})\n", pid_file.display());
     assert_eq!((code, out), (0, expected));
     let (code, out, _) = call(&["version"]);
-    assert!(code == 0 && out.starts_with("quorate, version "), "{out}");
+    assert!(code == 0 && out.starts_with("quorate, version 3.9.5-quorate-"), "{out}");
     let (code, out, _) = call(&["print-cmd"]);
     assert!(code == 0 && out.contains("\"server\"") && out.contains("zoo.cfg"), "{out}");
     let (code, out, err) = call(&["dance"]);

@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// What `quorate version` prints.
+/// What `quorate version` prints: the version that four-letter words tell too.
 pub(crate) fn version() -> String {
-    format!("quorate, version {}", env!("CARGO_PKG_VERSION"))
+    format!("quorate, version {}", crate::server::version::FULL_VERSION)
 }
