@@ -193,7 +193,7 @@ mod tests {
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), events);
         let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
         // The time is not of this test's making.
-        text.lines().map(|line| line.replacen(&line[..], &after_time(line), 1)).collect()
+        text.lines().map(after_time).collect()
     }
 
     fn after_time(line: &str) -> String {

@@ -13,7 +13,8 @@ const REQUESTS: usize = 3_000;
 fn resident_mb(server: &Server) -> u64 {
     let path = format!("/proc/{}/statm", server.pid().as_raw_nonzero());
     let text = std::fs::read_to_string(path).unwrap();
-    text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096 >> 20
+    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as u64 / (1 << 20)
 }
 
 fn ask_for_much(client: &mut Client) -> Vec<quorate_core::vocabulary::Xid> {
