@@ -157,7 +157,8 @@ class Producers:
         for op in READS:
             self.add(f"{op} missing", lambda s, op=op: s.call(op, read_body(op, s.fresh(), True)))
             self.add(f"{op} odd path", lambda s, op=op: s.call(op, read_body(op, odd(s))))
-            self.add(f"{op} odd path again", lambda s, op=op: s.call(op, read_body(op, s.rng.choice(["x", "/a/", "//", ""]))))
+            self.add(f"{op} odd path again", lambda s, op=op: s.call(op, read_body(op, s.rng.choice(["x", "/a/", "//"]))))
+            self.add(f"{op} empty path", lambda s, op=op: s.call(op, read_body(op, ""), label=f"{op}/empty path"))
             self.add(f"{op} NUL", lambda s, op=op: s.call(op, read_body(op, "/a\0b")))
             self.add(f"{op} null path", lambda s, op=op: s.call(op, read_body(op, None), label=f"{op}/null path"))
             closed = READ | ADMIN if op == "getACL" else READ

@@ -5,6 +5,7 @@ local, since nothing can be committed.
 """
 
 import os
+import subprocess
 
 from servers import Ports
 from wire import (MULTI_END, OPEN_ACL, auth_packet, buf, create, create_ttl, multi, path_flag, path_version, reconfig,
@@ -48,7 +49,14 @@ def make_member(server):
     """Gives the server its id."""
     with open(os.path.join(server.data_dir, "myid"), "w") as file:
         file.write("1\n")
-    return server
+
+
+def can_be_member(server):
+    """Whether Quorate's `check` takes the configuration; a build without ensembles refuses it."""
+    arguments, environment = server.command()
+    done = subprocess.run([arguments[0], "check", server.config_path], env=environment, capture_output=True, text=True,
+                          check=False)
+    return "ensembles are not built yet" not in done.stdout + done.stderr
 
 
 def run(pair, rng):

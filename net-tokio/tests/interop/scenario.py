@@ -151,7 +151,7 @@ class Scenario:
         path = self.some_node().path
         path = self.rng.choices([path, "/", ""], [20, 1, 1])[0]
         body = buf(path) if op in ("getACL", "getAllChildrenNumber") else path_flag(path, self.rng.random() < 0.4)
-        self.call(op, body + self.rng.choice([b"", b"", b"\0\1"]), self.any_connection())
+        self.call(op, body + self.rng.choice([b"", b"", b"\0\1"]), self.any_connection(), label=None if path else f"{op}/empty path")
 
     def good_acl(self):
         node = self.some_node(leaf=True) or self.some_node()
