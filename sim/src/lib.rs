@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The deterministic simulator of Quorate.
+
+mod checkers;
+mod chooser;
+mod counters;
+mod disk;
+mod model;
+mod oracle;
+mod plan;
+mod trace;
+mod world;
+
+pub use checkers::Violation;
+pub use chooser::{Choice, Chooser, Key, Recorded, Seeded};
+pub use counters::Counters;
+pub use disk::{SimDisk, SimFile};
+pub use plan::*;
+pub use world::{Outcome, run, run_with};

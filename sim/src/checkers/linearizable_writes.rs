@@ -1,0 +1,36 @@
+//! C2 to C5: what was answered before a request was sent is behind it in history.
+//!
+//! The zxid in a reply is the witness: a write's is above every zxid answered to anybody before the write was sent; a read's, at one
+//! server, is not below it.
+
+use super::{Verdict, require};
+use quorate_core::vocabulary::Zxid;
+
+const NAME: &str = "linearizable_writes";
+
+/// The newest zxid that anybody was answered with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RealTime {
+    newest: Zxid,
+}
+
+impl RealTime {
+    /// What a request that is sent now must not fall behind.
+    pub(crate) fn floor(&self) -> Zxid {
+        self.newest
+    }
+
+    /// A request sent when the floor was `floor` was answered at `zxid`.
+    pub(crate) fn answered(&mut self, is_write: bool, floor: Zxid, zxid: Zxid) -> Verdict {
+        if zxid.0 <= 0 {
+            return Ok(());
+        }
+        let holds = if is_write { zxid > floor } else { zxid >= floor };
+        require(NAME, holds, || {
+            let kind = if is_write { "write" } else { "read" };
+            format!("a {kind} sent when {floor} had been answered is itself answered at {zxid}")
+        })?;
+        self.newest = self.newest.max(zxid);
+        Ok(())
+    }
+}

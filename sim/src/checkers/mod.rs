@@ -1,0 +1,43 @@
+//! What must hold, one rule a file, each named after what it checks (`zab-invariants.md` §2, §4, §5).
+//!
+//! A rule is a function or a small state of its own; [`crate::oracle::Oracle`] and the clients call them where something
+//! happened that they judge. The first violation ends the run.
+
+pub(crate) mod digest;
+pub(crate) mod durability;
+pub(crate) mod ephemerals;
+pub(crate) mod executed_at_most_once;
+pub(crate) mod java_opens_it;
+pub(crate) mod linearizable_writes;
+pub(crate) mod multi_atomic;
+pub(crate) mod no_early_expiry;
+pub(crate) mod purge;
+pub(crate) mod recovered_state;
+pub(crate) mod replies_match_model;
+pub(crate) mod sequence_numbers;
+pub(crate) mod session_order;
+pub(crate) mod session_validity;
+pub(crate) mod versions;
+pub(crate) mod watches;
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Violation {
+    /// The checker that found it.
+    pub checker: &'static str,
+    /// What it saw.
+    pub detail: String,
+}
+
+/// What a check comes to.
+pub(crate) type Verdict = Result<(), Violation>;
+
+/// `Ok` when `holds`, else a violation of `checker`.
+pub(crate) fn require(checker: &'static str, holds: bool, detail: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(Violation { checker, detail: detail() }) }
+}
+
+/// A violation of `checker`.
+pub(crate) fn violated(checker: &'static str, detail: String) -> Verdict {
+    Err(Violation { checker, detail })
+}

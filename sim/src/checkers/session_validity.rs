@@ -1,0 +1,49 @@
+//! C12: a handshake is answered as `client-protocol.md` §3.3 says: a session that lives is accepted with its password, one that
+//! does not is refused for ever, and who has seen more than this server is sent away.
+
+use super::{Verdict, require};
+use crate::model::password;
+use quorate_core::jute::{ConnectRequest, ConnectResponse};
+use quorate_core::vocabulary::SessionId;
+
+const NAME: &str = "session_validity";
+
+/// What a handshake must bring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// A new session with this timeout, once its txn is committed.
+    New { timeout: i32 },
+    /// The session it names.
+    Attached { session: SessionId, timeout: i32 },
+    /// A response that says the session is no more, then the end.
+    Invalid,
+    /// The end, without a word.
+    Refused,
+}
+
+/// The clamp of §3.3, step 4.
+pub(crate) fn negotiated(asked: i32, min: i32, max: i32) -> i32 {
+    asked.max(min).min(max)
+}
+
+/// Whether the response fits; `created` is the session of this handshake's createSession txn, if it is committed.
+pub(crate) fn response(
+    expected: &Expected,
+    request: &ConnectRequest,
+    response: &ConnectResponse,
+    created: Option<SessionId>,
+) -> Verdict {
+    let said =
+        || format!("{request:?} is answered {response:?}, expected {expected:?}, committed {created:?}");
+    require(NAME, response.read_only == request.read_only.map(|_| false), said)?;
+    require(NAME, response.protocol_version == 0, said)?;
+    let (session, timeout) = match expected {
+        Expected::New { timeout } => (created, *timeout),
+        Expected::Attached { session, timeout } => (Some(*session), *timeout),
+        Expected::Invalid => (Some(SessionId::NONE), 0),
+        Expected::Refused => (None, 0),
+    };
+    require(NAME, Some(response.session_id) == session && response.timeout == timeout, said)?;
+    let password = if timeout == 0 { vec![0; 16] } else { password(response.session_id) };
+    require(NAME, response.password == password, said)
+}

@@ -1,0 +1,66 @@
+//! `run`: one plan.
+
+use super::report;
+use clap::Args;
+use quorate_sim::Plan;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args, Debug)]
+pub(super) struct RunArguments {
+    /// The seed to run.
+    #[arg(long, required_unless_present = "plan", conflicts_with = "plan")]
+    seed: Option<u64>,
+    /// A plan to run instead, as `plan` prints them.
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    /// Prints one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// Shows so many of the last events, in words (30 when no number is given).
+    #[arg(long, value_name = "EVENTS", num_args = 0..=1, default_missing_value = "30")]
+    trace: Option<usize>,
+}
+
+/// What to run, and the command that runs it again.
+fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
+    let Some(path) = &arguments.plan else {
+        let seed = arguments.seed.unwrap_or_default();
+        return Ok((Plan::expand(seed), format!("run --seed {seed} --trace")));
+    };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| format!("{shown} is no plan: {error}"))?;
+    if plan.format != quorate_sim::FORMAT {
+        return Err(format!(
+            "{shown} has format {}, this program reads {}",
+            plan.format,
+            quorate_sim::FORMAT
+        ));
+    }
+    Ok((plan, format!("run --plan {shown} --trace")))
+}
+
+pub(super) fn main(arguments: &RunArguments) -> ExitCode {
+    let (plan, command) = match plan_of(arguments) {
+        Ok(found) => found,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(2);
+        }
+    };
+    report::now_running(plan.seed);
+    let cpu = report::cpu_nanos();
+    let outcome = quorate_sim::run(&plan, arguments.trace);
+    let cpu = report::cpu_nanos() - cpu;
+    if arguments.json {
+        println!("{}", report::run_json(&plan, &outcome, cpu));
+    } else if outcome.violation.is_some() {
+        println!("{}", report::failure(&plan, &outcome, &command));
+    } else {
+        println!("{}", report::summary(&plan.summary(), &outcome.counters, cpu));
+        println!("trace hash      {:016x}", outcome.trace_hash);
+        println!("verdict         held");
+    }
+    ExitCode::from(u8::from(outcome.violation.is_some()))
+}

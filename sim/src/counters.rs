@@ -1,0 +1,58 @@
+//! Counters against vacuity: what a run really did, so that a verdict over nothing is seen to be one.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What a run, or many, did.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counters {
+    /// Non-timer inputs, and timers that changed something.
+    pub events: u64,
+    /// Virtual nanoseconds.
+    pub simulated_ns: u64,
+    /// Operations that clients sent.
+    pub operations: u64,
+    /// Txns that became durable.
+    pub commits: u64,
+    /// Replies by error code.
+    pub replies: BTreeMap<i32, u64>,
+    /// Operations by name.
+    pub operations_by_kind: BTreeMap<&'static str, u64>,
+    /// Faults that fired, by name.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Rare branches that were taken, by name.
+    pub probes: BTreeMap<&'static str, u64>,
+    /// Checks made, by checker.
+    pub checks: BTreeMap<&'static str, u64>,
+}
+
+fn add<K: Ord + Copy>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
+    for (key, count) in from {
+        *into.entry(*key).or_default() += count;
+    }
+}
+
+impl Counters {
+    /// Counts a fault that fired.
+    pub(crate) fn fault(&mut self, name: &'static str) {
+        *self.faults.entry(name).or_default() += 1;
+    }
+
+    /// Counts a rare branch.
+    pub(crate) fn probe(&mut self, name: &'static str) {
+        *self.probes.entry(name).or_default() += 1;
+    }
+
+    /// Adds another run's.
+    pub fn merge(&mut self, other: &Counters) {
+        self.events += other.events;
+        self.simulated_ns += other.simulated_ns;
+        self.operations += other.operations;
+        self.commits += other.commits;
+        add(&mut self.replies, &other.replies);
+        add(&mut self.operations_by_kind, &other.operations_by_kind);
+        add(&mut self.faults, &other.faults);
+        add(&mut self.probes, &other.probes);
+        add(&mut self.checks, &other.checks);
+    }
+}

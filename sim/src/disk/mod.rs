@@ -1,0 +1,330 @@
+//! A disk with a volatile cache: [`SimDisk`] implements storage-file's [`Disk`] and knows what of it a power loss would leave.
+//!
+//! - What a call did is seen by every later call at once; it survives a power loss only behind a sync of the file, and its name only
+//!   behind a sync of the directory. [`SimDisk::lose_power`] chooses, from what was never synced, what is kept, dropped or torn.
+//! - A call fails when [`SimDisk::fail_next`] says so; a failed write may have written anything of itself, a failed sync
+//!   leaves all in doubt.
+//! - Space is finite: [`SimDisk::set_capacity`].
+//!
+//! Absent: damage to what was synced; a device that acknowledges a sync without doing it.
+
+mod file;
+
+use crate::chooser::{Choice, Chooser, Draws};
+use file::SimFileData;
+use quorate_storage_file::{
+    DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode,
+};
+use std::collections::BTreeMap;
+
+/// An open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SimFile(u64);
+
+/// A change of names that no sync of the directory has followed yet.
+#[derive(Clone, Debug)]
+enum NameChange {
+    Set(String, SimFile),
+    Remove(String),
+    Rename { from: String, to: String, file: SimFile },
+}
+
+#[derive(Clone, Debug, Default)]
+struct Names {
+    current: BTreeMap<String, SimFile>,
+    durable: BTreeMap<String, SimFile>,
+    changes: Vec<NameChange>,
+}
+
+/// See the module's words.
+#[derive(Clone, Debug)]
+pub struct SimDisk {
+    files: BTreeMap<SimFile, SimFileData>,
+    names: BTreeMap<Directory, Names>,
+    next_file: u64,
+    capacity: u64,
+    fail_next: Option<DiskErrorKind>,
+    /// Calls made so far, by anyone.
+    calls: u64,
+    /// The last call was a sync, of a file or a directory.
+    last_was_sync: bool,
+    last_failed: bool,
+}
+
+impl Default for SimDisk {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SimDisk {
+    /// An empty disk: snapshots and logs in directories of their own.
+    pub fn new() -> Self {
+        let directories = [Directory::Snap, Directory::Log, Directory::LogRoot];
+        SimDisk {
+            files: BTreeMap::new(),
+            names: directories.into_iter().map(|directory| (directory, Names::default())).collect(),
+            next_file: 0,
+            capacity: u64::MAX,
+            fail_next: None,
+            calls: 0,
+            last_was_sync: false,
+            last_failed: false,
+        }
+    }
+
+    /// Lets the next call fail.
+    pub fn fail_next(&mut self, kind: DiskErrorKind) {
+        self.fail_next = Some(kind);
+    }
+
+    /// How many calls were made so far.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    pub(crate) fn last_was_sync(&self) -> bool {
+        self.last_was_sync
+    }
+
+    pub(crate) fn last_failed(&self) -> bool {
+        self.last_failed
+    }
+
+    /// Bytes in all files together beyond which writes fail.
+    pub fn set_capacity(&mut self, bytes: u64) {
+        self.capacity = bytes;
+    }
+
+    /// Bytes in all files together.
+    pub fn used(&self) -> u64 {
+        self.files.values().map(SimFileData::length).sum()
+    }
+
+    /// The power goes and comes back. `lives` tells one loss from another.
+    pub fn lose_power(&mut self, chooser: &mut dyn Chooser, lives: u64) {
+        for (id, file) in &mut self.files {
+            if file.is_clean() {
+                continue;
+            }
+            file.lose_power(&mut Draws::new(chooser, Choice::CrashImage, (lives, id.0)));
+        }
+        for (directory, names) in &mut self.names {
+            let mut draws = Draws::new(chooser, Choice::CrashImage, (lives, u64::MAX - *directory as u64));
+            names.lose_power(&mut draws);
+        }
+        let mut kept: Vec<SimFile> =
+            self.names.values().flat_map(|names| names.current.values().copied()).collect();
+        kept.sort_unstable();
+        self.files.retain(|id, _| kept.binary_search(id).is_ok());
+        self.fail_next = None;
+    }
+
+    fn names(&mut self, directory: Directory) -> &mut Names {
+        self.names.get_mut(&directory).expect("every directory exists from the start")
+    }
+
+    fn file(&mut self, file: &SimFile) -> &mut SimFileData {
+        self.files.get_mut(file).expect("a handle keeps its file")
+    }
+
+    fn error(operation: DiskOperation, path: &str, kind: DiskErrorKind) -> DiskError {
+        DiskError { operation, path: path.to_string(), kind, detail: format!("simulated: {kind:?}") }
+    }
+
+    /// Counts the call, and fails it if that was asked for.
+    fn begin(&mut self, operation: DiskOperation, path: &str) -> Result<(), DiskError> {
+        self.calls += 1;
+        self.last_was_sync = matches!(operation, DiskOperation::Sync | DiskOperation::SyncDirectory);
+        let fails = self.fail_next.take();
+        self.last_failed = fails.is_some();
+        match fails {
+            Some(kind) => Err(Self::error(operation, path, kind)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_space(&mut self, operation: DiskOperation, grows_by: u64) -> Result<(), DiskError> {
+        if grows_by > 0 && self.used() + grows_by > self.capacity {
+            self.last_failed = true;
+            return Err(Self::error(operation, "a file", DiskErrorKind::NoSpace));
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, name: &FileName) -> SimFile {
+        self.next_file += 1;
+        let file = SimFile(self.next_file);
+        self.files.insert(file, SimFileData::default());
+        let names = self.names(name.directory);
+        names.current.insert(name.name.clone(), file);
+        names.changes.push(NameChange::Set(name.name.clone(), file));
+        file
+    }
+
+    /// Puts a whole, durable file where `name` says: an image that somebody else has written.
+    pub(crate) fn install(&mut self, name: &FileName, content: &[u8]) {
+        let file = self.create(name);
+        self.file(&file).write(0, content);
+        self.file(&file).sync();
+        let names = self.names(name.directory);
+        names.sync();
+    }
+
+    /// Removes a name durably, as if somebody had done so long ago.
+    pub(crate) fn uninstall(&mut self, name: &FileName) {
+        let names = self.names(name.directory);
+        names.current.remove(&name.name);
+        names.sync();
+    }
+
+    /// The content of a file, as a reader sees it.
+    pub(crate) fn content(&self, name: &FileName) -> Option<&[u8]> {
+        let file = self.names.get(&name.directory)?.current.get(&name.name)?;
+        self.files.get(file).map(SimFileData::content)
+    }
+}
+
+impl Names {
+    fn sync(&mut self) {
+        self.durable.clone_from(&self.current);
+        self.changes.clear();
+    }
+
+    /// Each change that was not synced is kept or lost, on its own; most often all share one fate.
+    fn lose_power(&mut self, draws: &mut Draws<'_>) {
+        let fate = draws.below(4);
+        let mut names = std::mem::take(&mut self.durable);
+        for change in self.changes.drain(..) {
+            let is_kept = match fate {
+                0 => true,
+                1 => false,
+                _ => draws.chance(500),
+            };
+            if !is_kept {
+                continue;
+            }
+            match change {
+                NameChange::Set(name, file) => {
+                    names.insert(name, file);
+                }
+                NameChange::Remove(name) => {
+                    names.remove(&name);
+                }
+                NameChange::Rename { from, to, file } => {
+                    names.remove(&from);
+                    names.insert(to, file);
+                }
+            }
+        }
+        self.current.clone_from(&names);
+        self.durable = names;
+    }
+}
+
+impl Disk for SimDisk {
+    type File = SimFile;
+
+    fn one_directory(&self) -> bool {
+        false
+    }
+
+    fn open(&mut self, name: &FileName, mode: OpenMode) -> Result<SimFile, DiskError> {
+        self.begin(DiskOperation::Open, &name.name)?;
+        let existing = self.names(name.directory).current.get(&name.name).copied();
+        match (existing, mode) {
+            (Some(file), OpenMode::Read | OpenMode::Write) => Ok(file),
+            (None, OpenMode::Read | OpenMode::Write) => {
+                Err(Self::error(DiskOperation::Open, &name.name, DiskErrorKind::NotFound))
+            }
+            (Some(_), OpenMode::CreateNew) => {
+                Err(Self::error(DiskOperation::Open, &name.name, DiskErrorKind::AlreadyExists))
+            }
+            (Some(file), OpenMode::CreateOrEmpty) => {
+                self.file(&file).set_length(0);
+                Ok(file)
+            }
+            (None, OpenMode::CreateNew | OpenMode::CreateOrEmpty) => Ok(self.create(name)),
+        }
+    }
+
+    fn read(&mut self, file: &SimFile, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
+        self.begin(DiskOperation::Read, "a file")?;
+        let content = self.file(file).content();
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
+        let count = buffer.len().min(content.len() - start);
+        buffer[..count].copy_from_slice(&content[start..start + count]);
+        Ok(count)
+    }
+
+    fn write(&mut self, file: &SimFile, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
+        let end = offset + bytes.len() as u64;
+        if let Err(error) = self.begin(DiskOperation::Write, "a file") {
+            // Any part may have been written: here the first half.
+            self.file(file).write(offset, &bytes[..bytes.len() / 2]);
+            return Err(error);
+        }
+        let length = self.file(file).length();
+        self.check_space(DiskOperation::Write, end.saturating_sub(length))?;
+        self.file(file).write(offset, bytes);
+        Ok(())
+    }
+
+    fn set_length(&mut self, file: &SimFile, length: u64) -> Result<(), DiskError> {
+        self.begin(DiskOperation::SetLength, "a file")?;
+        let before = self.file(file).length();
+        self.check_space(DiskOperation::SetLength, length.saturating_sub(before))?;
+        self.file(file).set_length(length);
+        Ok(())
+    }
+
+    fn sync(&mut self, file: &SimFile) -> Result<(), DiskError> {
+        self.begin(DiskOperation::Sync, "a file")?;
+        self.file(file).sync();
+        Ok(())
+    }
+
+    fn rename(&mut self, directory: Directory, from: &str, to: &str) -> Result<(), DiskError> {
+        self.begin(DiskOperation::Rename, from)?;
+        let names = self.names(directory);
+        let Some(file) = names.current.remove(from) else {
+            return Err(Self::error(DiskOperation::Rename, from, DiskErrorKind::NotFound));
+        };
+        names.current.insert(to.to_string(), file);
+        names.changes.push(NameChange::Rename { from: from.to_string(), to: to.to_string(), file });
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &FileName) -> Result<(), DiskError> {
+        self.begin(DiskOperation::Remove, &name.name)?;
+        let names = self.names(name.directory);
+        if names.current.remove(&name.name).is_none() {
+            return Err(Self::error(DiskOperation::Remove, &name.name, DiskErrorKind::NotFound));
+        }
+        names.changes.push(NameChange::Remove(name.name.clone()));
+        Ok(())
+    }
+
+    fn list(&mut self, directory: Directory) -> Result<Vec<DirEntry>, DiskError> {
+        self.begin(DiskOperation::List, "a directory")?;
+        let names = self.names(directory).current.clone();
+        Ok(names
+            .into_iter()
+            .map(|(name, file)| DirEntry { name, length: self.file(&file).length() })
+            .collect())
+    }
+
+    fn sync_directory(&mut self, directory: Directory) -> Result<(), DiskError> {
+        self.begin(DiskOperation::SyncDirectory, "a directory")?;
+        self.names(directory).sync();
+        Ok(())
+    }
+
+    fn free_space(&mut self, _directory: Directory) -> Result<u64, DiskError> {
+        self.begin(DiskOperation::FreeSpace, "a directory")?;
+        Ok(self.capacity.saturating_sub(self.used()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! A connection as the oracle sees it: what it asked and was not answered yet, what it is owed, why it may be closed.
+
+use super::Oracle;
+use super::session::Session;
+use crate::checkers::no_early_expiry::Touched;
+use crate::checkers::session_order::SessionOrder;
+use crate::checkers::session_validity::Expected;
+use crate::checkers::{Verdict, require};
+use crate::model::{ExpectedEvent, Outcome, Who, authenticate};
+use quorate_core::jute::{ConnectRequest, MalformedReason, OpCode, ReplyDecoder, Request};
+use quorate_core::vocabulary::{ConnId, Mono, SessionId, Xid, Zxid};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A request that waits for its answer.
+#[derive(Clone, Debug)]
+pub(super) struct Awaited {
+    pub(super) xid: Xid,
+    pub(super) request: Arc<Request>,
+    /// The zxid of its txn, once it has one.
+    pub(super) zxid: Option<Zxid>,
+    /// What the model says, once it has executed it.
+    pub(super) outcome: Option<Outcome>,
+    /// Of an auth packet: whether it was accepted.
+    pub(super) is_refused: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) decoder: ReplyDecoder,
+    pub(super) accepted: Mono,
+    pub(super) handshake: Option<(ConnectRequest, Expected)>,
+    /// The session that its handshake's txn has created.
+    pub(super) created: Option<(SessionId, Zxid)>,
+    pub(super) session: SessionId,
+    pub(super) is_established: bool,
+    pub(super) queue: VecDeque<Awaited>,
+    pub(super) owed: VecDeque<ExpectedEvent>,
+    /// Replayed events, until the setWatches that brings them is answered.
+    pub(super) replayed: Vec<ExpectedEvent>,
+    pub(super) order: SessionOrder,
+    /// Whether there is a reason for the server to close it.
+    pub(super) may_close: bool,
+    /// A request that ends it was sent: what comes behind is ignored.
+    pub(super) is_condemned: bool,
+}
+
+/// Whether a request becomes a txn: writes, closeSession, and a multi whose bytes end early.
+pub(super) fn makes_txn(request: &Request) -> bool {
+    match request {
+        Request::Create(_)
+        | Request::Delete { .. }
+        | Request::SetData { .. }
+        | Request::SetAcl { .. }
+        | Request::Multi(_)
+        | Request::Reconfig { .. }
+        | Request::CloseSession => true,
+        Request::Malformed(malformed) => {
+            malformed.opcode == OpCode::Multi && malformed.reason == MalformedReason::Undecodable
+        }
+        _ => false,
+    }
+}
+
+impl Oracle {
+    pub(super) fn accepted(&mut self, conn: ConnId, address: IpAddr) {
+        self.model.who.insert(conn, Who::new(address));
+        let connection = Connection {
+            decoder: ReplyDecoder::new(i32::MAX as u32),
+            accepted: self.now.mono,
+            handshake: None,
+            created: None,
+            session: SessionId::NONE,
+            is_established: false,
+            queue: VecDeque::new(),
+            owed: VecDeque::new(),
+            replayed: Vec::new(),
+            order: SessionOrder::default(),
+            may_close: false,
+            is_condemned: false,
+        };
+        self.connections.insert(conn, connection);
+    }
+
+    pub(super) fn requested(&mut self, conn: ConnId, xid: Xid, request: &Request) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.is_condemned {
+            return;
+        }
+        let mut is_refused = false;
+        match request {
+            Request::Auth(packet) => {
+                let super_digest = self.model.config.super_digest.as_deref();
+                let who = self.model.who.get_mut(&conn).expect("an open connection is somebody");
+                is_refused = authenticate(who, packet, super_digest).is_err();
+            }
+            Request::Sasl { .. } => {}
+            _ => {
+                if let Some(session) = self.sessions.get_mut(&connection.session) {
+                    session.touched.last = self.now.mono;
+                }
+            }
+        }
+        connection.is_condemned = matches!(request, Request::Unknown { .. } | Request::CloseSession);
+        connection.may_close |= is_refused || connection.is_condemned;
+        let request = Arc::new(request.clone());
+        connection.queue.push_back(Awaited { xid, request, zxid: None, outcome: None, is_refused });
+    }
+
+    /// The connection is gone: nothing is owed to it any more.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        if let Some(connection) = self.connections.remove(&conn) {
+            self.owed -= connection.owed.len();
+        }
+        self.model.forget_connection(conn);
+    }
+
+    /// The server closes it.
+    pub(super) fn closed(&mut self, conn: ConnId) -> Verdict {
+        if let Some(connection) = self.connections.get(&conn) {
+            let waited = self.now.mono.millis_since(connection.accepted).0;
+            let is_overdue = !connection.is_established && waited >= self.config.handshake_timeout_ms;
+            let is_session_over =
+                self.sessions.get(&connection.session).is_none_or(|session| session.closing.is_some());
+            let may = connection.may_close || is_overdue || self.is_ending || is_session_over;
+            require("closes_have_a_reason", may, || {
+                format!("{conn:?} of session {} is closed by the server for no reason", connection.session)
+            })?;
+        }
+        self.forget(conn);
+        Ok(())
+    }
+
+    pub(super) fn touch_new(&mut self, session: SessionId, timeout_ms: u64) {
+        let touched = Touched { timeout_ms, last: self.now.mono };
+        self.sessions.insert(session, Session { touched, closing: None });
+    }
+}

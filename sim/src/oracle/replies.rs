@@ -1,0 +1,146 @@
+//! What the server sends: replies and events, each judged where it stands in history.
+
+use super::Oracle;
+use super::connection::{Awaited, makes_txn};
+use crate::checkers::{Verdict, Violation, replies_match_model, require, violated, watches};
+use crate::counters::Counters;
+use crate::model::ExpectedEvent;
+use quorate_core::jute::{Reader, ReplyHeader, Request, Response, ServerMessage};
+use quorate_core::vocabulary::{ConnId, Xid, Zxid};
+
+const ORDER: &str = "session_order";
+
+impl Oracle {
+    pub(super) fn sent(&mut self, conn: ConnId, bytes: &[u8], counters: &mut Counters) -> Verdict {
+        match self.connections.get_mut(&conn) {
+            Some(connection) => connection.decoder.push(bytes),
+            None => {
+                return violated("closed_means_closed", format!("{conn:?} is closed and is sent something"));
+            }
+        }
+        while let Some(connection) = self.connections.get_mut(&conn) {
+            let message = connection.decoder.poll().map_err(|error| Violation {
+                checker: "replies_match_model",
+                detail: format!("what {conn:?} is sent can't be decoded: {error}"),
+            })?;
+            match message {
+                None => return Ok(()),
+                Some(ServerMessage::Connected(response)) => self.connected(conn, &response)?,
+                Some(ServerMessage::Event { zxid, event }) => {
+                    self.event(conn, ExpectedEvent { zxid, event })?;
+                    counters.probe("watch_event");
+                }
+                Some(ServerMessage::Reply { header, body }) => {
+                    *counters.replies.entry(header.err).or_default() += 1;
+                    self.reply(conn, header, body)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, conn: ConnId, event: ExpectedEvent) -> Verdict {
+        if event.zxid == Zxid(-1) {
+            if let Some(connection) = self.connections.get_mut(&conn) {
+                connection.replayed.push(event);
+            }
+            return Ok(());
+        }
+        self.advance(event.zxid)?;
+        let Some(connection) = self.connections.get_mut(&conn) else { return Ok(()) };
+        watches::sent(conn, &mut connection.owed, &event)?;
+        self.owed -= 1;
+        Ok(())
+    }
+
+    fn reply(&mut self, conn: ConnId, header: ReplyHeader, body: Reader) -> Verdict {
+        let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
+        // An auth packet is answered at once, before what came earlier.
+        let auth = connection
+            .queue
+            .iter()
+            .position(|awaited| matches!(&*awaited.request, Request::Auth(_)) && awaited.xid == header.xid);
+        if let Some(index) = auth.filter(|_| header.zxid == Zxid::ZERO) {
+            let awaited = connection.queue.remove(index).expect("it was just found");
+            let expected = if awaited.is_refused { -115 } else { 0 };
+            return require("replies_match_model", header.err == expected && body.remaining() == 0, || {
+                format!("{:?} is answered {}", awaited.request, header.err)
+            });
+        }
+        self.advance(header.zxid)?;
+        let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
+        let Some(awaited) = connection.queue.pop_front() else {
+            return violated(ORDER, format!("{conn:?} is answered {header:?} and waits for nothing"));
+        };
+        let is_ping = matches!(*awaited.request, Request::Ping);
+        let first = if is_ping { Xid::PING } else { awaited.xid };
+        connection.order.reply(Some(first), header.xid, header.zxid)?;
+        if let Request::Unknown { .. } = &*awaited.request {
+            return require("replies_match_model", header.err == -6 && body.remaining() == 0, || {
+                format!("{:?} is answered {}", awaited.request, header.err)
+            });
+        }
+        watches::before_data(header.zxid, self.owed, || self.owed_example())?;
+        match awaited.zxid {
+            Some(zxid) => self.write_reply(conn, &awaited, zxid, (header, body)),
+            None if makes_txn(&awaited.request) => self.refusal(&awaited, header),
+            None => self.read_reply(conn, &awaited, (header, body)),
+        }
+    }
+
+    fn write_reply(
+        &mut self,
+        conn: ConnId,
+        awaited: &Awaited,
+        zxid: Zxid,
+        (header, body): (ReplyHeader, Reader),
+    ) -> Verdict {
+        require("replies_match_model", header.zxid == zxid, || {
+            format!(
+                "{:?} of {conn:?} was executed at {zxid} and is answered at {}",
+                awaited.request, header.zxid
+            )
+        })?;
+        if matches!(*awaited.request, Request::CloseSession) {
+            return require("close_session", header.err == 0 && body.remaining() == 0, || {
+                format!("closeSession is answered {}", header.err)
+            });
+        }
+        let outcome = awaited.outcome.as_ref().expect("history was followed up to it");
+        let expected = match &outcome.response {
+            Some(response) => Ok(response),
+            None => Err(outcome.error),
+        };
+        replies_match_model::compare(&awaited.request, expected, (header, body))
+    }
+
+    /// A write is refused before it becomes a txn.
+    fn refusal(&mut self, awaited: &Awaited, header: ReplyHeader) -> Verdict {
+        let is_for_space = header.err == -125 && self.is_space_low;
+        require("replies_match_model", is_for_space, || {
+            format!("{:?} is refused with {} before it is a txn", awaited.request, header.err)
+        })
+    }
+
+    fn read_reply(
+        &mut self,
+        conn: ConnId,
+        awaited: &Awaited,
+        (header, body): (ReplyHeader, Reader),
+    ) -> Verdict {
+        require("reads_at_some_zxid", header.zxid == self.model.zxid, || {
+            format!(
+                "{:?} is answered at {}, history stands at {}",
+                awaited.request, header.zxid, self.model.zxid
+            )
+        })?;
+        let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
+        let session = connection.session;
+        let sent = std::mem::take(&mut connection.replayed);
+        let (result, replayed) = self.model.read(conn, session, &awaited.request);
+        let replayed: Vec<ExpectedEvent> = replayed.into_iter().map(|(_, event)| event).collect();
+        watches::replayed(&sent, &replayed)?;
+        let expected: Result<&Response, i32> = result.as_ref().map_err(|error| *error);
+        replies_match_model::compare(&awaited.request, expected, (header, body))
+    }
+}

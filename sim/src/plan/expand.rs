@@ -1,0 +1,149 @@
+//! From a seed to a plan.
+
+use super::operations::Vocabulary;
+use super::swarm::{FAULTS, FaultKind, Swarm};
+use super::{
+    ClientPlan, DiskPlan, FORMAT, Fault, NetworkPlan, Plan, PlannedFault, PlannedOperation, ServerPlan,
+};
+use crate::chooser::{Choice, Draws, Seeded};
+
+const CLIENTS: u64 = 12;
+const OPERATIONS_PER_SECOND: u64 = 40;
+const SECONDS: u64 = 60;
+
+/// The parts of a plan; each is drawn under a key of its own, so that more of one does not change another.
+#[derive(Clone, Copy)]
+enum Part {
+    Swarm,
+    Server,
+    Network,
+    Disk,
+    Clients,
+    Operations,
+    Faults,
+}
+
+fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
+    let mut chooser = Seeded { seed };
+    make(&mut Draws::new(&mut chooser, Choice::Plan, (part as u64, 0)))
+}
+
+pub(super) fn r0(seed: u64) -> Plan {
+    let swarm = draw(seed, Part::Swarm, Swarm::draw);
+    let server = draw(seed, Part::Server, server);
+    let clients = draw(seed, Part::Clients, |draws| clients(draws, &server));
+    let operations = draw(seed, Part::Operations, |draws| operations(draws, &swarm, &clients));
+    Plan {
+        format: FORMAT,
+        scenario: "R0".to_string(),
+        seed,
+        network: draw(seed, Part::Network, network),
+        disk: draw(seed, Part::Disk, disk),
+        faults: draw(seed, Part::Faults, |draws| faults(draws, &swarm)),
+        clients,
+        operations,
+        server,
+        duration_ms: SECONDS * 1000,
+    }
+}
+
+fn server(draws: &mut Draws<'_>) -> ServerPlan {
+    ServerPlan {
+        tick_time_ms: draws.of(&[100, 300, 1000, 2000, 3000]),
+        snap_count: draws.of(&[2, 10, 50, 200, 1000, 100_000]),
+        preallocate: draws.of(&[0, 0, 4096, 65_536]),
+        log_size_limit: draws.of(&[0, 0, 0, 4096, 20_000]),
+        extended_types: draws.chance(600),
+        enforce_quota: draws.chance(500),
+        close_session_txn: draws.chance(900),
+        digest: draws.chance(900),
+        container_check_ms: draws.of(&[500, 2000, 10_000, 60_000]),
+        container_max_never_used_ms: draws.of(&[0, 0, 3000]),
+        max_frame: draws.of(&[0xf_ffff, 0xf_ffff, 0xf_ffff, 4096]),
+        outstanding_requests: draws.of(&[1000, 1000, 20, 3]),
+        super_password: draws.chance(500).then(|| "secret".to_string()),
+    }
+}
+
+fn network(draws: &mut Draws<'_>) -> NetworkPlan {
+    NetworkPlan {
+        latency_us: draws.of(&[10, 100, 1000]),
+        jitter_us: draws.of(&[0, 100, 3000, 50_000]),
+        split_permille: draws.of(&[0, 20, 200]),
+    }
+}
+
+fn disk(draws: &mut Draws<'_>) -> DiskPlan {
+    DiskPlan {
+        call_us: draws.of(&[1, 50, 500]),
+        sync_us: draws.of(&[10, 2000, 20_000, 100_000]),
+        fuzzy_permille: draws.of(&[0, 0, 300, 800]),
+    }
+}
+
+fn clients(draws: &mut Draws<'_>, server: &ServerPlan) -> Vec<ClientPlan> {
+    (0..CLIENTS)
+        .map(|_| ClientPlan {
+            timeout_ms: server.tick_time_ms * draws.of(&[0, 2, 2, 4, 10, 30]) + draws.below(50),
+            keeps_session_permille: draws.of(&[1000, 900, 500]),
+            user: draws.of(&[None, Some("ann:pw"), Some("bob:pw"), Some("super:secret")]).map(str::to_string),
+            read_only_byte: draws.chance(700),
+        })
+        .collect()
+}
+
+fn operations(draws: &mut Draws<'_>, swarm: &Swarm, clients: &[ClientPlan]) -> Vec<PlannedOperation> {
+    let count = OPERATIONS_PER_SECOND * SECONDS;
+    let mut vocabulary = Vocabulary::new(swarm, draws);
+    let mut operations: Vec<PlannedOperation> = Vec::with_capacity(count as usize);
+    // The first second is for connecting.
+    let (first, last) = (1_000_000, SECONDS * 1_000_000 - 1);
+    for _ in 0..count {
+        let burst = vocabulary.draws.chance(swarm.bursts);
+        let (at_us, client) = match operations.last() {
+            Some(before) if burst => (before.at_us + vocabulary.draws.of(&[0, 0, 30, 1000]), before.client),
+            _ => (vocabulary.draws.between(first, last), vocabulary.draws.below(clients.len() as u64) as u32),
+        };
+        operations.push(PlannedOperation { at_us, client, operation: vocabulary.operation() });
+    }
+    // Stable: what came first at the same time stays first.
+    operations.sort_by_key(|planned| planned.at_us);
+    operations
+}
+
+fn faults(draws: &mut Draws<'_>, swarm: &Swarm) -> Vec<PlannedFault> {
+    let mut faults: Vec<PlannedFault> = (0..swarm.fault_count)
+        .map(|_| {
+            let kind = FAULTS[draws.weighted(&swarm.faults)];
+            PlannedFault { at_us: draws.between(100_000, SECONDS * 1_000_000 - 1), fault: fault(draws, kind) }
+        })
+        .collect();
+    faults.sort_by_key(|planned| planned.at_us);
+    faults
+}
+
+fn fault(draws: &mut Draws<'_>, kind: FaultKind) -> Fault {
+    let down_ms = draws.of(&[1, 100, 1000, 5000]);
+    let client = draws.below(CLIENTS) as u32;
+    let to_server = draws.chance(500);
+    match kind {
+        FaultKind::Kill => Fault::Kill { down_ms },
+        FaultKind::PowerLoss => Fault::PowerLoss { after_calls: draws.below(12), down_ms },
+        FaultKind::Shutdown => Fault::Shutdown { down_ms },
+        FaultKind::Pause => Fault::Pause { ms: draws.of(&[50, 500, 3000, 15_000]) },
+        FaultKind::WallJump => {
+            Fault::WallJump { ms: draws.of(&[-86_400_000, -5000, -1, 1, 3000, 60_000, 86_400_000]) }
+        }
+        FaultKind::Reset => Fault::Reset { client },
+        FaultKind::HalfOpen => Fault::HalfOpen { client },
+        FaultKind::Stall => Fault::Stall { client, to_server, ms: draws.of(&[20, 400, 4000]) },
+        FaultKind::Cut => Fault::Cut { client, to_server, ms: draws.of(&[100, 3000, 20_000]) },
+        FaultKind::DiskErrors => {
+            Fault::DiskErrors { permille: draws.of(&[20, 200, 1000]), ms: draws.of(&[10, 500, 3000]) }
+        }
+        FaultKind::DiskFull => Fault::DiskFull { ms: draws.of(&[50, 1000, 5000]) },
+        FaultKind::SlowDisk => {
+            Fault::SlowDisk { ms: draws.of(&[100, 2000, 6000]), call_ms: draws.of(&[5, 50, 1000]) }
+        }
+    }
+}

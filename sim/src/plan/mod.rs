@@ -1,0 +1,352 @@
+//! A run as plain data: what the server is told, what clients do and when, what breaks and when.
+//!
+//! A seed expands into a plan ([`Plan::expand`]); a run needs nothing but a plan and a chooser. A plan written to a file can be
+//! edited and run again; [`FORMAT`] changes with its meaning.
+//!
+//! Scenario R0 of the design: 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults.
+
+mod expand;
+mod operations;
+mod swarm;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the plan's format.
+pub const FORMAT: u32 = 1;
+
+/// A run, before it is run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`FORMAT`] of the program that wrote it.
+    pub format: u32,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Where it came from, and what free choices during the run are drawn by.
+    pub seed: u64,
+    /// What the server is told.
+    pub server: ServerPlan,
+    /// How the network behaves.
+    pub network: NetworkPlan,
+    /// How the disk behaves.
+    pub disk: DiskPlan,
+    /// The clients.
+    pub clients: Vec<ClientPlan>,
+    /// What they do, by time.
+    pub operations: Vec<PlannedOperation>,
+    /// What breaks, by time.
+    pub faults: Vec<PlannedFault>,
+    /// When operations and faults end and the liveness phase begins, ms.
+    pub duration_ms: u64,
+}
+
+/// The server's configuration, as far as runs differ in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the server's settings")]
+pub struct ServerPlan {
+    pub tick_time_ms: u64,
+    pub snap_count: u32,
+    pub preallocate: u64,
+    pub log_size_limit: u64,
+    pub extended_types: bool,
+    pub enforce_quota: bool,
+    pub close_session_txn: bool,
+    pub digest: bool,
+    pub container_check_ms: u64,
+    pub container_max_never_used_ms: u64,
+    pub max_frame: u32,
+    pub outstanding_requests: u32,
+    /// The password of `super`, when there is one.
+    pub super_password: Option<String>,
+}
+
+/// How the network behaves while nothing is broken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NetworkPlan {
+    /// The shortest travel of a segment, µs.
+    pub latency_us: u64,
+    /// What may come on top of it, µs.
+    pub jitter_us: u64,
+    /// How often a send is split somewhere, in a thousand.
+    pub split_permille: u64,
+}
+
+/// How the disk behaves while nothing is broken.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DiskPlan {
+    /// The longest that a call takes, µs.
+    pub call_us: u64,
+    /// The longest that a sync takes, µs.
+    pub sync_us: u64,
+    /// How often a restart finds, in place of the newest snapshot, a fuzzy one as Java writes them, in a thousand.
+    pub fuzzy_permille: u64,
+}
+
+/// One client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientPlan {
+    /// The session timeout it asks for, ms.
+    pub timeout_ms: u64,
+    /// Whether it keeps its session over a connection loss, in a thousand.
+    pub keeps_session_permille: u64,
+    /// The credentials it presents on each connection.
+    pub user: Option<String>,
+    /// Whether its handshake ends with the read-only byte.
+    pub read_only_byte: bool,
+}
+
+/// An operation and its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedOperation {
+    /// µs since the start.
+    pub at_us: u64,
+    /// Whose.
+    pub client: u32,
+    /// What.
+    pub operation: Operation,
+}
+
+/// An expected version, as a client says it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Version {
+    /// -1.
+    Any,
+    /// The last one that the client saw at this path, 0 when none.
+    Seen,
+    /// This number.
+    Exactly(i32),
+}
+
+/// Data, by its length and a byte; `None` for null.
+pub type Data = Option<(u32, u8)>;
+
+/// An ACL, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is one list of permissions, spelled out where it is encoded")]
+pub enum AclChoice {
+    Open,
+    ReadOnly,
+    Creator,
+    CreatorAndRead,
+    User(u8, i32),
+    World(i32),
+    Loopback,
+    Empty,
+    Null,
+    BadScheme,
+    BadWorld,
+    NullId,
+    Doubled,
+}
+
+/// One thing a client does. The path `@last` is the last one that the client created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are those of ZooKeeper's requests")]
+pub enum Operation {
+    /// `opcode` 1, 15, 19 or 21.
+    Create {
+        opcode: i32,
+        path: Option<String>,
+        data: Data,
+        acl: AclChoice,
+        flags: i32,
+        ttl: i64,
+    },
+    Delete {
+        path: Option<String>,
+        version: Version,
+    },
+    SetData {
+        path: Option<String>,
+        data: Data,
+        version: Version,
+    },
+    /// A quota: the data is the limits' text.
+    SetQuota {
+        path: String,
+        limits: String,
+        create: bool,
+    },
+    SetAcl {
+        path: Option<String>,
+        acl: AclChoice,
+        version: Version,
+    },
+    Check {
+        path: Option<String>,
+        version: Version,
+    },
+    /// `opcode` of exists, getData, getChildren, getChildren2.
+    Read {
+        opcode: i32,
+        path: Option<String>,
+        watch: bool,
+    },
+    GetAcl {
+        path: Option<String>,
+    },
+    GetAllChildrenNumber {
+        path: Option<String>,
+    },
+    GetEphemerals {
+        prefix: Option<String>,
+    },
+    Sync {
+        path: Option<String>,
+    },
+    WhoAmI,
+    Multi(Vec<Operation>),
+    MultiRead(Vec<Operation>),
+    AddWatch {
+        path: Option<String>,
+        mode: i32,
+    },
+    /// checkWatches or removeWatches.
+    Watches {
+        remove: bool,
+        path: Option<String>,
+        kind: i32,
+    },
+    Auth {
+        scheme: String,
+        credentials: String,
+    },
+    CloseSession,
+    /// An opcode and a body that ends early.
+    Raw {
+        opcode: i32,
+        body: Vec<u8>,
+    },
+}
+
+/// A fault and its time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedFault {
+    /// µs since the start.
+    pub at_us: u64,
+    /// What.
+    pub fault: Fault,
+}
+
+/// Something that breaks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fault {
+    /// The process dies; what it wrote stays in the system's cache. It comes back after `down_ms`.
+    Kill {
+        /// How long it is down.
+        down_ms: u64,
+    },
+    /// The power goes, after this many further disk calls or 50 ms; unsynced writes and names are kept, dropped or torn.
+    PowerLoss {
+        /// How many calls later.
+        after_calls: u64,
+        /// How long it is down.
+        down_ms: u64,
+    },
+    /// The operator ends the process and starts it again.
+    Shutdown {
+        /// How long it is down.
+        down_ms: u64,
+    },
+    /// The process stands still while time goes on.
+    Pause {
+        /// For how long.
+        ms: u64,
+    },
+    /// The wall clock jumps.
+    WallJump {
+        /// By how much.
+        ms: i64,
+    },
+    /// A client's connection breaks at both ends; what is on the way is lost.
+    Reset {
+        /// Whose.
+        client: u32,
+    },
+    /// A client's end vanishes without a word; the server never learns of it from the network.
+    HalfOpen {
+        /// Whose.
+        client: u32,
+    },
+    /// What a client sends, or is sent, is held back.
+    Stall {
+        /// Whose.
+        client: u32,
+        /// Which direction.
+        to_server: bool,
+        /// For how long.
+        ms: u64,
+    },
+    /// One direction is cut: the other flows until its window is full; both ends reset at the retry limit.
+    Cut {
+        /// Whose.
+        client: u32,
+        /// Which direction.
+        to_server: bool,
+        /// For how long.
+        ms: u64,
+    },
+    /// Disk calls fail, this many in a thousand.
+    DiskErrors {
+        /// How many.
+        permille: u64,
+        /// For how long.
+        ms: u64,
+    },
+    /// Writes fail for want of space, and the free space is said to be low.
+    DiskFull {
+        /// For how long.
+        ms: u64,
+    },
+    /// Disk calls hang.
+    SlowDisk {
+        /// For how long.
+        ms: u64,
+        /// How long each takes.
+        call_ms: u64,
+    },
+}
+
+impl Fault {
+    /// Its name, as counters have it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fault::Kill { .. } => "kill",
+            Fault::PowerLoss { .. } => "power_loss",
+            Fault::Shutdown { .. } => "shutdown",
+            Fault::Pause { .. } => "pause",
+            Fault::WallJump { .. } => "wall_jump",
+            Fault::Reset { .. } => "reset",
+            Fault::HalfOpen { .. } => "half_open",
+            Fault::Stall { .. } => "stall",
+            Fault::Cut { .. } => "cut",
+            Fault::DiskErrors { .. } => "disk_errors",
+            Fault::DiskFull { .. } => "disk_full",
+            Fault::SlowDisk { .. } => "slow_disk",
+        }
+    }
+}
+
+impl Plan {
+    /// The plan of R0 for this seed.
+    pub fn expand(seed: u64) -> Plan {
+        expand::r0(seed)
+    }
+
+    /// What the run is like, in a few words.
+    pub fn summary(&self) -> String {
+        let mut faults: Vec<&str> = self.faults.iter().map(|planned| planned.fault.name()).collect();
+        faults.sort_unstable();
+        faults.dedup();
+        format!(
+            "{}: 1 server (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",
+            self.scenario,
+            self.server.tick_time_ms,
+            self.server.snap_count,
+            self.clients.len(),
+            self.operations.len(),
+            self.duration_ms / 1000,
+            self.faults.len(),
+            faults.join(", "),
+        )
+    }
+}

@@ -1,0 +1,275 @@
+//! The world: discrete events in nanoseconds of virtual time, in the total order of (time, class, sequence).
+//!
+//! What is simulated is the world, never the program: the server's process is the core's peer over the real storage code and the real
+//! decoders; network, disk, clocks and clients are made here. A run is over with its first violation, or when after the
+//! end of all faults everything that was asked has been answered.
+
+mod client;
+mod clients;
+mod encode;
+mod faults;
+mod net;
+mod process;
+mod server;
+
+use crate::checkers::linearizable_writes::RealTime;
+use crate::checkers::{Verdict, Violation, violated};
+use crate::chooser::{Chooser, Seeded};
+use crate::counters::Counters;
+use crate::oracle::Oracle;
+use crate::plan::Plan;
+use crate::trace::Trace;
+use client::Client;
+use faults::Troubles;
+use net::Net;
+use quorate_core::contract::{Input, Lane};
+use quorate_core::vocabulary::ConnId;
+use server::Server;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
+const LIVENESS_NS: u64 = 20_000_000_000;
+
+/// How long an answer may take then.
+const PATIENCE_NS: u64 = 5_000_000_000;
+/// So many events at one time are not progress.
+const MOST_AT_ONCE: u64 = 100_000;
+
+/// Something that happens.
+#[derive(Debug)]
+enum Event {
+    /// A planned fault begins.
+    Fault(usize),
+    /// A fault that lasts is over.
+    FaultOver(usize),
+    /// The next piece of a connection arrives.
+    Arrive { conn: ConnId, to_server: bool },
+    /// Both ends of a connection learn that it is broken.
+    Reset { conn: ConnId },
+    /// The disk has finished a lane's call, with this to tell the peer.
+    DiskDone { lane: Lane, life: u64, input: Option<Input> },
+    /// The disk has finished a call of recovery.
+    Recovery { life: u64 },
+    /// The machine is switched on again.
+    Restart { life: u64 },
+    /// A paused process goes on.
+    Resume { life: u64 },
+    /// A planned operation is due.
+    Operation(usize),
+    /// A client has something to do by itself.
+    ClientTimer(usize),
+    /// The peer asked to be woken.
+    PeerTimer { life: u64 },
+    /// Faults and operations end.
+    EndOfFaults,
+    /// The end.
+    End,
+}
+
+impl Event {
+    /// What comes first of what happens at one time: faults, then what arrives, then what is done by oneself. The peer's
+    /// timer is the last, so that everything that is there is heard before anything ends.
+    fn class(&self) -> u8 {
+        match self {
+            Event::Fault(_) | Event::FaultOver(_) | Event::EndOfFaults => 0,
+            Event::Restart { .. } | Event::Resume { .. } | Event::Reset { .. } => 1,
+            Event::Arrive { .. } => 2,
+            Event::DiskDone { .. } | Event::Recovery { .. } => 3,
+            Event::Operation(_) => 4,
+            Event::ClientTimer(_) => 5,
+            Event::PeerTimer { .. } => 6,
+            Event::End => 7,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    order: (u64, u8, u64),
+    event: Event,
+}
+
+impl PartialEq for Scheduled {
+    fn eq(&self, other: &Self) -> bool {
+        self.order == other.order
+    }
+}
+
+impl Eq for Scheduled {}
+
+impl PartialOrd for Scheduled {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Scheduled {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.order.cmp(&other.order)
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The first violation, if there was one.
+    pub violation: Option<Violation>,
+    /// The running hash of everything that happened.
+    pub trace_hash: u64,
+    /// What happened, in numbers.
+    pub counters: Counters,
+    /// The last events, oldest first.
+    pub last_events: Vec<String>,
+}
+
+/// See the module's words.
+pub(crate) struct World<'p> {
+    plan: &'p Plan,
+    chooser: Box<dyn Chooser>,
+    now: u64,
+    queue: BinaryHeap<Reverse<Scheduled>>,
+    sequence: u64,
+    trace: Trace,
+    counters: Counters,
+    net: Net,
+    server: Server,
+    oracle: Oracle,
+    clients: Vec<Client>,
+    /// For each client, the time of the timer that is planned.
+    client_timers: Vec<u64>,
+    real_time: RealTime,
+    troubles: Troubles,
+    is_over: bool,
+}
+
+/// Runs a plan to its end. With a number of events to show, the trace keeps words beside the numbers, which costs time.
+pub fn run(plan: &Plan, shown: Option<usize>) -> Outcome {
+    run_with(plan, Box::new(Seeded { seed: plan.seed }), shown)
+}
+
+/// Runs a plan, its free choices made by `chooser`.
+pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) -> Outcome {
+    let mut world = World::new(plan, chooser, shown);
+    let violation = world.run().err();
+    world.counters.simulated_ns = world.now;
+    world.counters.commits = world.oracle.history.len() as u64;
+    Outcome {
+        violation,
+        trace_hash: world.trace.hash(),
+        last_events: world.trace.last(),
+        counters: world.counters,
+    }
+}
+
+impl<'p> World<'p> {
+    fn new(plan: &'p Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) -> Self {
+        let server = Server::new(&plan.server, &plan.disk);
+        let oracle = server.oracle();
+        let clients = plan.clients.iter().cloned().enumerate();
+        World {
+            plan,
+            chooser,
+            now: 0,
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            trace: Trace::new(plan.seed, shown),
+            counters: Counters::default(),
+            net: Net::new(plan.network.clone()),
+            server,
+            oracle,
+            clients: clients.map(|(index, plan)| Client::new(index, plan)).collect(),
+            client_timers: vec![u64::MAX; plan.clients.len()],
+            real_time: RealTime::default(),
+            troubles: Troubles::default(),
+            is_over: false,
+        }
+    }
+
+    fn schedule(&mut self, at: u64, event: Event) {
+        self.sequence += 1;
+        let order = (at.max(self.now), event.class(), self.sequence);
+        self.queue.push(Reverse(Scheduled { order, event }));
+    }
+
+    /// Puts an event of the program into hash and counters.
+    fn note(&mut self, what: &'static str, numbers: [u64; 3]) {
+        self.counters.events += 1;
+        self.trace.event(self.now, what, numbers);
+    }
+
+    fn run(&mut self) -> Verdict {
+        self.schedule(0, Event::Restart { life: 0 });
+        if let Some(first) = self.plan.operations.first() {
+            self.schedule(first.at_us * 1000, Event::Operation(0));
+        }
+        for (index, planned) in self.plan.faults.iter().enumerate() {
+            self.schedule(planned.at_us * 1000, Event::Fault(index));
+        }
+        let end_of_faults = self.plan.duration_ms * 1_000_000;
+        self.schedule(end_of_faults, Event::EndOfFaults);
+        self.schedule(end_of_faults + LIVENESS_NS, Event::End);
+        for client in 0..self.clients.len() {
+            self.arm_client(client);
+        }
+        let mut at_once = 0;
+        while let Some(Reverse(Scheduled { order: (at, ..), event })) = self.queue.pop() {
+            at_once = if at == self.now { at_once + 1 } else { 0 };
+            if at_once == MOST_AT_ONCE {
+                return violated("livelock", format!("time stands still, the next is {event:?}"));
+            }
+            self.now = at;
+            self.happen(event)?;
+            if self.is_over {
+                return self.finish();
+            }
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, event: Event) -> Verdict {
+        match event {
+            Event::Fault(index) => self.begin_fault(index),
+            Event::FaultOver(index) => self.end_fault(index),
+            Event::Arrive { conn, to_server: true } => self.arrive_at_server(conn),
+            Event::Arrive { conn, to_server: false } => self.arrive_at_client(conn),
+            Event::Reset { conn } => self.reset(conn),
+            Event::DiskDone { lane, life, input } => self.disk_done(lane, life, input),
+            Event::Recovery { life } => self.recover(life),
+            Event::Restart { life } => self.restart(life),
+            Event::Resume { life } => self.resume(life),
+            Event::Operation(index) => {
+                self.operate(index);
+                Ok(())
+            }
+            Event::ClientTimer(client) => {
+                self.client_timer(client);
+                Ok(())
+            }
+            Event::PeerTimer { life } => self.peer_timer(life),
+            Event::EndOfFaults => self.end_all_faults(),
+            Event::End => {
+                self.is_over = true;
+                Ok(())
+            }
+        }
+    }
+
+    /// Faults have ended long ago: the server serves, and nobody waits for anything.
+    fn finish(&mut self) -> Verdict {
+        if !self.server.is_serving() {
+            return violated("liveness", "the server does not serve, long after the last fault".to_string());
+        }
+        let end_of_faults = self.plan.duration_ms * 1_000_000;
+        for client in &self.clients {
+            if client.last_answered() < end_of_faults || client.waits_since() + PATIENCE_NS < self.now {
+                let (index, phase) = (client.index, client.phase);
+                let (heard, waits) = (client.last_answered(), client.waits_since());
+                let detail =
+                    format!("client {index} is {phase:?}, was answered at {heard}, waits since {waits} ns");
+                return violated("liveness", detail);
+            }
+        }
+        self.check_everything()
+    }
+}

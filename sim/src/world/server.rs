@@ -1,0 +1,186 @@
+//! The server's machine: its disk, its clocks, and what runs on it.
+
+use crate::disk::{SimDisk, SimFile};
+use crate::model::{ModelConfig, super_digest};
+use crate::oracle::{Oracle, OracleConfig};
+use crate::plan::{DiskPlan, ServerPlan};
+use quorate_core::contract::Outbox;
+use quorate_core::jute::{ClientDecoder, FieldLimit};
+use quorate_core::peer::Peer;
+use quorate_core::tree::TreeOptions;
+use quorate_core::vocabulary::{ConnId, LookupSeed, Millis, Mono, Now, PeerConfig, Wall};
+use quorate_storage_file::{Recovery, RecoveryOptions, Storage, StorageOptions};
+use std::collections::BTreeMap;
+
+/// The wall clock when the world begins, ms since 1970.
+const WALL_START_MS: i64 = 1_700_000_000_000;
+/// The monotonic clock when the machine is switched on, ns: never 0 in life either.
+const MONO_START: u64 = 7_000_000_000;
+/// Reply bytes that may wait for one client before it is not read any more.
+pub(super) const BACKLOG_PAUSE: usize = 16 << 10;
+
+/// The server's end of a connection.
+#[derive(Debug)]
+pub(super) struct ServerConn {
+    pub(super) decoder: ClientDecoder,
+    pub(super) is_paused: bool,
+    pub(super) reported_backlog: u64,
+}
+
+/// A process that serves.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) peer: Peer,
+    pub(super) storage: Storage<SimFile>,
+    pub(super) conns: BTreeMap<ConnId, ServerConn>,
+    /// The world's time of the timer that is planned.
+    pub(super) timer: Option<u64>,
+    /// Whether a call of the log's lane, or the snapshots', is under way.
+    pub(super) log_is_busy: bool,
+    pub(super) snapshot_is_busy: bool,
+    pub(super) handled: u64,
+}
+
+/// What runs.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Nothing; without power nobody is even refused.
+    Down { has_power: bool },
+    /// The process reads its disk.
+    Recovering { recovery: Box<Recovery<SimFile>>, had_errors: bool },
+    /// The process serves.
+    Running(Box<Process>),
+}
+
+/// See the module's words.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) disk: SimDisk,
+    pub(super) state: State,
+    /// Which life of the process this is; what belongs to an earlier one is ignored.
+    pub(super) life: u64,
+    pub(super) boot_at: u64,
+    pub(super) wall_offset_ms: i64,
+    pub(super) config: PeerConfig,
+    pub(super) storage_options: StorageOptions,
+    pub(super) tree_options: TreeOptions,
+    pub(super) outbox: Outbox,
+    /// What happens to a paused process waits.
+    pub(super) waiting: Option<Vec<super::Event>>,
+    model: ModelConfig,
+}
+
+impl Server {
+    pub(super) fn new(plan: &ServerPlan, _disk: &DiskPlan) -> Self {
+        let mut config = PeerConfig::standalone(Millis(plan.tick_time_ms));
+        config.switches.extended_types = plan.extended_types;
+        config.switches.enforce_quota = plan.enforce_quota;
+        config.switches.close_session_txn = plan.close_session_txn;
+        config.switches.digest = plan.digest;
+        config.limits.max_frame = plan.max_frame;
+        config.limits.outstanding_requests = plan.outstanding_requests;
+        config.limits.connections_per_address = 0;
+        config.limits.backlog_pause = BACKLOG_PAUSE;
+        config.sequences.snap_count = plan.snap_count;
+        config.sequences.container_check_interval = Millis(plan.container_check_ms);
+        config.sequences.container_max_never_used = Millis(plan.container_max_never_used_ms);
+        config.super_digest = plan.super_password.as_deref().map(super_digest);
+        let storage_options = StorageOptions {
+            preallocate: plan.preallocate,
+            log_size_limit: plan.log_size_limit,
+            chunk_bytes: 4096,
+            ..StorageOptions::default()
+        };
+        let switches = &config.switches;
+        let tree_options = TreeOptions {
+            extended_types: switches.extended_types,
+            digest: switches.digest,
+            serialize_last_zxid: switches.serialize_last_zxid,
+        };
+        let model = ModelConfig {
+            extended_types: plan.extended_types,
+            enforce_quota: plan.enforce_quota,
+            super_digest: config.super_digest.clone(),
+            container_max_never_used_ms: plan.container_max_never_used_ms,
+        };
+        Server {
+            disk: SimDisk::new(),
+            state: State::Down { has_power: true },
+            life: 0,
+            boot_at: 0,
+            wall_offset_ms: 0,
+            config,
+            storage_options,
+            tree_options,
+            outbox: Outbox::new(),
+            waiting: None,
+            model,
+        }
+    }
+
+    pub(super) fn oracle(&self) -> Oracle {
+        let ms = |span: Millis| span.0 as i32;
+        let config = OracleConfig {
+            min_timeout: ms(self.config.min_session_timeout),
+            max_timeout: ms(self.config.max_session_timeout),
+            tick_ms: self.config.tick_time.0,
+            handshake_timeout_ms: self.config.limits.handshake_timeout.0,
+        };
+        Oracle::new(self.model.clone(), config)
+    }
+
+    pub(super) fn recovery_options(&self) -> RecoveryOptions {
+        RecoveryOptions {
+            storage: self.storage_options.clone(),
+            tree: self.tree_options,
+            seed: LookupSeed(self.life),
+            db_autocreate: true,
+            trust_empty: false,
+        }
+    }
+
+    /// Both clocks at the world's time `at`.
+    pub(super) fn clocks(&self, at: u64) -> Now {
+        Now {
+            mono: Mono(at - self.boot_at + MONO_START),
+            wall: Wall(WALL_START_MS + (at / 1_000_000) as i64 + self.wall_offset_ms),
+        }
+    }
+
+    /// The world's time at which the monotonic clock shows `mono`.
+    pub(super) fn time_of(&self, mono: Mono) -> u64 {
+        mono.0.saturating_sub(MONO_START).saturating_add(self.boot_at)
+    }
+
+    pub(super) fn process(&mut self) -> Option<&mut Process> {
+        match &mut self.state {
+            State::Running(process) => Some(process),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        matches!(&self.state, State::Running(process) if process.peer.status().is_serving())
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    pub(super) fn new_conn(&self) -> ServerConn {
+        let limits = &self.config.limits;
+        ServerConn {
+            decoder: ClientDecoder::new(limits.max_frame, FieldLimit(limits.max_field())),
+            is_paused: false,
+            reported_backlog: 0,
+        }
+    }
+
+    pub(super) fn fill_disk(&mut self) {
+        self.disk.set_capacity(self.disk.used());
+    }
+
+    pub(super) fn empty_disk(&mut self) {
+        self.disk.set_capacity(u64::MAX);
+    }
+}
