@@ -137,7 +137,8 @@ fn decode_op(kind: i32, input: &mut Reader) -> Result<AnyOp, DecodeError> {
     }
 }
 
-/// Java rebuilds each op from its flag while it decodes; what it can't rebuild makes the whole request malformed.
+/// Java rebuilds each op from its flag while it decodes; what it can't rebuild makes the whole request malformed. A flag it
+/// refuses counts as undecodable and costs a zxid, a null ACL does not (seen on 3.9.5).
 fn retype(mut create: CreateRequest) -> Result<CreateRequest, DecodeError> {
     let flag = CreateFlag::from_code(create.flags);
     if create.kind == CreateKind::CreateTtl {
@@ -150,10 +151,7 @@ fn retype(mut create: CreateRequest) -> Result<CreateRequest, DecodeError> {
         let acl = Some(create.acl.unwrap_or_default());
         return Ok(CreateRequest { kind, ttl: -1, acl, ..create });
     }
-    let flag = flag.ok_or(DecodeError::Invalid("a create flag inside a multi"))?;
-    if flag.is_ttl() {
-        return Err(DecodeError::Invalid("a TTL flag outside of createTTL"));
-    }
+    let flag = flag.filter(|flag| !flag.is_ttl()).ok_or(DecodeError::Truncated)?;
     if create.acl.is_none() {
         return Err(DecodeError::Invalid("a null ACL inside a multi"));
     }
@@ -163,13 +161,13 @@ fn retype(mut create: CreateRequest) -> Result<CreateRequest, DecodeError> {
     Ok(create)
 }
 
-/// Reads the operations of a multi; a read among them makes it undecodable.
+/// Reads the operations of a multi; a read among them makes it undecodable, at the cost of a zxid as in Java.
 pub(super) fn decode_ops(input: &mut Reader) -> Result<Vec<MultiOp>, DecodeError> {
     decode_list(input)?
         .into_iter()
         .map(|op| match op {
             AnyOp::Write(op) => Ok(op),
-            AnyOp::Read(_) => Err(DecodeError::Invalid("a read inside a multi")),
+            AnyOp::Read(_) => Err(DecodeError::Truncated),
         })
         .collect()
 }
