@@ -49,13 +49,14 @@ fn connections(facts: &Facts<'_>, text: &mut String) {
         .buckets()
         .flat_map(|(end, sessions)| sessions.iter().map(move |session| (*session, end)))
         .collect();
+    let patience = facts.config.peer.limits.handshake_timeout;
     let mut sets: BTreeMap<Mono, Vec<String>> = BTreeMap::new();
     let mut count = 0;
     for connection in facts.status.connections() {
         let session = connection.session().unwrap_or_default();
         let end = match connection.state() {
             ConnectionState::Accepted { deadline } => deadline,
-            _ => by_session.get(&session).copied().unwrap_or(facts.now.mono),
+            _ => by_session.get(&session).copied().unwrap_or(facts.now.mono + patience),
         };
         let address = java_address(connection.identity().address);
         sets.entry(end).or_default().push(format!("\tip: {address} sessionId: {session}\n"));

@@ -11,8 +11,8 @@ const DEFAULT_TRACE_MASK: i64 = 306;
 pub(crate) struct Startup {
     /// Recovery as a whole.
     pub(crate) took: Duration,
-    /// Txns that were replayed.
-    pub(crate) txns: u64,
+    /// Txns that were replayed; none when the database was made now.
+    pub(crate) txns: Option<u64>,
 }
 
 /// See the module's words.
@@ -29,18 +29,20 @@ pub(crate) struct HostMetrics {
 impl HostMetrics {
     /// Metrics of a process that has just started.
     pub(crate) fn new(startup: Startup) -> Self {
-        let of = |value: i64| {
-            let mut summary = Summary::default();
-            summary.add(value);
-            summary
-        };
-        HostMetrics {
+        let mut metrics = HostMetrics {
             fsync: Summary::default(),
             snapshot: Summary::default(),
-            db_init: of(millis(startup.took)),
-            txns_loaded: of(i64::try_from(startup.txns).unwrap_or(i64::MAX)),
+            db_init: Summary::default(),
+            txns_loaded: Summary::default(),
             trace_mask: DEFAULT_TRACE_MASK,
+        };
+        metrics.db_init.add(millis(startup.took));
+        match startup.txns {
+            Some(txns) => metrics.txns_loaded.add(i64::try_from(txns).unwrap_or(i64::MAX)),
+            // A new database begins with a snapshot.
+            None => metrics.snapshot.add(millis(startup.took)),
         }
+        metrics
     }
 
     /// A sync of the log.

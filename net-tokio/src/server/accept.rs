@@ -51,6 +51,15 @@ impl BoundPort {
         socket.map(|socket| Some(BoundPort { socket, backlog })).map_err(|error| (address, error))
     }
 
+    /// The port's number.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(super) fn number(&self) -> io::Result<u16> {
+        let address = self.socket.local_addr()?.as_socket();
+        address.map(|address| address.port()).ok_or_else(|| io::Error::other("the client port has no number"))
+    }
+
     /// Lets clients connect. Needs a runtime.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ impl Failure {
 }
 
 /// Opens everything and starts the owner.
-pub(super) fn start(config: ServerConfig) -> Result<Running, Failure> {
+pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
     let begin = Instant::now();
     // That no configuration was given is the first thing said.
     announce(&config);
@@ -83,6 +83,10 @@ pub(super) fn start(config: ServerConfig) -> Result<Running, Failure> {
     })
     .map_err(|error| Failure::DataDirectory(error.to_string()))?;
     let port = BoundPort::bind(&config.listen).map_err(|(address, error)| Failure::Port(address, error))?;
+    if let Some(port) = &port {
+        // Who asked for any port is shown the one that the system chose.
+        config.listen.port = Some(port.number()?);
+    }
     let entropy = entropy(&config.peer);
     let (recovered, startup) = recover(&config, disk.clone(), entropy)?;
 
@@ -214,7 +218,8 @@ fn recover(
     let recovered = recovery.run(&mut disk)?;
     let took = begin.elapsed();
     log_report(&recovered.report, took.as_millis() as u64);
-    let startup = Startup { took, txns: recovered.report.replayed };
+    let report = &recovered.report;
+    let startup = Startup { took, txns: (!report.created).then_some(report.replayed) };
     Ok((recovered, startup))
 }
 

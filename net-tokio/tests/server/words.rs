@@ -161,6 +161,7 @@ fn conf_dirs_and_envi_name_their_keys_in_order() {
         "serverId",
     ];
     assert_eq!(keys(&conf), expected);
+    assert!(conf.starts_with(&format!("clientPort={}\n", server.address.port())), "{conf}");
     let data = dir.path().join("version-2");
     assert!(conf.contains(&format!("\ndataDir={}\n", data.display())), "{conf}");
     assert!(conf.ends_with("\nserverId=0\n"), "{conf}");
