@@ -31,8 +31,17 @@ fn a_client_shakes_hands_pings_writes_reads_and_says_goodbye() {
 
 #[test]
 fn a_thousand_requests_at_once_are_answered_in_their_order() {
+    ask_a_thousand_at_once(&[]);
+}
+
+#[test]
+fn a_client_that_is_paused_again_and_again_loses_no_place() {
+    ask_a_thousand_at_once(&["globalOutstandingLimit=7"]);
+}
+
+fn ask_a_thousand_at_once(settings: &[&str]) {
     let dir = tempdir().unwrap();
-    let server = Server::start(dir.path(), &[]);
+    let server = Server::start(dir.path(), settings);
     let (mut client, _) = Client::with_session(server.address);
     let mut batch = bytes::BytesMut::new();
     let mut expected = Vec::new();
