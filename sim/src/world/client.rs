@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// When it last had an answer.
-    pub(super) fn last_heard(&self) -> u64 {
+    pub(super) fn last_answered(&self) -> u64 {
         self.last_answer
     }
 
