@@ -1,7 +1,7 @@
 //! What a request costs a whole standalone peer, storage excluded: typed message in, reply bytes out. One iteration is a
 //! batch of pipelined requests of one connection, as an adapter hands them over.
 
-use criterion::{Criterion, Throughput, black_box, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use quorate_core::contract::{Identity, Input, Lane, Outbox, Output, StoreSeq};
 use quorate_core::jute::{Acl, ClientMessage, ConnectRequest, CreateKind, CreateRequest, MultiOp, Request};
 use quorate_core::peer::Peer;
@@ -9,6 +9,7 @@ use quorate_core::tree::{Database, TreeOptions};
 use quorate_core::vocabulary::{
     ConnId, Entropy, Millis, Mono, Now, PeerConfig, ServerId, SessionId, Wall, Xid, Zxid,
 };
+use std::hint::black_box;
 
 const BATCH: usize = 64;
 const NODES: usize = 10_000;

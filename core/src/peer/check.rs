@@ -47,7 +47,7 @@ impl Peer {
                 return Err(format!("ephemerals of {session}, which is no session"));
             }
         }
-        for (session, _) in database.sessions() {
+        for session in database.sessions().keys() {
             if self.state.sessions.timeout(*session).is_none() {
                 return Err(format!("{session} is in the database and not tracked"));
             }

@@ -34,7 +34,6 @@ fn run(script: &str) -> String {
 fn every_script_prints_what_its_snapshot_says() {
     let scripts = scripts();
     assert!(!scripts.is_empty(), "there are scripts");
-    let only = std::env::var("SCRIPT").ok();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
@@ -42,9 +41,6 @@ fn every_script_prints_what_its_snapshot_says() {
     let mut failed = Vec::new();
     for path in scripts {
         let name = path.file_stem().expect("a script has a name").to_string_lossy().into_owned();
-        if only.as_ref().is_some_and(|only| *only != name) {
-            continue;
-        }
         let text = std::fs::read_to_string(&path).expect("a script can be read");
         let passed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             settings.bind(|| insta::assert_snapshot!(name.clone(), run(&text)));

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use quorate_core::contract::*;
 use quorate_core::jute::*;
 use quorate_core::peer::Peer;
-use quorate_core::tree::{Database, TreeOptions};
+use quorate_core::tree::{Database, TreeOptions, Unobserved};
 use quorate_core::vocabulary::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
@@ -21,6 +21,13 @@ pub(crate) struct World {
     next_conn: u64,
     /// Storage ops not confirmed.
     stored: BTreeMap<Lane, Vec<StoreSeq>>,
+    /// Txns that are there before the peer is.
+    seeds: Vec<Txn>,
+    /// What was appended and is not durable yet.
+    log: VecDeque<(StoreSeq, Txn)>,
+    /// A database that has replayed what is durable.
+    replayed: Option<Database>,
+    incarnation: u64,
     hold: bool,
     show_log: bool,
     output: String,
@@ -36,6 +43,10 @@ impl Default for World {
             now: Now { mono: Mono::from_millis(1_000_000), wall: Wall(5000) },
             next_conn: 1,
             stored: BTreeMap::new(),
+            seeds: Vec::new(),
+            log: VecDeque::new(),
+            replayed: None,
+            incarnation: 1,
             hold: false,
             show_log: false,
             output: String::new(),
@@ -56,11 +67,91 @@ impl World {
         if verb == "config" {
             return arguments.keyed().for_each(|(key, value)| self.configure(key, value));
         }
+        if verb == "seed" {
+            return self.seed(&arguments);
+        }
         self.command(verb, &arguments, rest);
         let peer = self.peer();
         if let Err(broken) = peer.check_full() {
             panic!("behind {line:?}: {broken}\n{}", self.output);
         }
+        self.compare_with_replay(line);
+    }
+
+    /// What is applied is what a replay of the durable log comes to, and every txn's digest is that of the tree after it.
+    fn compare_with_replay(&mut self, line: &str) {
+        self.peer();
+        let live = self.peer.as_ref().expect("it is there").status().database();
+        let replayed = self.replayed.as_ref().expect("it was made with the peer");
+        assert_eq!(live.last_zxid(), replayed.last_zxid(), "behind {line:?}");
+        assert_eq!(live.sessions(), replayed.sessions(), "behind {line:?}");
+        assert_eq!(live.tree.digest(), replayed.tree.digest(), "behind {line:?}");
+        assert_eq!(live.tree.node_count(), replayed.tree.node_count(), "behind {line:?}");
+        assert_eq!(replayed.digest_mismatches(), 0, "behind {line:?}");
+    }
+
+    /// What the first life finds: a fresh database that has seen the seeds.
+    fn seeded(&self) -> Database {
+        let options = TreeOptions {
+            extended_types: self.config.switches.extended_types,
+            digest: self.config.switches.digest,
+            serialize_last_zxid: true,
+        };
+        let mut database = Database::new(LookupSeed(7), options);
+        for txn in &self.seeds {
+            database.apply(txn, &mut Unobserved).expect("a seed can be applied");
+        }
+        database
+    }
+
+    /// The log up to `seq` is durable.
+    fn replay_up_to(&mut self, seq: StoreSeq) {
+        let replayed = self.replayed.as_mut().expect("it was made with the peer");
+        while let Some((_, txn)) = self.log.pop_front_if(|(own, _)| *own <= seq) {
+            replayed.apply(&txn, &mut Unobserved).expect("a logged txn can be applied");
+        }
+    }
+
+    /// A txn of an earlier life: `create PATH parent_cversion=…` or `set PATH version=…`.
+    fn seed(&mut self, arguments: &Arguments<'_>) {
+        let path = arguments.path(1).expect("a path");
+        let (opcode, record) = match arguments.bare(0) {
+            "set" => {
+                let version = arguments.number("version").expect("a version") as i32;
+                (OpCode::SetData, TxnRecord::SetData { path, data: None, version })
+            }
+            _ => {
+                let create = CreateTxn {
+                    path,
+                    data: None,
+                    acl: Acl::open(),
+                    ephemeral: arguments.value("session").is_some(),
+                    parent_cversion: arguments.number("parent_cversion").unwrap_or(-1) as i32,
+                    ttl: 0,
+                };
+                (OpCode::Create, TxnRecord::Create(create))
+            }
+        };
+        let header = TxnHeader {
+            session: SessionId(arguments.number("session").unwrap_or(0)),
+            cxid: Xid(0),
+            zxid: Zxid(self.seeds.len() as i64 + 1),
+            time: self.now.wall,
+            opcode,
+        };
+        self.seeds.push(Txn { header, record, digest: None });
+    }
+
+    /// The process dies and comes back with what was durable. Connections are gone.
+    fn crash(&mut self) {
+        self.log.clear();
+        self.stored.clear();
+        self.hold = false;
+        self.incarnation += 1;
+        self.peer = None;
+        let names: Vec<String> = self.clients.keys().cloned().collect();
+        self.say(&format!("gone: {}", names.join(" ")));
+        self.peer();
     }
 
     pub(crate) fn into_output(self) -> String {
@@ -80,16 +171,14 @@ impl World {
     }
 
     fn peer(&mut self) -> &mut Peer {
-        let (config, now) = (self.config.clone(), self.now);
-        self.peer.get_or_insert_with(|| {
-            let options = TreeOptions {
-                extended_types: config.switches.extended_types,
-                digest: config.switches.digest,
-                serialize_last_zxid: true,
-            };
-            let entropy = Entropy::new(1, ServerId(1), 1);
-            Peer::new(config, Database::new(entropy.lookup_seed(), options), entropy, now)
-        })
+        if self.peer.is_none() {
+            let entropy = Entropy::new(1, ServerId(1), self.incarnation);
+            let mut found = self.replayed.take().unwrap_or_else(|| self.seeded());
+            self.peer = Some(Peer::new(self.config.clone(), found.clone(), entropy, self.now));
+            found.drop_orphans();
+            self.replayed = Some(found);
+        }
+        self.peer.as_mut().expect("it has just been made")
     }
 
     fn configure(&mut self, key: &str, value: &str) {
@@ -136,6 +225,7 @@ impl World {
             "timeout" => self.input(Input::Timeout),
             "wall" => self.now.wall = Wall(number(arguments.bare(0))),
             "space" => self.input(Input::FreeSpace { bytes: number(arguments.bare(0)) as u64 }),
+            "crash" => self.crash(),
             "shutdown" => self.input(Input::Shutdown),
             "srst" => self.input(Input::ResetServerStats),
             "crst" => self.input(Input::ResetConnectionStats),
@@ -247,6 +337,9 @@ impl World {
         let ops = self.stored.entry(lane).or_default();
         let confirmed: Vec<StoreSeq> = ops.drain(..count.min(ops.len())).collect();
         if let Some(seq) = confirmed.last() {
+            if lane == Lane::Log {
+                self.replay_up_to(*seq);
+            }
             self.input(Input::Stored { lane, seq: *seq });
         }
     }
@@ -305,7 +398,7 @@ impl World {
             Output::ResumeRead { conn } => self.say(&format!("{}: resumed", self.name_of(conn))),
             Output::Store { lane, seq, op } => {
                 self.stored.entry(lane).or_default().push(seq);
-                self.show_store(op);
+                self.show_store(seq, op);
             }
             Output::Event(event) => self.say(&format!("! {event:?}")),
             Output::Exit { code, reason } => self.say(&format!("exit {code:?}: {reason}")),
@@ -313,7 +406,7 @@ impl World {
         }
     }
 
-    fn show_store(&mut self, op: StoreOp) {
+    fn show_store(&mut self, seq: StoreSeq, op: StoreOp) {
         match op {
             StoreOp::Append { zxid, txn } => {
                 let txn = Txn::decode_all(&mut Reader::new(txn)).expect("what is logged can be read");
@@ -322,6 +415,7 @@ impl World {
                     let record = render::record(txn.header.opcode, &txn.record);
                     self.say(&format!("log: {} cxid={} {record}", zxid.0, txn.header.cxid.0));
                 }
+                self.log.push_back((seq, txn));
             }
             StoreOp::Snapshot(image) => self.say(&format!("store: snapshot {}", image.zxid())),
             other => self.say(&format!("store: {other:?}")),
