@@ -163,7 +163,7 @@ impl Peer {
     }
 }
 
-/// Whether a request goes through prep. Of the malformed ones a multi does whose bytes end early.
+/// Whether a request goes through prep. Of the malformed ones an undecodable multi does.
 fn makes_txn(request: &Request) -> bool {
     match request {
         Request::Create(_)

@@ -146,7 +146,7 @@ impl Prep {
             Request::Multi(ops) => prep.multi(context, ops),
             Request::Reconfig { .. } => reconfig::refuse(context),
             Request::CloseSession => Ok(prep.close_session(context)),
-            // The one malformed request that costs a zxid is a multi whose bytes end early.
+            // The one malformed request that costs a zxid is an undecodable multi.
             Request::Malformed(_) => Err(ErrorCode::MarshallingError),
             _ => unreachable!("{} makes no txn", request.opcode()),
         })
