@@ -15,12 +15,6 @@ pub(crate) fn listed(session: SessionId, listed: &[String], own: &[String]) -> V
     })
 }
 
-/// The session was closed, and that is applied to `database`.
-pub(crate) fn gone(session: SessionId, database: &Database) -> Verdict {
-    let left = database.tree.ephemerals(session);
-    require(NAME, left.is_empty(), || format!("{left:?} outlive their session {session}"))
-}
-
 /// Every owner of an ephemeral is a session that exists.
 pub(crate) fn owned(database: &Database) -> Verdict {
     let orphan = database

@@ -78,6 +78,11 @@ impl SimDisk {
         self.fail_next = Some(kind);
     }
 
+    /// Lets the next call succeed after all.
+    pub(crate) fn fail_no_more(&mut self) {
+        self.fail_next = None;
+    }
+
     /// How many calls were made so far.
     pub fn calls(&self) -> u64 {
         self.calls

@@ -8,6 +8,7 @@ mod client;
 mod clients;
 mod encode;
 mod faults;
+mod fuzzy;
 mod net;
 mod process;
 mod server;

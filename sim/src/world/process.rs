@@ -296,6 +296,8 @@ impl World<'_> {
 
     /// A call was made: when it is over.
     fn call_made(&mut self) -> u64 {
+        // A step that made no call has no failure to pass on.
+        self.server.disk.fail_no_more();
         let (calls, is_sync) = (self.server.disk.calls(), self.server.disk.last_was_sync());
         self.note(if is_sync { "disk sync" } else { "disk call" }, [self.server.life, calls, 0]);
         let most = if is_sync { self.plan.disk.sync_us } else { self.plan.disk.call_us };
@@ -487,10 +489,6 @@ impl World<'_> {
         let is_full = !self.troubles.disk_full.is_empty();
         self.report_space(if is_full { 0 } else { 1 << 40 })?;
         self.check_everything()
-    }
-
-    fn maybe_replace_snapshot(&mut self) -> Verdict {
-        Ok(())
     }
 }
 

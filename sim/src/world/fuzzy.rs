@@ -1,0 +1,147 @@
+//! A fuzzy snapshot, as Java writes them: nodes are written one after the other while txns go on being applied, so that the file
+//! holds everything up to its name's zxid and some of what came later (`disk-format.md` §5, §6.3; ZOOKEEPER-3125, -1573).
+//!
+//! It replaces the newest snapshot before a restart; replay must come to the same database all the same.
+
+use super::World;
+use crate::checkers::java_opens_it::adler32;
+use crate::checkers::{Verdict, Violation};
+use crate::chooser::{Choice, Draws};
+use bytes::BytesMut;
+use quorate_core::jute::{Acl, Encode, Txn, Writer};
+use quorate_core::tree::{Database, Unobserved};
+use quorate_core::vocabulary::{LookupSeed, Zxid};
+use quorate_storage_file::names::parse_snapshot_name;
+use quorate_storage_file::{Compression, Directory, Disk, FileName};
+use std::collections::VecDeque;
+
+/// History as it is applied while the file is being written.
+struct Writing<'t> {
+    database: Database,
+    later: std::slice::Iter<'t, Txn>,
+    acls: Vec<Vec<Acl>>,
+}
+
+impl Writing<'_> {
+    fn go_on(&mut self, txns: u64) {
+        for txn in self.later.by_ref().take(txns as usize) {
+            // NoNode and NodeExists are no failures of a txn that was committed.
+            let _ = self.database.apply(txn, &mut Unobserved);
+        }
+    }
+
+    /// The number of an ACL in the file; the open one has none.
+    fn acl_id(&self, acl: &[Acl]) -> i64 {
+        self.acls.iter().position(|known| known == acl).map_or(-1, |index| index as i64 + 1)
+    }
+}
+
+fn seal(out: &mut BytesMut) {
+    let sum = i64::from(adler32(out));
+    let mut writer = Writer::new(out);
+    writer.long(sum);
+    writer.string("/");
+}
+
+/// The file named `zxid`, of a history that goes on behind it.
+fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) -> BytesMut {
+    let split = history.partition_point(|txn| txn.header.zxid <= zxid);
+    let mut writing = Writing { database: start, later: history[split..].iter(), acls: Vec::new() };
+    let mut final_tree = writing.database.clone();
+    collect_acls(&final_tree, &mut writing.acls);
+    for txn in &history[..split] {
+        let _ = writing.database.apply(txn, &mut Unobserved);
+        let _ = final_tree.apply(txn, &mut Unobserved);
+        collect_acls(&final_tree, &mut writing.acls);
+    }
+    for txn in &history[split..] {
+        let _ = final_tree.apply(txn, &mut Unobserved);
+        collect_acls(&final_tree, &mut writing.acls);
+    }
+    let mut out = BytesMut::new();
+    let mut writer = Writer::new(&mut out);
+    writer.raw(b"ZKSN");
+    writer.int(2);
+    writer.long(-1);
+    writer.count(writing.database.sessions().len());
+    for (session, timeout) in writing.database.sessions() {
+        writer.long(session.0);
+        writer.int(*timeout);
+    }
+    writer.count(writing.acls.len());
+    for (index, acl) in writing.acls.iter().enumerate() {
+        writer.long(index as i64 + 1);
+        writer.vector(acl);
+    }
+    let pace = draws.of(&[1, 3, 20]);
+    write_nodes(&mut writing, (draws, pace), &mut writer);
+    writer.string("/");
+    seal(&mut out);
+    let (last, digest) = (writing.database.last_zxid(), writing.database.txn_digest());
+    let mut writer = Writer::new(&mut out);
+    if let Some(digest) = digest {
+        writer.long(last.0);
+        digest.encode(&mut writer);
+        seal(&mut out);
+    }
+    Writer::new(&mut out).long(last.0);
+    seal(&mut out);
+    out
+}
+
+/// Pre-order; the children of a node are those it has when it is written, and one that is gone by its turn is left out.
+fn write_nodes(writing: &mut Writing<'_>, (draws, pace): (&mut Draws<'_>, u64), writer: &mut Writer<'_>) {
+    let mut to_write = VecDeque::from([String::new()]);
+    while let Some(path) = to_write.pop_front() {
+        if let Some(node) = writing.database.tree.node(&path) {
+            writer.string(&path);
+            writer.buffer(node.data());
+            writer.long(writing.acl_id(node.acl()));
+            node.stored().encode(writer);
+            let mut children: Vec<String> = node.children().map(|name| format!("{path}/{name}")).collect();
+            children.sort();
+            children.into_iter().rev().for_each(|child| to_write.push_front(child));
+        }
+        let txns = draws.below(pace + 1);
+        writing.go_on(txns);
+    }
+}
+
+fn collect_acls(database: &Database, acls: &mut Vec<Vec<Acl>>) {
+    let mut to_see = vec![String::new()];
+    while let Some(path) = to_see.pop() {
+        let Some(node) = database.tree.node(&path) else { continue };
+        if !node.acl().is_empty() && !acls.iter().any(|known| known == node.acl()) {
+            acls.push(node.acl().to_vec());
+        }
+        to_see.extend(node.children().map(|name| format!("{path}/{name}")));
+    }
+}
+
+impl World<'_> {
+    /// Before a restart: now and then the newest snapshot is a fuzzy one of the same name.
+    pub(super) fn maybe_replace_snapshot(&mut self) -> Verdict {
+        let life = self.server.life;
+        let mut draws = Draws::new(&mut *self.chooser, Choice::Image, (life, 0));
+        if !draws.chance(self.plan.disk.fuzzy_permille) {
+            return Ok(());
+        }
+        let entries = self
+            .server
+            .disk
+            .list(Directory::Snap)
+            .map_err(|error| Violation { checker: "world", detail: error.to_string() })?;
+        let snapshots = entries.into_iter().filter_map(|entry| {
+            let (zxid, compression) = parse_snapshot_name(&entry.name)?;
+            (compression == Compression::None && entry.length > 0).then_some((zxid, entry.name))
+        });
+        // One that ends behind what is known to be durable can't be written again from history.
+        let newest = snapshots.max().filter(|(zxid, _)| *zxid <= self.oracle.model.zxid);
+        let Some((zxid, name)) = newest else { return Ok(()) };
+        let start = Database::new(LookupSeed(life), self.server.tree_options);
+        let content = write(&self.oracle.history, zxid, start, &mut draws);
+        self.server.disk.install(&FileName::snap(name), &content);
+        self.counters.fault("fuzzy_snapshot");
+        Ok(())
+    }
+}
