@@ -6,7 +6,8 @@ use quorate_core::vocabulary::{SessionId, Wall, Xid, Zxid};
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+    let value = |digit: u8| char::from(digit).to_digit(16).expect("the vectors are hexadecimal") as u8;
+    digits.chunks(2).map(|pair| value(pair[0]) * 16 + value(pair[1])).collect()
 }
 
 fn decoder() -> ClientDecoder {
