@@ -1,4 +1,4 @@
-//! SIGKILL under load: what was acknowledged is there again. Three rounds, or thirty when `QUORATE_FULL` is set.
+//! SIGKILL under load: what was acknowledged is there again. Three rounds, or two hundred when `QUORATE_FULL` is set.
 
 use crate::client::{Client, create, create_with_flags, data_of, set};
 use crate::process::Server;
@@ -12,7 +12,7 @@ const NODES: u32 = 50;
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
-    let rounds: u32 = if std::env::var_os("QUORATE_FULL").is_some() { 30 } else { 3 };
+    let rounds: u32 = if std::env::var_os("QUORATE_FULL").is_some() { 200 } else { 3 };
     let dir = tempdir().unwrap();
     // The last value of each node that was acknowledged, and the last that was sent.
     let mut acknowledged = vec![0u32; NODES as usize];
