@@ -49,7 +49,7 @@ class Trip:
         """Quorate's own tool has to read what the server left, checksums and digests included.
 
         Only the oldest snapshot is named: a Java snapshot taken while a txn is being applied holds a part of that txn
-        under the digest of the one before (one in seventy here), which Java, too, reports as a mismatch.
+        under the digest of the one before (one in seventy here), which `inspect` calls damage.
         """
         if self.inspector is None:
             return
