@@ -80,11 +80,12 @@ class Ports:
 class Server:
     """One standalone server process. `kind` is java38, java39 or quorate."""
 
-    def __init__(self, kind, data_dir=None, extra=(), flags=(), port=None, tick_ms=2000):
+    def __init__(self, kind, data_dir=None, extra=(), flags=(), port=None, tick_ms=2000, jvm_options=None, root=None):
         assert kind in KINDS, kind
         self.kind = kind
+        self.jvm_options = JVM_OPTIONS if jvm_options is None else list(jvm_options)
         self.port = port or Ports.take()
-        self.work_dir = tempfile.mkdtemp(prefix=f"quorate-interop-{kind}-", dir=scratch_root())
+        self.work_dir = tempfile.mkdtemp(prefix=f"quorate-interop-{kind}-", dir=root or scratch_root())
         self.data_dir = data_dir or os.path.join(self.work_dir, "data")
         self.log_path = os.path.join(self.work_dir, "server.log")
         self.config_path = os.path.join(self.work_dir, "zoo.cfg")
@@ -106,7 +107,7 @@ class Server:
         if self.kind == QUORATE:
             environment["SERVER_JVMFLAGS"] = " ".join(self.flags)
             return [quorate_binary(), "server", self.config_path], environment
-        arguments = ["java"] + JVM_OPTIONS + ["-Dfile.encoding=UTF-8", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
+        arguments = ["java"] + self.jvm_options + ["-Dfile.encoding=UTF-8", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
         arguments += self.flags + ["-cp", java_class_path(self.kind)]
         return arguments + ["org.apache.zookeeper.server.quorum.QuorumPeerMain", self.config_path], environment
 
@@ -130,7 +131,7 @@ class Server:
                     return
             except OSError:
                 pass
-            time.sleep(0.05)
+            time.sleep(0.005)
         self.kill()
         raise RuntimeError(f"{self.kind} did not serve within {READY_TIMEOUT_S} s:\n{self.log_tail()}")
 
