@@ -13,6 +13,7 @@ use super::page::{Node, NodeId};
 use super::pages::{ROOT, Slab};
 use super::path;
 use super::quota::Quotas;
+use super::snapshot_decoder::SnapshotError;
 use super::stat::StatPersisted;
 use crate::jute::{Acl, Stat};
 use crate::vocabulary::{LookupSeed, Millis, SessionId, Wall, Zxid};
@@ -110,16 +111,39 @@ impl DataTree {
         data: Option<&[u8]>,
         owner: i64,
     ) -> NodeId {
+        let id = self.place_node(parent, path, node, data, owner);
+        self.index.insert(&self.slab.pages, id);
+        id
+    }
+
+    /// The same, but for the index: [`Self::index_the_rest`] has to follow.
+    pub(super) fn place_node(
+        &mut self,
+        parent: NodeId,
+        path: &str,
+        node: Node,
+        data: Option<&[u8]>,
+        owner: i64,
+    ) -> NodeId {
         let name = path::name(path).expect("a node has a name");
         let id = self.slab.insert(parent, node, name, data);
         if owner != 0 {
             self.slab.set_owner(id, owner);
             self.owners.insert(id, Owner::from_stored(owner, self.options.extended_types));
         }
-        self.index.insert(&self.slab.pages, id);
         self.data_size += size_of_entry(path, data);
         self.digest_in(id, path);
         id
+    }
+
+    /// Indexes the nodes that were placed and not indexed, in a tree that no node was ever removed from.
+    ///
+    /// # Errors
+    /// When two nodes have one path.
+    pub(super) fn index_the_rest(&mut self) -> Result<(), SnapshotError> {
+        let (first, end) = (self.index.len() + 1, self.slab.len());
+        let twin = |id| SnapshotError::Duplicate(self.slab.pages.path(id));
+        self.index.extend(&self.slab.pages, first as u32..end as u32).map_err(twin)
     }
 
     /// Removes a leaf from everything that describes nodes, quotas included.

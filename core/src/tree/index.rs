@@ -8,7 +8,9 @@ use super::pages::Pages;
 use crate::vocabulary::LookupSeed;
 use foldhash::quality::SeedableRandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 
 const SHARDS: usize = 64;
 
@@ -28,7 +30,7 @@ impl Index {
     /// The child of `parent` called `name`.
     pub(super) fn find(&self, pages: &Pages, parent: NodeId, name: &str) -> Option<NodeId> {
         let hash = hash(&self.state, parent, name.as_bytes());
-        let found = self.shards[shard(hash)].find(hash, |id| is(pages, NodeId(*id), parent, name));
+        let found = self.shards[shard(hash)].find(hash, |id| is(pages, NodeId(*id), parent, name.as_bytes()));
         found.map(|id| NodeId(*id))
     }
 
@@ -41,6 +43,36 @@ impl Index {
         };
         let hash = hash_of(&id.0);
         self.shards[shard(hash)].insert_unique(hash, id.0, hash_of);
+    }
+
+    /// Adds many nodes that are linked and named, shard by shard: each is made at its size, and filled while the processor has it
+    /// at hand.
+    ///
+    /// # Errors
+    /// The node whose parent and name another one has.
+    pub(super) fn extend(&mut self, pages: &Pages, ids: Range<u32>) -> Result<(), NodeId> {
+        let state = &self.state;
+        let key = |id: u32| (pages.node(NodeId(id)).parent, pages.name_bytes(NodeId(id)));
+        let hash_of = |id: &u32| {
+            let (parent, name) = key(*id);
+            hash(state, parent, name)
+        };
+        let mut sorted: Vec<Vec<(u64, u32)>> = vec![Vec::new(); SHARDS];
+        for id in ids {
+            let hash = hash_of(&id);
+            sorted[shard(hash)].push((hash, id));
+        }
+        for (table, entries) in self.shards.iter_mut().zip(sorted) {
+            table.reserve(entries.len(), hash_of);
+            for (hash, id) in entries {
+                let is_twin = |other: &u32| key(*other) == key(id);
+                match table.entry(hash, is_twin, hash_of) {
+                    Entry::Vacant(entry) => drop(entry.insert(id)),
+                    Entry::Occupied(_) => return Err(NodeId(id)),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Removes a node that is still linked and named.
@@ -61,8 +93,8 @@ impl Index {
     }
 }
 
-fn is(pages: &Pages, id: NodeId, parent: NodeId, name: &str) -> bool {
-    pages.node(id).parent == parent && pages.name_bytes(id) == name.as_bytes()
+fn is(pages: &Pages, id: NodeId, parent: NodeId, name: &[u8]) -> bool {
+    pages.node(id).parent == parent && pages.name_bytes(id) == name
 }
 
 fn hash(state: &SeedableRandomState, parent: NodeId, name: &[u8]) -> u64 {

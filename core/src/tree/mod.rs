@@ -13,6 +13,7 @@
 
 mod acl_cache;
 mod apply;
+mod builder;
 mod check;
 mod data_tree;
 mod database;

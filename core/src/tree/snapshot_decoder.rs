@@ -5,9 +5,9 @@
 //! storage's business.
 
 use super::acl_cache::{AclCache, AclId};
-use super::data_tree::{DataTree, TreeOptions};
+use super::builder::TreeBuilder;
+use super::data_tree::TreeOptions;
 use super::database::{Database, SnapshotDigest};
-use super::page::Node;
 use super::path;
 use super::snapshot_encoder::{FORMAT_VERSION, MAGIC};
 use super::snapshot_scan::{Scan, ScannedNode, Stop};
@@ -80,7 +80,7 @@ pub struct SnapshotDecoder {
     acls: AclCache,
     /// The file's ACL ids. Each keeps one use until the end, so that lists live before their nodes come.
     lists: BTreeMap<i64, AclId>,
-    tree: Option<DataTree>,
+    builder: Option<TreeBuilder>,
 }
 
 impl SnapshotDecoder {
@@ -98,7 +98,7 @@ impl SnapshotDecoder {
             sessions: BTreeMap::new(),
             acls: AclCache::new(),
             lists: BTreeMap::new(),
-            tree: None,
+            builder: None,
         }
     }
 
@@ -195,10 +195,13 @@ impl SnapshotDecoder {
             }
             Step::Nodes => match scan.node()? {
                 Some(node) => {
-                    self.add(node).map_err(Stop::Bad)?;
+                    self.add(&node).map_err(Stop::Bad)?;
                     Step::Nodes
                 }
-                None => Step::FirstSeal,
+                None => {
+                    self.builder.as_mut().map_or(Ok(()), TreeBuilder::index).map_err(Stop::Bad)?;
+                    Step::FirstSeal
+                }
             },
             Step::FirstSeal => {
                 take_seal(scan, self.checksum.finish())?;
@@ -209,32 +212,16 @@ impl SnapshotDecoder {
         Ok(())
     }
 
-    fn add(&mut self, node: ScannedNode<'_>) -> Result<(), SnapshotError> {
+    fn add(&mut self, node: &ScannedNode<'_>) -> Result<(), SnapshotError> {
         let acl = self.acl_of(node.acl);
-        let path = node.path.as_ref();
-        let Some(tree) = &mut self.tree else {
-            if !path.is_empty() {
-                return Err(SnapshotError::NoRoot(path.to_string()));
+        match &mut self.builder {
+            Some(builder) => builder.add(node, acl),
+            None => {
+                let acls = std::mem::replace(&mut self.acls, AclCache::new());
+                self.builder = Some(TreeBuilder::new((self.seed, self.options), acls, (node, acl))?);
+                Ok(())
             }
-            let mut tree = DataTree::with_root(self.seed, self.options, node.stat, node.data);
-            tree.acls = std::mem::replace(&mut self.acls, AclCache::new());
-            tree.acls.retain(acl);
-            tree.slab.pages.set_acl(super::pages::ROOT, acl);
-            self.tree = Some(tree);
-            return Ok(());
-        };
-        if path.is_empty() {
-            return Err(SnapshotError::Duplicate("the root".to_string()));
         }
-        let orphan = || SnapshotError::Orphan(path.to_string());
-        let (parent_path, name) = path::split(path).ok_or_else(orphan)?;
-        let parent = tree.find(parent_path).ok_or_else(orphan)?;
-        if tree.index.find(&tree.slab.pages, parent, name).is_some() {
-            return Err(SnapshotError::Duplicate(path.to_string()));
-        }
-        tree.acls.retain(acl);
-        tree.add_node(parent, path, Node::new(&node.stat, acl), node.data, node.stat.ephemeral_owner);
-        Ok(())
     }
 
     /// Our id of the file's ACL. Java has written snapshots with nodes whose ACL is missing (ZOOKEEPER-4846): until the replay
@@ -243,7 +230,7 @@ impl SnapshotDecoder {
         if stored == -1 {
             return AclId::OPEN;
         }
-        let acls = self.tree.as_mut().map_or(&mut self.acls, |tree| &mut tree.acls);
+        let acls = self.builder.as_mut().map_or(&mut self.acls, TreeBuilder::acls);
         *self
             .lists
             .entry(stored)
@@ -259,7 +246,7 @@ impl SnapshotDecoder {
             return Err(SnapshotError::Truncated);
         }
         let tail = read_tail(&self.checksum, &self.pending)?;
-        let mut tree = self.tree.ok_or(SnapshotError::Truncated)?;
+        let mut tree = self.builder.ok_or(SnapshotError::Truncated)?.into_tree();
         for list in self.lists.into_values() {
             tree.acls.release(list);
         }

@@ -133,6 +133,7 @@ fn each_kind_of_damage_has_its_name() {
         error(&|bytes| bytes[app] = 0x7f),
         error(&|bytes| bytes[app + 6] = b'/'),
         error(&|bytes| bytes[app + 4] = b'x'),
+        error(&|bytes| bytes[app + 5] = b'/'),
         error(&|bytes| {
             let (start, piece) = (app, bytes[app..app + 8 + 4 + 9 + 8 + 60].to_vec());
             bytes.splice(start..start, piece);
@@ -146,6 +147,7 @@ fn each_kind_of_damage_has_its_name() {
     unreasonable length 2130706436 at byte 245 of the snapshot
     the snapshot has /a/p and not its parent
     the snapshot has xapp and not its parent
+    the snapshot has //pp and not its parent
     the snapshot has /app twice
     the snapshot ends early
     the snapshot's checksum does not match its bytes

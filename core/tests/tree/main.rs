@@ -5,6 +5,7 @@
 mod damage;
 mod fuzzy_replay;
 mod java_files;
+mod order;
 mod random_history;
 mod round_trip;
 mod support;
