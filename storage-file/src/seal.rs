@@ -3,8 +3,6 @@
 //! Whatever sections a snapshot has, its last 13 bytes are the Adler-32 of everything before them and the string "/". So a
 //! file is whole exactly when that sum is right, and one pass over it says so.
 
-use bytes::BytesMut;
-
 /// Bytes of a seal: the sum, and "/" with its length.
 const SEAL: usize = 13;
 /// The string "/", which ends every snapshot.
@@ -14,13 +12,14 @@ const MARK: [u8; 5] = [0, 0, 0, 1, b'/'];
 #[derive(Clone)]
 pub struct SealCheck {
     sum: simd_adler32::Adler32,
-    tail: BytesMut,
+    /// The last bytes pushed, behind zeros while fewer than a seal's have come.
+    tail: [u8; SEAL],
     length: u64,
 }
 
 impl Default for SealCheck {
     fn default() -> Self {
-        SealCheck { sum: simd_adler32::Adler32::new(), tail: BytesMut::new(), length: 0 }
+        SealCheck { sum: simd_adler32::Adler32::new(), tail: [0; SEAL], length: 0 }
     }
 }
 
@@ -33,12 +32,15 @@ impl std::fmt::Debug for SealCheck {
 impl SealCheck {
     /// The bytes that follow those before.
     pub fn push(&mut self, bytes: &[u8]) {
+        // What leaves the tail is settled; the zeros that stand in front of the file never count.
+        let padding = SEAL.saturating_sub(usize::try_from(self.length).unwrap_or(SEAL));
         self.length += bytes.len() as u64;
-        self.tail.extend_from_slice(bytes);
-        if self.tail.len() > SEAL {
-            let settled = self.tail.split_to(self.tail.len() - SEAL);
-            self.sum.write(&settled);
-        }
+        let leaving = bytes.len().min(SEAL);
+        self.sum.write(&self.tail[padding.min(leaving)..leaving]);
+        self.tail.copy_within(leaving.., 0);
+        let (settled, tail) = bytes.split_at(bytes.len() - leaving);
+        self.sum.write(settled);
+        self.tail[SEAL - leaving..].copy_from_slice(tail);
     }
 
     /// How many bytes were pushed.

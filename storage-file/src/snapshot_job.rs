@@ -161,7 +161,8 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
 #[derive(Clone, Debug)]
 pub(crate) struct SnapshotReader {
     offset: u64,
-    chunk_bytes: usize,
+    /// What a step reads into.
+    chunk: Vec<u8>,
     decompressor: Decompressor,
     pub(crate) seal: SealCheck,
 }
@@ -173,7 +174,7 @@ impl SnapshotReader {
             crate::names::parse_snapshot_name(name).map_or_else(Default::default, |(_, found)| found);
         SnapshotReader {
             offset: 0,
-            chunk_bytes,
+            chunk: vec![0; chunk_bytes],
             decompressor: Decompressor::new(compression),
             seal: SealCheck::default(),
         }
@@ -186,8 +187,8 @@ impl SnapshotReader {
         file: &D::File,
         sink: crate::compression::Sink<'_>,
     ) -> Result<bool, String> {
-        let mut chunk = vec![0; self.chunk_bytes];
-        let count = disk.read(file, self.offset, &mut chunk).map_err(|error| error.to_string())?;
+        let chunk = &mut self.chunk;
+        let count = disk.read(file, self.offset, chunk).map_err(|error| error.to_string())?;
         self.offset += count as u64;
         let seal = &mut self.seal;
         let mut summed = |bytes: &[u8]| {

@@ -178,6 +178,10 @@ impl Disk for StdDisk {
             OpenMode::CreateOrEmpty => options.read(true).write(true).create(true).truncate(true),
         };
         let file = options.open(&path).map_err(|error| failed(DiskOperation::Open, &path, &error))?;
+        if mode == OpenMode::Read {
+            // Who reads a file reads all of it, so the system may fetch it meanwhile. If it does not, that only takes longer.
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::WillNeed);
+        }
         Ok(StdFile { file: Arc::new(file), path: Arc::new(path) })
     }
 

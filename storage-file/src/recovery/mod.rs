@@ -64,6 +64,8 @@ pub struct Recovery<F> {
     temporaries: VecDeque<FileName>,
     removed_temporaries: bool,
     initialize: bool,
+    /// What logs are read into.
+    chunk: Vec<u8>,
     phase: Phase<F>,
 }
 
@@ -117,6 +119,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             temporaries: VecDeque::new(),
             removed_temporaries: false,
             initialize: false,
+            chunk: Vec::new(),
             phase: Phase::ListSnapshots,
         }
     }
@@ -324,9 +327,9 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         mut log: Box<LogInProgress>,
         file: F,
     ) -> Result<Phase<F>, RecoveryError> {
-        let mut chunk = vec![0; self.options.storage.chunk_bytes];
-        let count = disk.read(&file, log.length(), &mut chunk)?;
-        replay.read(&mut log, &chunk[..count])?;
+        self.chunk.resize(self.options.storage.chunk_bytes, 0);
+        let count = disk.read(&file, log.length(), &mut self.chunk)?;
+        replay.read(&mut log, &self.chunk[..count])?;
         Ok(if count == 0 { Phase::OpenLog(replay) } else { Phase::ReadLog { replay, log, file } })
     }
 

@@ -119,15 +119,10 @@ impl Replay {
     fn apply(&mut self, log: &mut LogInProgress, entry: &LogEntry) -> Result<(), RecoveryError> {
         let zxid = entry.zxid();
         let last = self.database.last_zxid();
-        let txn = entry.txn(self.limit).map_err(|error| RecoveryError::DamagedLog {
-            name: log.name.clone(),
-            offset: entry.offset,
-            last: log.last,
-            problem: format!("the entry of txn {zxid} is intact, but it can't be understood ({error})"),
-            consequence: "it was written by another version: open the directory with that one".to_owned(),
-        })?;
+        let before = log.last;
         log.entries += 1;
         log.last = log.last.max(zxid);
+        // What the snapshot holds need not be understood.
         if zxid <= self.base {
             return Ok(());
         }
@@ -135,6 +130,13 @@ impl Replay {
             self.out_of_order += 1;
             return Ok(());
         }
+        let txn = entry.txn(self.limit).map_err(|error| RecoveryError::DamagedLog {
+            name: log.name.clone(),
+            offset: entry.offset,
+            last: before,
+            problem: format!("the entry of txn {zxid} is intact, but it can't be understood ({error})"),
+            consequence: "it was written by another version: open the directory with that one".to_owned(),
+        })?;
         let first = self.replayed == 0 && self.any_start;
         if !first && !follows(last, zxid) {
             return Err(self.explain_hole(log, entry.offset, zxid));

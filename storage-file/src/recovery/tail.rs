@@ -45,7 +45,7 @@ impl TailBytes {
 
     /// The bytes that follow.
     pub fn push(&mut self, bytes: &[u8]) {
-        let content = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let content = content_length(bytes);
         if content > 0 && !self.too_long {
             let reach = self.bytes.len() as u64 + self.zeros + content as u64;
             if reach > TEAR_REACH as u64 {
@@ -119,6 +119,13 @@ impl TailBytes {
         let length = i32::from_be_bytes(self.bytes.get(8..12)?.try_into().ok()?);
         Some(u64::try_from(length).ok()? + 13)
     }
+}
+
+/// The length of `bytes` without the zeros at their end. A log may have 64 MiB of them, so they are looked at in blocks.
+fn content_length(bytes: &[u8]) -> usize {
+    let is_zero = |block: &&[u8]| block.iter().fold(0, |any, byte| any | byte) == 0;
+    let zeros: usize = bytes.rchunks(512).take_while(is_zero).map(<[u8]>::len).sum();
+    bytes[..bytes.len() - zeros].iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 #[cfg(test)]
