@@ -1,6 +1,8 @@
-//! C11, C21: a session's ephemerals go with its closeSession txn, all of them and no other; behind it none is left.
+//! C11, C21: a session's ephemerals go with its closeSession txn, all of them and no other; behind it none is left,
+//! and none is made.
 
 use super::{Verdict, require};
+use quorate_core::jute::{OpCode, TxnRecord};
 use quorate_core::tree::Database;
 use quorate_core::vocabulary::SessionId;
 
@@ -13,6 +15,21 @@ pub(crate) fn listed(session: SessionId, listed: &[String], own: &[String]) -> V
     require(NAME, sorted == own, || {
         format!("closeSession of {session} lists {sorted:?}, the session has {own:?}")
     })
+}
+
+/// `record` is logged for a session whose closeSession is logged already: nobody would remove what it makes.
+pub(crate) fn behind_its_close(session: SessionId, record: &TxnRecord) -> Verdict {
+    let made = match record {
+        TxnRecord::Create(create) => create.ephemeral.then_some(&create.path),
+        TxnRecord::Multi(parts) if parts.iter().all(|(opcode, _)| *opcode != OpCode::Error) => {
+            parts.iter().find_map(|(_, part)| match part {
+                TxnRecord::Create(create) => create.ephemeral.then_some(&create.path),
+                _ => None,
+            })
+        }
+        _ => None,
+    };
+    require(NAME, made.is_none(), || format!("{made:?} is created behind the closeSession of {session}"))
 }
 
 /// Every owner of an ephemeral is a session that exists.

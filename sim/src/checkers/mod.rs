@@ -17,6 +17,7 @@ pub(crate) mod replies_match_model;
 pub(crate) mod sequence_numbers;
 pub(crate) mod session_order;
 pub(crate) mod session_validity;
+pub(crate) mod txns_match_model;
 pub(crate) mod versions;
 pub(crate) mod watches;
 

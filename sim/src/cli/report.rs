@@ -133,9 +133,15 @@ pub(super) fn missing(counters: &Counters) -> Vec<String> {
         "stall",
         "wall_jump",
     ];
-    const PROBES: [&str; 12] = [
+    const PROBES: [&str; 18] = [
+        "asked_behind_close",
         "client_gives_up",
+        "crash_log_empty",
+        "crash_log_entry_with_hole",
+        "crash_log_header_cut",
+        "crash_log_header_zeroed",
         "free_space_low",
+        "fuzzy_half_multi",
         "handshake_refused",
         "hard_quota_exceeded",
         "pause_read",

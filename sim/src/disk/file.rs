@@ -20,6 +20,16 @@ pub(super) struct SimFileData {
     changes: Vec<Change>,
 }
 
+impl Change {
+    /// The length that a file has at least, or exactly, behind it.
+    fn end(&self) -> u64 {
+        match self {
+            Change::Write { offset, bytes } => offset + bytes.len() as u64,
+            Change::SetLength(length) => *length,
+        }
+    }
+}
+
 fn apply_write(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
     let start = offset as usize;
     let end = start + bytes.len();
@@ -49,6 +59,19 @@ impl SimFileData {
         self.changes.is_empty()
     }
 
+    /// Whether it has content, and none of it is synced.
+    pub(super) fn is_new(&self) -> bool {
+        self.durable.is_empty() && !self.current.is_empty()
+    }
+
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        let written = |change: &Change| match change {
+            Change::Write { bytes, .. } => bytes.len() as u64,
+            Change::SetLength(_) => 0,
+        };
+        self.changes.iter().map(written).sum()
+    }
+
     fn change(&mut self, change: Change) {
         apply(&mut self.current, &change);
         self.changes.push(change);
@@ -70,19 +93,53 @@ impl SimFileData {
         }
     }
 
-    /// What is left behind a power loss: of the changes all, none, a prefix, or any sectors in any order.
+    /// What is left behind a power loss: of the changes all, none, a prefix, all but a hole, or any sectors in any order; and a
+    /// length that may be ahead of the data, or behind it.
     pub(super) fn lose_power(&mut self, draws: &mut Draws<'_>) {
         let changes = std::mem::take(&mut self.changes);
-        match draws.below(4) {
+        let synced = self.durable.len() as u64;
+        let longest = changes.iter().map(Change::end).max().unwrap_or(0).max(synced);
+        match draws.below(6) {
             0 => changes.iter().for_each(|change| apply(&mut self.durable, change)),
             1 => {}
             2 => {
                 let kept = draws.below(changes.len() as u64 + 1) as usize;
                 changes[..kept].iter().for_each(|change| apply(&mut self.durable, change));
             }
-            _ => self.keep_sectors(&changes, draws),
+            3 => self.keep_sectors(&changes, draws),
+            _ => self.leave_a_hole(&changes, draws),
+        }
+        let is_cut = changes.iter().any(|change| matches!(change, Change::SetLength(to) if *to < synced));
+        if !is_cut && draws.chance(if synced == 0 { 500 } else { 200 }) {
+            // A file that is new has no more than its first bytes rather often.
+            let length = if synced == 0 { draws.of(&[0, 7, 15, longest]) } else { longest };
+            self.durable.resize(draws.between(synced, length.min(longest)) as usize, 0);
         }
         self.current.clone_from(&self.durable);
+    }
+
+    /// Everything is there but some sectors of one write, of a long one mostly neither its first nor its last.
+    fn leave_a_hole(&mut self, changes: &[Change], draws: &mut Draws<'_>) {
+        let longest = changes.iter().enumerate().max_by_key(|(_, change)| pieces(change).count());
+        let Some((torn, sectors)) = longest.map(|(index, change)| (index, pieces(change).count() as u64))
+        else {
+            return;
+        };
+        let is_inside = sectors > 2 && draws.chance(700);
+        let (first, last) = if is_inside { (1, sectors - 2) } else { (0, sectors.saturating_sub(1)) };
+        let from = draws.between(first, last);
+        let hole = from..=draws.between(from, last);
+        for (index, change) in changes.iter().enumerate() {
+            if index != torn {
+                apply(&mut self.durable, change);
+                continue;
+            }
+            for (number, (_, offset, bytes)) in pieces(change).enumerate() {
+                if !hole.contains(&(number as u64)) {
+                    apply_write(&mut self.durable, offset, bytes);
+                }
+            }
+        }
     }
 
     /// Each sector comes to one of the versions it had: that of its last sync, or that behind any later change of it.

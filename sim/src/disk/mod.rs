@@ -2,15 +2,17 @@
 //!
 //! - What a call did is seen by every later call at once; it survives a power loss only behind a sync of the file, and its name only
 //!   behind a sync of the directory. [`SimDisk::lose_power`] chooses, from what was never synced, what is kept, dropped or torn.
-//! - A call fails when [`SimDisk::fail_next`] says so; a failed write may have written anything of itself, a failed sync
+//! - A call fails when [`SimDisk::fail_next`] says so; a failed write has written some of its first bytes, a failed sync
 //!   leaves all in doubt.
-//! - Space is finite: [`SimDisk::set_capacity`].
+//! - Space is finite: [`SimDisk::set_capacity`]; a write that does not fit writes what does.
 //!
 //! Absent: damage to what was synced; a device that acknowledges a sync without doing it.
 
 mod file;
+mod shapes;
 
 use crate::chooser::{Choice, Chooser, Draws};
+use crate::plan::Moment;
 use file::SimFileData;
 use quorate_storage_file::{
     DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode,
@@ -43,7 +45,8 @@ pub struct SimDisk {
     names: BTreeMap<Directory, Names>,
     next_file: u64,
     capacity: u64,
-    fail_next: Option<DiskErrorKind>,
+    /// How the next call fails, and how many bytes it writes at most if it is a write.
+    fail_next: Option<(DiskErrorKind, u64)>,
     /// Calls made so far, by anyone.
     calls: u64,
     /// The last call was a sync, of a file or a directory.
@@ -73,9 +76,9 @@ impl SimDisk {
         }
     }
 
-    /// Lets the next call fail.
-    pub fn fail_next(&mut self, kind: DiskErrorKind) {
-        self.fail_next = Some(kind);
+    /// Lets the next call fail; a write has written so many bytes by then, or fewer.
+    pub fn fail_next(&mut self, kind: DiskErrorKind, written: u64) {
+        self.fail_next = Some((kind, written));
     }
 
     /// Lets the next call succeed after all.
@@ -104,6 +107,17 @@ impl SimDisk {
     /// Bytes in all files together.
     pub fn used(&self) -> u64 {
         self.files.values().map(SimFileData::length).sum()
+    }
+
+    /// Whether a power loss now would meet what `moment` says.
+    pub(crate) fn is_moment(&self, moment: Moment) -> bool {
+        let logs = self.names.get(&Directory::Log).into_iter().flat_map(|names| names.current.values());
+        let mut logs = logs.filter_map(|file| self.files.get(file));
+        match moment {
+            Moment::Any => true,
+            Moment::Unsynced(bytes) => logs.any(|log| log.unsynced_bytes() >= bytes),
+            Moment::NewLog => logs.any(SimFileData::is_new),
+        }
     }
 
     /// The power goes and comes back. `lives` tells one loss from another.
@@ -137,24 +151,26 @@ impl SimDisk {
         DiskError { operation, path: path.to_string(), kind, detail: format!("simulated: {kind:?}") }
     }
 
-    /// Counts the call, and fails it if that was asked for.
-    fn begin(&mut self, operation: DiskOperation, path: &str) -> Result<(), DiskError> {
+    /// Counts the call; how it fails, if that was asked for.
+    fn count(&mut self, operation: DiskOperation) -> Option<(DiskErrorKind, u64)> {
         self.calls += 1;
         self.last_was_sync = matches!(operation, DiskOperation::Sync | DiskOperation::SyncDirectory);
         let fails = self.fail_next.take();
         self.last_failed = fails.is_some();
-        match fails {
-            Some(kind) => Err(Self::error(operation, path, kind)),
+        fails
+    }
+
+    /// Counts the call, and fails it if that was asked for.
+    fn begin(&mut self, operation: DiskOperation, path: &str) -> Result<(), DiskError> {
+        match self.count(operation) {
+            Some((kind, _)) => Err(Self::error(operation, path, kind)),
             None => Ok(()),
         }
     }
 
-    fn check_space(&mut self, operation: DiskOperation, grows_by: u64) -> Result<(), DiskError> {
-        if grows_by > 0 && self.used() + grows_by > self.capacity {
-            self.last_failed = true;
-            return Err(Self::error(operation, "a file", DiskErrorKind::NoSpace));
-        }
-        Ok(())
+    /// By how many bytes files may still grow.
+    fn room(&self) -> u64 {
+        if self.capacity == u64::MAX { u64::MAX } else { self.capacity.saturating_sub(self.used()) }
     }
 
     fn create(&mut self, name: &FileName) -> SimFile {
@@ -202,8 +218,8 @@ impl Names {
         let mut names = std::mem::take(&mut self.durable);
         for change in self.changes.drain(..) {
             let is_kept = match fate {
-                0 => true,
-                1 => false,
+                0 | 1 => true,
+                2 => false,
                 _ => draws.chance(500),
             };
             if !is_kept {
@@ -263,23 +279,29 @@ impl Disk for SimDisk {
     }
 
     fn write(&mut self, file: &SimFile, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {
-        let end = offset + bytes.len() as u64;
-        if let Err(error) = self.begin(DiskOperation::Write, "a file") {
-            // Any part may have been written: here the first half.
-            self.file(file).write(offset, &bytes[..bytes.len() / 2]);
-            return Err(error);
-        }
-        let length = self.file(file).length();
-        self.check_space(DiskOperation::Write, end.saturating_sub(length))?;
-        self.file(file).write(offset, bytes);
-        Ok(())
+        let failure = self.count(DiskOperation::Write);
+        let room = self.room();
+        let data = self.file(file);
+        let fits = data.length().saturating_add(room).saturating_sub(offset);
+        let (failure, written) = match failure {
+            Some((kind, written)) => (Some(kind), written.min(fits)),
+            None if bytes.len() as u64 > fits => (Some(DiskErrorKind::NoSpace), fits),
+            None => (None, u64::MAX),
+        };
+        data.write(offset, &bytes[..written.min(bytes.len() as u64) as usize]);
+        self.last_failed = failure.is_some();
+        failure.map_or(Ok(()), |kind| Err(Self::error(DiskOperation::Write, "a file", kind)))
     }
 
     fn set_length(&mut self, file: &SimFile, length: u64) -> Result<(), DiskError> {
         self.begin(DiskOperation::SetLength, "a file")?;
-        let before = self.file(file).length();
-        self.check_space(DiskOperation::SetLength, length.saturating_sub(before))?;
-        self.file(file).set_length(length);
+        let room = self.room();
+        let data = self.file(file);
+        if length.saturating_sub(data.length()) > room {
+            self.last_failed = true;
+            return Err(Self::error(DiskOperation::SetLength, "a file", DiskErrorKind::NoSpace));
+        }
+        data.set_length(length);
         Ok(())
     }
 

@@ -102,8 +102,11 @@ impl Oracle {
                 }
             }
         }
-        connection.is_condemned = matches!(request, Request::Unknown { .. } | Request::CloseSession);
-        connection.may_close |= is_refused || connection.is_condemned;
+        // Whatever a session asks that is closing is dropped, and nothing must come of it.
+        let is_alive = self.sessions.get(&connection.session).is_some_and(|known| known.closing.is_none());
+        connection.is_condemned = is_alive && matches!(request, Request::Unknown { .. });
+        connection.may_close |=
+            is_refused || matches!(request, Request::Unknown { .. } | Request::CloseSession);
         let request = Arc::new(request.clone());
         connection.queue.push_back(Awaited { xid, request, zxid: None, outcome: None, is_refused });
     }

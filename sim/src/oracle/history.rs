@@ -4,7 +4,7 @@ use super::Oracle;
 use super::connection::makes_txn;
 use crate::checkers::{
     Verdict, Violation, durability, ephemerals, executed_at_most_once, multi_atomic, no_early_expiry,
-    require, session_validity, violated,
+    session_validity, txns_match_model, violated,
 };
 use crate::model::{ExpectedEvent, Outcome, Place, Who};
 use quorate_core::contract::StoreSeq;
@@ -35,25 +35,27 @@ impl LoggedTxn {
     }
 }
 
-fn mismatch(zxid: Zxid, what: String) -> Verdict {
-    violated("txns_match_model", format!("at {zxid}: {what}"))
-}
-
 impl Oracle {
     /// The server logs a txn.
     pub(super) fn logged(&mut self, seq: StoreSeq, zxid: Zxid, bytes: &bytes::Bytes) -> Verdict {
-        let txn = Txn::decode_all(&mut Reader::new(bytes.clone())).map_err(|error| Violation {
-            checker: "txns_match_model",
-            detail: format!("the txn logged at {zxid} can't be decoded: {error}"),
-        })?;
-        require("txns_match_model", zxid == self.logged.next() && txn.header.zxid == zxid, || {
-            format!("{zxid} is logged behind {}, its header says {}", self.logged, txn.header.zxid)
-        })?;
+        let txn = match Txn::decode_all(&mut Reader::new(bytes.clone())) {
+            Ok(txn) => txn,
+            Err(error) => return txns_match_model::not_decoded(zxid, &error.to_string()),
+        };
+        txns_match_model::next(&txn, zxid, self.logged)?;
+        self.judge_session(&txn)?;
         let cause = self.cause(&txn)?;
         self.logged = zxid;
         self.unconfirmed.push_back((seq, zxid));
         self.pending.push_back(LoggedTxn { txn, cause, applied: self.model.zxid });
         Ok(())
+    }
+
+    /// A session that is closing, or gone, has nothing made in its name.
+    fn judge_session(&self, txn: &Txn) -> Verdict {
+        let session = txn.header.session;
+        let is_alive = self.sessions.get(&session).is_some_and(|known| known.closing.is_none());
+        if is_alive { Ok(()) } else { ephemerals::behind_its_close(session, &txn.record) }
     }
 
     fn cause(&mut self, txn: &Txn) -> Result<Cause, Violation> {
@@ -132,9 +134,7 @@ impl Oracle {
             let next = self.pending.pop_front().expect("it has a front");
             self.execute(next)?;
         }
-        require("txns_match_model", self.model.zxid == zxid, || {
-            format!("the server speaks of {zxid}, the log ends at {}", self.model.zxid)
-        })
+        txns_match_model::was_logged(zxid, self.model.zxid)
     }
 
     /// Executes a txn's request; what must come of it waits with the connection.
@@ -165,7 +165,7 @@ impl Oracle {
                 self.keep_outcome(*conn, *xid, (zxid, outcome));
                 events
             }
-            _ => return mismatch(zxid, format!("{:?} for {cause:?}", txn.record)),
+            _ => return txns_match_model::unlike_its_cause(&txn, &cause),
         };
         self.versions.committed(txn.header.opcode, &txn.record)?;
         self.history.push(txn);
@@ -205,35 +205,21 @@ impl Oracle {
 
     /// Whether the log says of a request what the model says.
     fn judge_record(&mut self, txn: &Txn, request: &Request, outcome: &Outcome) -> Verdict {
-        let zxid = txn.header.zxid;
         if let Request::Multi(ops) = request {
-            multi_atomic::committed(outcome.failed, ops.len(), &txn.record)?;
-            if let TxnRecord::Multi(parts) = &txn.record
-                && !outcome.failed
-            {
+            multi_atomic::committed(ops.len(), &txn.record)?;
+        }
+        txns_match_model::made_of(txn, request, outcome)?;
+        match (&txn.record, request) {
+            (TxnRecord::Multi(parts), Request::Multi(ops)) if !outcome.failed => {
                 for (op, (_, part)) in ops.iter().zip(parts) {
-                    if let (MultiOp::Create(request), TxnRecord::Create(txn)) = (op, part) {
-                        self.sequence_numbers.created(request, txn)?;
+                    if let (MultiOp::Create(request), TxnRecord::Create(created)) = (op, part) {
+                        self.sequence_numbers.created(request, created)?;
                     }
                 }
+                Ok(())
             }
-            return Ok(());
-        }
-        match &txn.record {
-            TxnRecord::Error { err } if outcome.failed && *err == outcome.error => Ok(()),
-            TxnRecord::Create(created) if !outcome.failed => match request {
-                Request::Create(request) => self.sequence_numbers.created(request, created),
-                _ => mismatch(zxid, format!("{request:?} became {created:?}")),
-            },
-            TxnRecord::Error { .. } => mismatch(
-                zxid,
-                format!(
-                    "{request:?} became {:?}, the model says {} {:?}",
-                    txn.record, outcome.error, outcome.response
-                ),
-            ),
-            record if outcome.failed => {
-                mismatch(zxid, format!("{request:?} became {record:?}, the model says {}", outcome.error))
+            (TxnRecord::Create(created), Request::Create(request)) => {
+                self.sequence_numbers.created(request, created)
             }
             _ => Ok(()),
         }

@@ -3,7 +3,8 @@
 use super::operations::Vocabulary;
 use super::swarm::{FAULTS, FaultKind, Swarm};
 use super::{
-    ClientPlan, DiskPlan, FORMAT, Fault, NetworkPlan, Plan, PlannedFault, PlannedOperation, ServerPlan,
+    ClientPlan, DiskPlan, FORMAT, Fault, Moment, NetworkPlan, Operation, Plan, PlannedFault,
+    PlannedOperation, ServerPlan,
 };
 use crate::chooser::{Choice, Draws, Seeded};
 
@@ -100,13 +101,22 @@ fn operations(draws: &mut Draws<'_>, swarm: &Swarm, clients: &[ClientPlan]) -> V
     let mut operations: Vec<PlannedOperation> = Vec::with_capacity(count as usize);
     // The first second is for connecting.
     let (first, last) = (1_000_000, SECONDS * 1_000_000 - 1);
+    let mut is_closing = false;
     for _ in 0..count {
-        let burst = vocabulary.draws.chance(swarm.bursts);
-        let (at_us, client) = match operations.last() {
-            Some(before) if burst => (before.at_us + vocabulary.draws.of(&[0, 0, 30, 1000]), before.client),
-            _ => (vocabulary.draws.between(first, last), vocabulary.draws.below(clients.len() as u64) as u32),
+        let draws = &mut *vocabulary.draws;
+        let (at_us, client, is_behind_close) = match operations.last() {
+            // What is asked right behind a closeSession must come to nothing (ZOOKEEPER-1208).
+            Some(before) if is_closing && draws.chance(600) => {
+                (before.at_us + draws.of(&[0, 0, 30, 1000]), before.client, true)
+            }
+            Some(before) if draws.chance(swarm.bursts) => {
+                (before.at_us + draws.of(&[0, 0, 30, 1000]), before.client, false)
+            }
+            _ => (draws.between(first, last), draws.below(clients.len() as u64) as u32, false),
         };
-        operations.push(PlannedOperation { at_us, client, operation: vocabulary.operation() });
+        let operation = if is_behind_close { vocabulary.ephemeral() } else { vocabulary.operation() };
+        is_closing = is_behind_close || operation == Operation::CloseSession;
+        operations.push(PlannedOperation { at_us, client, operation });
     }
     // Stable: what came first at the same time stays first.
     operations.sort_by_key(|planned| planned.at_us);
@@ -130,7 +140,19 @@ fn fault(draws: &mut Draws<'_>, kind: FaultKind) -> Fault {
     let to_server = draws.chance(500);
     match kind {
         FaultKind::Kill => Fault::Kill { down_ms },
-        FaultKind::PowerLoss => Fault::PowerLoss { after_calls: draws.below(12), down_ms },
+        FaultKind::PowerLoss => {
+            let moments = [
+                Moment::Any,
+                Moment::Any,
+                Moment::Unsynced(1),
+                Moment::Unsynced(700),
+                Moment::Unsynced(2000),
+                Moment::Unsynced(2000),
+                Moment::NewLog,
+                Moment::NewLog,
+            ];
+            Fault::PowerLoss { after_calls: draws.below(12), moment: draws.of(&moments), down_ms }
+        }
         FaultKind::Shutdown => Fault::Shutdown { down_ms },
         FaultKind::Pause => Fault::Pause { ms: draws.of(&[50, 500, 3000, 15_000]) },
         FaultKind::WallJump => {
@@ -143,7 +165,9 @@ fn fault(draws: &mut Draws<'_>, kind: FaultKind) -> Fault {
         FaultKind::DiskErrors => {
             Fault::DiskErrors { permille: draws.of(&[20, 200, 1000]), ms: draws.of(&[10, 500, 3000]) }
         }
-        FaultKind::DiskFull => Fault::DiskFull { ms: draws.of(&[50, 1000, 5000]) },
+        FaultKind::DiskFull => {
+            Fault::DiskFull { room: draws.of(&[0, 9, 300, 5000]), ms: draws.of(&[50, 1000, 5000]) }
+        }
         FaultKind::SlowDisk => {
             Fault::SlowDisk { ms: draws.of(&[100, 2000, 6000]), call_ms: draws.of(&[5, 50, 1000]) }
         }

@@ -12,7 +12,7 @@ mod swarm;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -227,6 +227,17 @@ pub struct PlannedFault {
     pub fault: Fault,
 }
 
+/// When the power goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Moment {
+    /// Any.
+    Any,
+    /// The log has so many bytes that are not synced.
+    Unsynced(u64),
+    /// Of a log that has bytes nothing is synced yet.
+    NewLog,
+}
+
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fault {
@@ -235,10 +246,12 @@ pub enum Fault {
         /// How long it is down.
         down_ms: u64,
     },
-    /// The power goes, after this many further disk calls or 50 ms; unsynced writes and names are kept, dropped or torn.
+    /// The power goes behind a disk call, as soon as its moment comes, or after 2 s; unsynced writes and names are kept, dropped or torn.
     PowerLoss {
-        /// How many calls later.
+        /// How many calls are made before.
         after_calls: u64,
+        /// What has to be so then.
+        moment: Moment,
         /// How long it is down.
         down_ms: u64,
     },
@@ -294,6 +307,8 @@ pub enum Fault {
     },
     /// Writes fail for want of space, and the free space is said to be low.
     DiskFull {
+        /// How many bytes still fit: the write that does not fit writes these.
+        room: u64,
         /// For how long.
         ms: u64,
     },

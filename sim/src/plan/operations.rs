@@ -47,7 +47,7 @@ impl<'s, 'd, 'c> Vocabulary<'s, 'd, 'c> {
                 let flags = self.draws.of(&[2, 3]);
                 self.create(flags)
             }
-            Kind::Ephemeral => self.create(1),
+            Kind::Ephemeral => self.ephemeral(),
             Kind::Container => self.create(4),
             Kind::Ttl => {
                 let flags = self.draws.of(&[5, 5, 6]);
@@ -83,6 +83,10 @@ impl<'s, 'd, 'c> Vocabulary<'s, 'd, 'c> {
         }
     }
 
+    pub(super) fn ephemeral(&mut self) -> Operation {
+        self.create(1)
+    }
+
     fn path(&mut self) -> Option<String> {
         if self.draws.chance(self.swarm.odd_paths) {
             return self.draws.of(&ODD_PATHS).map(str::to_string);
@@ -111,9 +115,9 @@ impl<'s, 'd, 'c> Vocabulary<'s, 'd, 'c> {
         let length = match self.draws.below(40) {
             0 => return None,
             1..3 => 0,
-            3..34 => self.draws.below(40),
-            34..39 => self.draws.between(400, 3000),
-            _ => self.draws.between(3000, 12_000),
+            _ if self.draws.chance(25) => self.draws.between(3000, 12_000),
+            _ if self.draws.chance(self.swarm.large_data) => self.draws.between(600, 3000),
+            _ => self.draws.below(40),
         };
         Some((length as u32, self.draws.below(256) as u8))
     }
@@ -180,6 +184,9 @@ impl<'s, 'd, 'c> Vocabulary<'s, 'd, 'c> {
     }
 
     fn multi(&mut self) -> Operation {
+        if self.draws.chance(300) {
+            return self.sequential_multi();
+        }
         let count = self.draws.between(0, 5);
         let ops = (0..count)
             .map(|_| match self.draws.below(9) {
@@ -195,6 +202,23 @@ impl<'s, 'd, 'c> Vocabulary<'s, 'd, 'c> {
             })
             .collect();
         Operation::Multi(ops)
+    }
+
+    /// One that mostly succeeds, below several parents: a snapshot may fall between them (ZOOKEEPER-3127).
+    fn sequential_multi(&mut self) -> Operation {
+        let names = self.swarm.breadth;
+        let count = self.draws.between(2, 3);
+        let ops = (0..count).map(|_| {
+            let parent = match self.draws.below(names + 1) {
+                0 => String::new(),
+                name => format!("/{}", NAMES[name as usize - 1]),
+            };
+            let path = Some(parent + "/s-");
+            let flags = self.draws.of(&[3, 3, 3, 2]);
+            let opcode = OpCode::Create.code();
+            Operation::Create { opcode, path, data: self.data(), acl: AclChoice::Open, flags, ttl: -1 }
+        });
+        Operation::Multi(ops.collect())
     }
 
     fn auth(&mut self) -> Operation {

@@ -100,6 +100,8 @@ pub(super) struct Swarm {
     pub(super) bursts: u64,
     /// How often a read leaves a watch, in a thousand.
     pub(super) watches: u64,
+    /// How often data is longer than a sector of a disk, in a thousand.
+    pub(super) large_data: u64,
     /// How many names there are below each node.
     pub(super) breadth: u64,
 }
@@ -125,6 +127,7 @@ impl Swarm {
             odd_paths: draws.of(&[0, 10, 40]),
             bursts: draws.of(&[0, 200, 500, 800]),
             watches: draws.of(&[0, 200, 500]),
+            large_data: draws.of(&[50, 150, 150, 400]),
             breadth: draws.between(2, 5),
         }
     }

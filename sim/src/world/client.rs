@@ -231,7 +231,7 @@ impl Client {
     ) -> Option<Bytes> {
         let Phase::Connected(_) = self.phase else { return None };
         if self.is_closing {
-            return None;
+            counters.probe("asked_behind_close");
         }
         counters.operations += 1;
         *counters.operations_by_kind.entry(name(operation)).or_default() += 1;

@@ -3,10 +3,18 @@
 use super::net::RETRY_LIMIT;
 use super::{Event, World};
 use crate::checkers::Verdict;
-use crate::plan::Fault;
+use crate::plan::{Fault, Moment};
 use quorate_core::vocabulary::ConnId;
 
 const MS: u64 = 1_000_000;
+
+/// When the power goes, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PowerLoss {
+    pub(super) calls_left: u64,
+    pub(super) moment: Moment,
+    pub(super) down_ns: u64,
+}
 
 /// What is broken at the moment.
 #[derive(Debug, Default)]
@@ -15,8 +23,8 @@ pub(super) struct Troubles {
     pub(super) disk_errors: Vec<(usize, u64)>,
     pub(super) slow_disk: Vec<(usize, u64)>,
     pub(super) disk_full: Vec<usize>,
-    /// The power goes after this many disk calls; back after so many ns.
-    pub(super) power_loss: Option<(u64, u64)>,
+    /// The power is about to go.
+    pub(super) power_loss: Option<PowerLoss>,
     /// How long the machine stays down when the process ends by itself, ns.
     pub(super) down_ns: u64,
 }
@@ -29,9 +37,10 @@ impl World<'_> {
         let mut lasts = None;
         let fired = match fault {
             Fault::Kill { down_ms } => return self.kill(fault.name(), down_ms * MS),
-            Fault::PowerLoss { after_calls, down_ms } => {
-                self.troubles.power_loss = Some((*after_calls, down_ms * MS));
-                lasts = Some(50);
+            Fault::PowerLoss { after_calls, moment, down_ms } => {
+                let (calls_left, moment, down_ns) = (*after_calls, *moment, down_ms * MS);
+                self.troubles.power_loss = Some(PowerLoss { calls_left, moment, down_ns });
+                lasts = Some(2000);
                 // It counts when it happens.
                 false
             }
@@ -52,9 +61,9 @@ impl World<'_> {
                 lasts = Some(*ms);
                 false
             }
-            Fault::DiskFull { ms } => {
+            Fault::DiskFull { room, ms } => {
                 self.troubles.disk_full.push(index);
-                self.server.fill_disk();
+                self.server.fill_disk(*room);
                 lasts = Some(*ms);
                 self.report_space(0)?;
                 true
@@ -79,7 +88,7 @@ impl World<'_> {
         if let Fault::PowerLoss { .. } = fault {
             // No disk call came in time: it goes now.
             return match self.troubles.power_loss.take() {
-                Some((_, down_ns)) => self.lose_power(down_ns),
+                Some(loss) => self.lose_power(loss.down_ns),
                 None => Ok(()),
             };
         }

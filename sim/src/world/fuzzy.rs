@@ -8,7 +8,7 @@ use crate::checkers::java_opens_it::adler32;
 use crate::checkers::{Verdict, Violation};
 use crate::chooser::{Choice, Draws};
 use bytes::BytesMut;
-use quorate_core::jute::{Acl, Encode, Txn, Writer};
+use quorate_core::jute::{Acl, Encode, OpCode, Txn, TxnHeader, TxnRecord, Writer};
 use quorate_core::tree::{Database, Unobserved};
 use quorate_core::vocabulary::{LookupSeed, Zxid};
 use quorate_storage_file::names::parse_snapshot_name;
@@ -16,17 +16,56 @@ use quorate_storage_file::{Compression, Directory, Disk, FileName};
 use std::collections::VecDeque;
 
 /// History as it is applied while the file is being written.
-struct Writing<'t> {
+struct Writing {
     database: Database,
-    later: std::slice::Iter<'t, Txn>,
+    later: std::vec::IntoIter<Txn>,
     acls: Vec<Vec<Acl>>,
+    /// Whether a node was written while a multi was half applied.
+    has_half_multi: bool,
 }
 
-impl Writing<'_> {
+/// The txns as Java applies them beside the writer: those of a multi one by one, so that a file may hold half of it.
+fn in_steps(txns: &[Txn]) -> Vec<Txn> {
+    let mut steps = Vec::new();
+    for txn in txns {
+        match &txn.record {
+            TxnRecord::Multi(parts)
+                if !parts.is_empty() && parts.iter().all(|(opcode, _)| *opcode != OpCode::Error) =>
+            {
+                let step = |(opcode, record): &(OpCode, TxnRecord)| Txn {
+                    header: TxnHeader { opcode: *opcode, ..txn.header },
+                    record: record.clone(),
+                    digest: None,
+                };
+                steps.extend(parts.iter().map(step));
+                // The digest is the whole multi's.
+                if let Some(last) = steps.last_mut() {
+                    last.digest = txn.digest;
+                }
+            }
+            _ => steps.push(txn.clone()),
+        }
+    }
+    steps
+}
+
+impl Writing {
     fn go_on(&mut self, txns: u64) {
         for txn in self.later.by_ref().take(txns as usize) {
             // NoNode and NodeExists are no failures of a txn that was committed.
-            let _ = self.database.apply(txn, &mut Unobserved);
+            let _ = self.database.apply(&txn, &mut Unobserved);
+        }
+    }
+
+    fn is_inside_multi(&self) -> bool {
+        let last = self.database.last_zxid();
+        self.later.as_slice().first().is_some_and(|step| step.header.zxid == last)
+    }
+
+    /// To the end of the multi that is half applied: the last zxid is told of whole txns only (ZOOKEEPER-3127).
+    fn finish_txn(&mut self) {
+        while self.is_inside_multi() {
+            self.go_on(1);
         }
     }
 
@@ -43,10 +82,15 @@ fn seal(out: &mut BytesMut) {
     writer.string("/");
 }
 
-/// The file named `zxid`, of a history that goes on behind it.
-fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) -> BytesMut {
+/// The file named `zxid`, of a history that goes on behind it; and whether it holds half of a multi.
+fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) -> (BytesMut, bool) {
     let split = history.partition_point(|txn| txn.header.zxid <= zxid);
-    let mut writing = Writing { database: start, later: history[split..].iter(), acls: Vec::new() };
+    let mut writing = Writing {
+        database: start,
+        later: in_steps(&history[split..]).into_iter(),
+        acls: Vec::new(),
+        has_half_multi: false,
+    };
     let mut final_tree = writing.database.clone();
     collect_acls(&final_tree, &mut writing.acls);
     for txn in &history[..split] {
@@ -75,6 +119,7 @@ fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) ->
     }
     let pace = draws.of(&[1, 3, 20]);
     write_nodes(&mut writing, (draws, pace), &mut writer);
+    writing.finish_txn();
     writer.string("/");
     seal(&mut out);
     let (last, digest) = (writing.database.last_zxid(), writing.database.txn_digest());
@@ -86,13 +131,14 @@ fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) ->
     }
     Writer::new(&mut out).long(last.0);
     seal(&mut out);
-    out
+    (out, writing.has_half_multi)
 }
 
 /// Pre-order; the children of a node are those it has when it is written, and one that is gone by its turn is left out.
-fn write_nodes(writing: &mut Writing<'_>, (draws, pace): (&mut Draws<'_>, u64), writer: &mut Writer<'_>) {
+fn write_nodes(writing: &mut Writing, (draws, pace): (&mut Draws<'_>, u64), writer: &mut Writer<'_>) {
     let mut to_write = VecDeque::from([String::new()]);
     while let Some(path) = to_write.pop_front() {
+        writing.has_half_multi |= writing.is_inside_multi();
         if let Some(node) = writing.database.tree.node(&path) {
             writer.string(&path);
             writer.buffer(node.data());
@@ -139,9 +185,12 @@ impl World<'_> {
         let newest = snapshots.max().filter(|(zxid, _)| *zxid <= self.oracle.model.zxid);
         let Some((zxid, name)) = newest else { return Ok(()) };
         let start = Database::new(LookupSeed(life), self.server.tree_options);
-        let content = write(&self.oracle.history, zxid, start, &mut draws);
+        let (content, has_half_multi) = write(&self.oracle.history, zxid, start, &mut draws);
         self.server.disk.install(&FileName::snap(name), &content);
         self.counters.fault("fuzzy_snapshot");
+        if has_half_multi {
+            self.counters.probe("fuzzy_half_multi");
+        }
         Ok(())
     }
 }

@@ -289,7 +289,12 @@ impl World<'_> {
         if self.chooser.chance(Choice::DiskFault, key, permille) {
             let kinds = [DiskErrorKind::Io, DiskErrorKind::NoSpace];
             let kind = kinds[self.chooser.pick(Choice::DiskFault, Key(key.0, key.1, 1), 2) as usize];
-            self.server.disk.fail_next(kind);
+            let written = match self.chooser.pick(Choice::DiskFault, Key(key.0, key.1, 2), 3) {
+                0 => self.chooser.pick(Choice::DiskFault, Key(key.0, key.1, 3), 16),
+                1 => self.chooser.pick(Choice::DiskFault, Key(key.0, key.1, 3), 2000),
+                _ => u64::MAX,
+            };
+            self.server.disk.fail_next(kind, written);
             self.counters.fault("disk_errors");
         }
     }
@@ -303,17 +308,17 @@ impl World<'_> {
         let most = if is_sync { self.plan.disk.sync_us } else { self.plan.disk.call_us };
         let took = self.chooser.pick(Choice::DiskLatency, Key(self.server.life, calls, 0), most * 1000 + 1);
         let hangs = self.troubles.slow_disk.iter().map(|(_, ns)| *ns).max().unwrap_or(0);
-        if let Some((calls_left, _)) = &mut self.troubles.power_loss {
-            *calls_left = calls_left.saturating_sub(1);
+        if let Some(loss) = &mut self.troubles.power_loss {
+            loss.calls_left = loss.calls_left.saturating_sub(1);
         }
         self.now + took + hangs
     }
 
     fn maybe_lose_power(&mut self) -> Verdict {
         match self.troubles.power_loss {
-            Some((0, down_ns)) => {
+            Some(loss) if loss.calls_left == 0 && self.server.disk.is_moment(loss.moment) => {
                 self.troubles.power_loss = None;
-                self.lose_power(down_ns)
+                self.lose_power(loss.down_ns)
             }
             _ => Ok(()),
         }
@@ -377,6 +382,7 @@ impl World<'_> {
         self.check_everything()?;
         self.process_gone(false);
         self.server.disk.lose_power(&mut *self.chooser, self.server.life);
+        self.server.disk.torn_logs().into_iter().for_each(|shape| self.counters.probe(shape));
         self.schedule(self.now + down_ns, Event::Restart { life: self.server.life });
         Ok(())
     }

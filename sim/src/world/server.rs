@@ -176,8 +176,8 @@ impl Server {
         }
     }
 
-    pub(super) fn fill_disk(&mut self) {
-        self.disk.set_capacity(self.disk.used());
+    pub(super) fn fill_disk(&mut self, room: u64) {
+        self.disk.set_capacity(self.disk.used() + room);
     }
 
     pub(super) fn empty_disk(&mut self) {
