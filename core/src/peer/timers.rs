@@ -1,8 +1,9 @@
 //! What happens by itself: handshakes run out of time, sessions expire, nodes are reaped, snapshots are tried again
 //! (`client-protocol.md` §3.3, §4.3).
 //!
-//! Nothing ends but here, so that a server that was paused handles what waits for it first; and only so many sessions at
-//! once, so that the end of thousands does not stop the world.
+//! Nothing ends but here, so that a server that was paused handles what waits for it first. The end of thousands does not stop
+//! the world: so many sessions and ephemerals may be on their way out, because what one confirmation of the disk commits is
+//! applied in one go, and the next follow when those are committed.
 
 use super::Peer;
 use crate::contract::{Outbox, PeerEvent};
@@ -19,7 +20,8 @@ impl Peer {
             return None;
         }
         let handshake = self.handshakes.first().map(|(deadline, _)| *deadline);
-        [handshake, self.state.sessions.next_expiry(), self.snapshots.retry_at()]
+        let expiry = self.state.sessions.next_expiry().filter(|_| self.may_expire());
+        [handshake, expiry, self.snapshots.retry_at()]
             .into_iter()
             .flatten()
             .chain([self.reaper.next_timeout()])
@@ -40,7 +42,7 @@ impl Peer {
     }
 
     fn expire_handshakes(&mut self, now: Now, outbox: &mut Outbox) {
-        let mut left = self.state.config.sequences.expiries_per_input;
+        let mut left = self.state.config.sequences.expiries_under_way;
         while left > 0
             && let Some((deadline, conn)) = self.handshakes.first().copied()
             && deadline <= now.mono
@@ -52,10 +54,15 @@ impl Peer {
     }
 
     fn expire_sessions(&mut self, now: Now, outbox: &mut Outbox) {
-        let most = self.state.config.sequences.expiries_per_input;
-        for session in self.state.sessions.expired(now.mono, most) {
+        while self.may_expire()
+            && let Some(session) = self.state.sessions.expire_one(now.mono)
+        {
             self.expire_session(now, session, outbox);
         }
+    }
+
+    fn may_expire(&self) -> bool {
+        self.commit.own_work() < self.state.config.sequences.expiries_under_way
     }
 
     fn expire_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {

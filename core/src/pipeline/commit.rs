@@ -6,9 +6,10 @@
 
 use super::connection::Pending;
 use super::connections::Slot;
-use super::proposal::Proposal;
+use super::proposal::{Origin, Proposal};
 use super::state::ServerState;
 use crate::contract::{Outbox, StoreSeq};
+use crate::jute::TxnRecord;
 use crate::vocabulary::{ConnId, Now, Zxid};
 use std::collections::VecDeque;
 
@@ -16,6 +17,8 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommitQueue {
     uncommitted: VecDeque<Proposal>,
+    /// What the server's own are of work: one for each txn, and for each node that it removes.
+    own_work: usize,
 }
 
 impl CommitQueue {
@@ -25,6 +28,7 @@ impl CommitQueue {
             assert!(proposal.zxid() == last.zxid().next(), "a txn out of order");
             assert!(proposal.seq > last.seq, "a txn out of order in the log");
         }
+        self.own_work += own_work(&proposal);
         self.uncommitted.push_back(proposal);
     }
 
@@ -33,7 +37,14 @@ impl CommitQueue {
         if self.uncommitted.front()?.seq > seq {
             return None;
         }
-        self.uncommitted.pop_front()
+        let proposal = self.uncommitted.pop_front()?;
+        self.own_work -= own_work(&proposal);
+        Some(proposal)
+    }
+
+    /// What waits of the server's own txns, in txns and in nodes that they remove.
+    pub(crate) fn own_work(&self) -> usize {
+        self.own_work
     }
 
     /// How many txns wait.
@@ -56,6 +67,15 @@ impl CommitQueue {
     /// The txns that wait, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Proposal> + '_ {
         self.uncommitted.iter()
+    }
+}
+
+fn own_work(proposal: &Proposal) -> usize {
+    match (proposal.origin, &proposal.txn.record) {
+        (Origin::Request { .. } | Origin::Handshake { .. }, _) => 0,
+        (Origin::Server, TxnRecord::CloseSession { paths: Some(paths) }) => 1 + paths.len(),
+        (Origin::Server, TxnRecord::Multi(ops)) => 1 + ops.len(),
+        (Origin::Server, _) => 1,
     }
 }
 

@@ -113,20 +113,14 @@ impl SessionTracker {
         true
     }
 
-    /// At most `max` sessions that nobody was heard of for their timeout, marked as closing; the rest stays due.
-    pub fn expired(&mut self, now: Mono, max: usize) -> Vec<SessionId> {
-        let mut expired = Vec::new();
-        while expired.len() < max
-            && let Some(session) = self.queue.pop(now)
-        {
-            let tracked = self.sessions.get_mut(&session).expect("a session in a bucket is tracked");
-            tracked.bucket = None;
-            expired.push(session);
-        }
-        expired
+    /// A session that nobody was heard of for its timeout, marked as closing.
+    pub fn expire_one(&mut self, now: Mono) -> Option<SessionId> {
+        let session = self.queue.pop(now)?;
+        self.sessions.get_mut(&session).expect("a session in a bucket is tracked").bucket = None;
+        Some(session)
     }
 
-    /// When [`Self::expired`] next has something to say.
+    /// When [`Self::expire_one`] next has something to say.
     pub fn next_expiry(&self) -> Option<Mono> {
         self.queue.next_expiry()
     }

@@ -88,8 +88,9 @@ pub struct Sequences {
     pub container_max_never_used: Millis,
     /// How many snapshots are kept when a new one is durable; 0 keeps all.
     pub retain_snapshots: u32,
-    /// At most this many sessions are expired by one input, so that thousands at once do not stop the world.
-    pub expiries_per_input: usize,
+    /// So many sessions and ephemerals may be on their way out by expiry before the next session follows, and so many
+    /// connections without a handshake are ended by one input: thousands at once do not stop the world.
+    pub expiries_under_way: usize,
 }
 
 impl PeerConfig {
@@ -157,7 +158,7 @@ impl Default for Sequences {
             container_max_per_minute: 10_000,
             container_max_never_used: Millis(0),
             retain_snapshots: 3,
-            expiries_per_input: 100,
+            expiries_under_way: 200,
         }
     }
 }

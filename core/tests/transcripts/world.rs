@@ -201,7 +201,7 @@ impl World {
             "backlog_pause" => limits.backlog_pause = number(value) as usize,
             "backlog_close" => limits.backlog_close = number(value) as usize,
             "snap_count" => sequences.snap_count = number(value) as u32,
-            "expiries" => sequences.expiries_per_input = number(value) as usize,
+            "expiries" => sequences.expiries_under_way = number(value) as usize,
             "container_interval" => sequences.container_check_interval = Millis(number(value) as u64),
             "container_per_minute" => sequences.container_max_per_minute = number(value) as u32,
             "container_never_used" => sequences.container_max_never_used = Millis(number(value) as u64),

@@ -26,6 +26,12 @@ impl Client {
         Client { stream, decoder: ReplyDecoder::new(64 << 20), xid: 0 }
     }
 
+    /// The same connection, for another thread to send on.
+    pub(crate) fn second_half(&self) -> Self {
+        let stream = self.stream.try_clone().unwrap();
+        Client { stream, decoder: ReplyDecoder::new(64 << 20), xid: self.xid }
+    }
+
     /// A connection with a new session.
     pub(crate) fn with_session(address: SocketAddr) -> (Self, ConnectResponse) {
         let mut client = Self::connect(address);

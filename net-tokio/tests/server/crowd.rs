@@ -1,20 +1,16 @@
 //! Thousands of connections: 2,000, or 10,000 when `QUORATE_FULL` is set.
 
+use crate::bystander::is_full;
 use crate::client::{Client, create, data_of, word};
-use crate::process::Server;
+use crate::process::{Server, raise_descriptor_limit};
 use quorate_core::jute::{Request, ServerMessage};
 use quorate_core::vocabulary::SessionId;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::tempdir;
 
 #[test]
 fn thousands_come_at_once_and_all_are_served() {
-    let count: usize = if std::env::var_os("QUORATE_FULL").is_some() { 10_000 } else { 2_000 };
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
-    if limit.maximum.is_some_and(|maximum| maximum < count as u64 + 200) {
-        panic!("this needs {count} descriptors: raise the hard limit");
-    }
+    let count: usize = if is_full() { 10_000 } else { 2_000 };
+    raise_descriptor_limit(count + 200);
     let dir = tempdir().unwrap();
     let server = Server::start(dir.path(), &["maxClientCnxns=0"]);
     let mut crowd: Vec<_> = (0..count).map(|_| Client::connect(server.address)).collect();

@@ -1,5 +1,6 @@
 //! SIGKILL under load: what was acknowledged is there again. Three rounds, or two hundred when `QUORATE_FULL` is set.
 
+use crate::bystander::is_full;
 use crate::client::{Client, create, create_with_flags, data_of, set};
 use crate::process::Server;
 use bytes::BytesMut;
@@ -12,7 +13,7 @@ const NODES: u32 = 50;
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
-    let rounds: u32 = if std::env::var_os("QUORATE_FULL").is_some() { 200 } else { 3 };
+    let rounds: u32 = if is_full() { 200 } else { 3 };
     let dir = tempdir().unwrap();
     // The last value of each node that was acknowledged, and the last that was sent.
     let mut acknowledged = vec![0u32; NODES as usize];

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+mod bystander;
 mod client;
 mod process;
 
@@ -12,6 +13,7 @@ mod abuse;
 mod basics;
 mod crowd;
 mod durability;
+mod expiry;
 mod logs;
 mod pages;
 mod slow_reader;

@@ -1,5 +1,6 @@
 //! A server process, and what it logs.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -136,5 +137,14 @@ pub(crate) fn poll_until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(Instant::now() < deadline, "it never came to pass that {what}");
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Lets this process have `count` descriptors open.
+pub(crate) fn raise_descriptor_limit(count: usize) {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
+    if limit.maximum.is_some_and(|maximum| maximum < count as u64) {
+        panic!("this needs {count} descriptors: raise the hard limit");
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Seen<'a> {
 
 impl Seen<'_> {
     pub(super) fn owner(&self, tree: &DataTree) -> Owner {
-        Owner::from_stored(self.stat.ephemeral_owner, tree.options().extended_types)
+        owner(tree, &self.stat)
     }
 }
 
@@ -64,6 +64,8 @@ pub(super) struct Changes {
     records: LookupMap<Arc<str>, Change>,
     /// Every change in the order of txns, so that records can be forgotten, and the paths walked.
     order: VecDeque<(Zxid, Arc<str>)>,
+    /// Those of them that make or change a session's ephemeral: what a session will have is found without walking the rest.
+    ephemeral: VecDeque<(Zxid, SessionId, Arc<str>)>,
     /// What the txn being prepared replaced.
     undo: Vec<(Arc<str>, Option<Change>)>,
     zxid: Zxid,
@@ -76,6 +78,7 @@ impl Changes {
         Changes {
             records: LookupMap::new(seed),
             order: VecDeque::new(),
+            ephemeral: VecDeque::new(),
             undo: Vec::new(),
             zxid: Zxid::ZERO,
             digest,
@@ -103,6 +106,7 @@ impl Changes {
                 None => drop(self.records.remove(&path)),
             }
         }
+        while self.ephemeral.pop_back_if(|(zxid, ..)| *zxid == self.zxid).is_some() {}
         self.digest = self.digest_before;
     }
 
@@ -127,6 +131,7 @@ impl Changes {
                 self.records.remove(&path);
             }
         }
+        while self.ephemeral.pop_front_if(|(changed_by, ..)| *changed_by <= zxid).is_some() {}
         before - self.order.len()
     }
 
@@ -174,6 +179,9 @@ impl Changes {
             0
         };
         self.digest = self.digest.wrapping_add(u64::from(digest));
+        if let Owner::Ephemeral(session) = owner(tree, &stat) {
+            self.ephemeral.push_back((self.zxid, session, Arc::clone(&path)));
+        }
         self.record(path, before, Some(PendingNode { stat, children, acl, data, digest }));
     }
 
@@ -205,24 +213,22 @@ impl Changes {
 
     /// The ephemerals `session` will have, in the order of their paths.
     pub(super) fn ephemerals(&self, tree: &DataTree, session: SessionId) -> Vec<String> {
-        let mut found = BTreeSet::from_iter(tree.ephemerals(session));
-        for (_, path) in &self.order {
-            let node = self.records.get(path).and_then(|change| change.node.as_ref());
-            if node.is_some_and(|node| {
-                Owner::from_stored(node.stat.ephemeral_owner, tree.options().extended_types)
-                    == Owner::Ephemeral(session)
-            }) {
-                found.insert(path.to_string());
-            } else {
-                found.remove(&**path);
+        let is_its = |path: &str| match self.records.get(path) {
+            None => true,
+            Some(change) => {
+                change.node.as_ref().is_some_and(|node| owner(tree, &node.stat) == Owner::Ephemeral(session))
             }
-        }
+        };
+        let mut found = BTreeSet::from_iter(tree.ephemerals(session));
+        let pending = self.ephemeral.iter().filter(|(_, owner, _)| *owner == session);
+        found.extend(pending.map(|(_, _, path)| path.to_string()));
+        found.retain(|path| is_its(path));
         found.into_iter().collect()
     }
 
     /// What can be seen without walking: with nothing pending this is the tree.
     pub(super) fn check(&self, tree: &DataTree) -> Result<(), String> {
-        if self.order.is_empty() && !self.records.is_empty() {
+        if self.order.is_empty() && !(self.records.is_empty() && self.ephemeral.is_empty()) {
             return Err("records of changes outlive their txns".to_owned());
         }
         if self.order.is_empty() && tree.options().digest && self.digest != tree.digest() {
@@ -234,6 +240,10 @@ impl Changes {
         }
         Ok(())
     }
+}
+
+fn owner(tree: &DataTree, stat: &StatPersisted) -> Owner {
+    Owner::from_stored(stat.ephemeral_owner, tree.options().extended_types)
 }
 
 /// The one key of a path: the root has two spellings.
