@@ -20,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -40,9 +41,10 @@ pub(crate) fn start(config: &LogConfig) {
         return;
     }
     // RUST_LOG is what people who know the library expect; a filter that can't be read must not cost the log.
-    let filter = EnvFilter::try_from_default_env()
-        .or_else(|_| EnvFilter::try_new(&config.filter))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().and_then(|text| parse_filter(&text).ok());
+    let filter = asked
+        .or_else(|| parse_filter(&config.filter).ok())
+        .unwrap_or_else(|| EnvFilter::new(LevelFilter::INFO.to_string()));
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Lines { format: config.format })
         .with_writer(move || queue.clone())
@@ -50,6 +52,20 @@ pub(crate) fn start(config: &LogConfig) {
     let subscriber = tracing_subscriber::registry().with(filter).with(lines);
     // Somebody who embeds the server may have a subscriber of their own: then the events go there.
     let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Reads what is to be logged. The library takes a word that is no level for the name of a module, of which there is none:
+/// such a filter would silence the log.
+///
+/// # Errors
+/// What is wrong, in words.
+pub(crate) fn parse_filter(text: &str) -> Result<EnvFilter, String> {
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    let mut words = text.split(',').map(str::trim);
+    if let Some(word) = words.find(|word| !word.contains('=') && !is_level(word)) {
+        return Err(format!("{word:?} is no level"));
+    }
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
 }
 
 /// Reports what was held back since the last time. To be called about once a second.

@@ -1,8 +1,9 @@
 //! From what was given — a file or none, the environment's JVM flags, the command line's — to a configuration, or to the
 //! reasons why there is none (`operations.md` §1, §1.1).
 //!
-//! The command line beats zoo.cfg, and zoo.cfg beats system properties, as ZooKeeper has it. Within one place the last
-//! assignment counts. All that is wrong is found at once; nothing is started by halves.
+//! The command line beats zoo.cfg, and zoo.cfg beats system properties, as ZooKeeper has it; but a system property whose
+//! name does not begin with `zookeeper.` beats zoo.cfg, because ZooKeeper never takes it from there. Within one place the
+//! last assignment counts. All that is wrong is found at once; nothing is started by halves.
 
 use super::ServerConfig;
 use super::draft::Draft;
@@ -31,6 +32,8 @@ pub struct Given {
     pub environment: Vec<(String, String)>,
     /// Flags of the command line: how it was called, the key it sets, the value.
     pub flags: Vec<(String, String, String)>,
+    /// The system is to choose the client port: in zoo.cfg 0 means none, but on the command line nobody asks for that.
+    pub any_port: bool,
 }
 
 impl Given {
@@ -41,6 +44,7 @@ impl Given {
             file,
             environment: jvm_flags::VARIABLES.iter().filter_map(variable).collect(),
             flags: Vec::new(),
+            any_port: false,
         }
     }
 }
@@ -49,6 +53,20 @@ struct Assignment {
     key: String,
     value: String,
     origin: Origin,
+}
+
+impl Assignment {
+    /// How much the place weighs where it stands; of equal ones, the last counts.
+    fn weight(&self) -> u8 {
+        let bare = settings::find(&self.key).is_some_and(|row| row.from == From::Bare);
+        match self.origin {
+            Origin::Default => 0,
+            Origin::Variable(_) if !bare => 1,
+            Origin::File(..) | Origin::Embedded => 2,
+            Origin::Variable(_) => 3,
+            Origin::Flag(_) => 4,
+        }
+    }
 }
 
 /// Reads what was given and judges every setting. An error means that the file can't even be read.
@@ -73,6 +91,9 @@ pub fn evaluate(given: &Given) -> Result<Evaluation, InvalidConfig> {
     draft.config.source.file = given.file.clone();
     draft.config.source.text = text.iter().map(|&byte| char::from(byte)).collect();
     reading.judge(&mut draft);
+    if given.any_port {
+        draft.config.listen.port = Some(0);
+    }
     let Reading { findings, foreign, membership, .. } = reading;
     Ok(Evaluation { findings, foreign, membership, config: draft.config })
 }
@@ -100,7 +121,7 @@ fn parse(path: Option<&Path>, text: &[u8]) -> Result<Vec<Property>, InvalidConfi
 /// The state of reading.
 #[derive(Default)]
 struct Reading {
-    /// In ascending precedence.
+    /// In the order they were read.
     assignments: Vec<Assignment>,
     findings: Vec<Finding>,
     foreign: Vec<String>,
@@ -159,14 +180,17 @@ impl Reading {
         );
     }
 
-    /// Removes every assignment that a later one overrides; returns the keys that are left.
+    /// Removes every assignment that another one overrides; returns the keys that are left.
     fn take_overridden(&mut self) -> BTreeMap<String, Origin> {
-        let mut last: BTreeMap<String, (usize, Origin)> = BTreeMap::new();
+        let mut heaviest: BTreeMap<String, (u8, usize, Origin)> = BTreeMap::new();
         for (index, assignment) in self.assignments.iter().enumerate() {
-            last.insert(assignment.key.clone(), (index, assignment.origin.clone()));
+            let weight = assignment.weight();
+            if heaviest.get(&assignment.key).is_none_or(|(most, ..)| *most <= weight) {
+                heaviest.insert(assignment.key.clone(), (weight, index, assignment.origin.clone()));
+            }
         }
         for (index, assignment) in std::mem::take(&mut self.assignments).into_iter().enumerate() {
-            let (counting, by) = &last[&assignment.key];
+            let (_, counting, by) = &heaviest[&assignment.key];
             if *counting == index {
                 self.assignments.push(assignment);
             } else {
@@ -175,7 +199,7 @@ impl Reading {
                 self.findings.push(Finding { key, value, origin, verdict });
             }
         }
-        last.into_iter().map(|(key, (_, origin))| (key, origin)).collect()
+        heaviest.into_iter().map(|(key, (_, _, origin))| (key, origin)).collect()
     }
 
     fn judge_assignment(&mut self, assignment: &Assignment, draft: &mut Draft) -> Verdict {

@@ -195,6 +195,12 @@ fn what_is_wrong_is_refused_in_zookeepers_words() {
         ("dynamicConfigFile=DIR/gone", "zoo.cfg:3: dynamicConfigFile=gone: gone file is missing"),
         ("freeSpace.resumeMb=1", "zoo.cfg:3: freeSpace.resumeMb=1: smaller than freeSpace.lowMb"),
         ("log.filter=foo=bar", "zoo.cfg:3: log.filter=foo=bar: error parsing level filter"),
+        (
+            "log.filter=nonsense",
+            "zoo.cfg:3: log.filter=nonsense: \"nonsense\" is no level; expected error, warn",
+        ),
+        ("log.filter=info,quorate", "zoo.cfg:3: log.filter=info,quorate: \"quorate\" is no level"),
+        ("log.filter=", "zoo.cfg:3: log.filter=: \"\" is no level"),
         ("a=\\u00g", "zoo.cfg:3: Malformed \\uxxxx encoding."),
     ];
     for (lines, expected) in cases {
@@ -343,6 +349,53 @@ fn the_command_line_beats_the_file_and_the_file_beats_properties() {
             "Info meant for a Java virtual machine, ignored: -Xmx1000m -XX:+UseG1GC",
         ]
     );
+}
+
+/// ZooKeeper never takes these from zoo.cfg; a `-D` that was copied along must not lose against a line Java ignores.
+#[test]
+fn a_property_without_a_prefix_beats_the_file() {
+    let world = World::new("dataDir=DIR/data\nclientPort=2181\njute.maxbuffer=50\n");
+    assert_eq!(world.config().peer.limits.max_frame, 50);
+    let world = world.variable("JVMFLAGS", "-Djute.maxbuffer=0x1fffff");
+    assert_eq!(world.config().peer.limits.max_frame, 0x1f_ffff);
+    assert_eq!(world.notices(), ["Info zoo.cfg:3: jute.maxbuffer=50: JVMFLAGS counts"]);
+    let world = world.flag("--set", "jute.maxbuffer", "70");
+    assert_eq!(world.config().peer.limits.max_frame, 70);
+}
+
+#[test]
+fn numbers_are_read_as_java_reads_each() {
+    let base = "dataDir=DIR/data\nclientPort=2181\n";
+    let snap_count =
+        |text: &str| World::new(&format!("{base}snapCount={text}\n")).config().peer.sequences.snap_count;
+    let cases = [("0x100", 256), ("0XfF", 255), ("#10", 16), ("010", 8), ("+12", 12), ("-0x5", 2), ("0", 2)];
+    for (text, expected) in cases {
+        assert_eq!(snap_count(text), expected, "of {text}");
+    }
+    let refused = [
+        "snapCount=0x",
+        "snapCount=0x-5",
+        "snapCount=08",
+        "snapCount=",
+        "tickTime=0x100",
+        "preAllocSize=0x40",
+    ];
+    for line in refused {
+        let refusal = World::new(&format!("{base}{line}\n")).refusal();
+        assert!(refusal.contains("NumberFormatException"), "{line}: {refusal}");
+    }
+}
+
+#[test]
+fn a_negative_limit_is_none_where_java_has_it_so() {
+    let config = World::new(
+        "dataDir=DIR/data\nclientPort=2181\npreAllocSize=-1\nsnapSizeLimitInKb=-5\ntxnLogSizeLimitInKb=-5\n\
+         autopurge.purgeInterval=-1\nmaxCnxns=-1\n",
+    )
+    .config();
+    assert_eq!((config.storage.preallocate, config.storage.log_size_limit), (0, 0));
+    let sequences = &config.peer.sequences;
+    assert_eq!((sequences.snap_size, sequences.retain_snapshots, config.peer.limits.connections), (0, 0, 0));
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::net::{IpAddr, ToSocketAddrs};
 /// What the values of a setting are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number within bounds, and its unit.
+    /// A whole number within bounds, and its unit; ZooKeeper reads it by `Integer.parseInt`.
     Number(i64, i64, &'static str),
+    /// The same of a system property that ZooKeeper reads by `Integer.getInteger`: hexadecimal and octal are taken too.
+    Decoded(i64, i64, &'static str),
     /// A number with a point.
     Decimal,
     /// `true` or `false` in any case; ZooKeeper refuses the rest, and so does this.
@@ -80,11 +82,8 @@ impl Kind {
     /// Reads the value of `key`.
     pub fn read(self, key: &str, text: &str) -> Result<Value, Refusal> {
         match self {
-            Kind::Number(min, max, _) => match text.parse::<i64>() {
-                Ok(n) if (min..=max).contains(&n) => Ok(Value::Number(n)),
-                Ok(n) => Err(Refusal::new(format!("{n} is out of range")).expected(self.expectation(text))),
-                Err(_) => Err(not_a_number(text).expected(self.expectation(text))),
-            },
+            Kind::Number(min, max, _) => self.bounded(text, text.parse().ok(), min, max),
+            Kind::Decoded(min, max, _) => self.bounded(text, decode(text), min, max),
             Kind::Decimal => match text.parse::<f64>() {
                 Ok(n) if n.is_finite() => Ok(Value::Decimal(n)),
                 _ => Err(not_a_number(text).expected(self.expectation(text))),
@@ -119,6 +118,14 @@ impl Kind {
         }
     }
 
+    fn bounded(self, text: &str, read: Option<i64>, min: i64, max: i64) -> Result<Value, Refusal> {
+        match read {
+            Some(n) if (min..=max).contains(&n) => Ok(Value::Number(n)),
+            Some(n) => Err(Refusal::new(format!("{n} is out of range")).expected(self.expectation(text))),
+            None => Err(not_a_number(text).expected(self.expectation(text))),
+        }
+    }
+
     /// What a right value is; `seen` is what was written instead.
     fn expectation(self, seen: &str) -> String {
         let right = self.to_string();
@@ -132,7 +139,7 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Kind::Number(min, max, unit) => {
+            Kind::Number(min, max, unit) | Kind::Decoded(min, max, unit) => {
                 write!(f, "a whole number")?;
                 if !unit.is_empty() {
                     write!(f, " of {unit}")?;
@@ -159,6 +166,24 @@ impl fmt::Display for Kind {
             Kind::Text => f.write_str("text"),
         }
     }
+}
+
+/// A number as `Integer.decode` takes it: a sign, then decimal, `0x`, `0X` or `#` and hexadecimal, or 0 and octal.
+fn decode(text: &str) -> Option<i64> {
+    let (sign, magnitude) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hexadecimal = ["0x", "0X", "#"].iter().find_map(|prefix| magnitude.strip_prefix(prefix));
+    let octal = magnitude.strip_prefix('0').filter(|digits| !digits.is_empty());
+    let (radix, digits) = match (hexadecimal, octal) {
+        (Some(digits), _) => (16, digits),
+        (None, Some(digits)) => (8, digits),
+        (None, None) => (10, magnitude),
+    };
+    // A second sign is none of the digits.
+    let number = i64::from_str_radix(digits, radix).ok().filter(|_| !digits.starts_with(['+', '-']))?;
+    Some(sign * number)
 }
 
 /// In the words of `Integer.parseInt`.

@@ -2,7 +2,6 @@
 
 use super::{Effect, From, Kind, Refusal, Setting};
 use crate::config::LogFormat;
-use tracing_subscriber::EnvFilter;
 
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
@@ -20,9 +19,11 @@ pub(super) const ROWS: &[Setting] = &[
     own("log.filter", Kind::Text, "info").is(
         Effect::Own(|draft, value| {
             draft.config.log.filter = value.text().to_owned();
-            match EnvFilter::try_new(value.text()) {
+            match crate::logging::parse_filter(value.text()) {
                 Ok(_) => Ok(()),
-                Err(error) => Err(Refusal::new(error.to_string()).expected("a level, or module=level,…")),
+                Err(error) => {
+                    Err(Refusal::new(error).expected("error, warn, info, debug, trace, or module=level,…"))
+                }
             }
         }),
         "what is logged: error, warn, info, debug, trace, or module=level,…; RUST_LOG beats it",

@@ -15,26 +15,28 @@ const NO_THROTTLE: &str = "requests are not throttled by this, only by globalOut
 const NO_CONNECTION_THROTTLE: &str =
     "connections are not throttled by this, only by maxClientCnxns and maxCnxns";
 
-const MS: Kind = Kind::Number(0, INT, "milliseconds");
-const ANY: Kind = Kind::Number(-INT, INT, "");
-const KIB: Kind = Kind::Number(-1, INT, "KiB");
+const MS: Kind = Kind::Decoded(0, INT, "milliseconds");
+const ANY: Kind = Kind::Decoded(-INT, INT, "");
+const KIB: Kind = Kind::Decoded(-INT, INT, "KiB");
 
 /// The rows, by subject.
 pub(super) const ROWS: &[Setting] = &[
     // Requests and sessions.
-    Setting::new("jute.maxbuffer", From::Bare, Kind::Number(1, INT, "bytes"), "1048575")
+    Setting::new("jute.maxbuffer", From::Bare, Kind::Decoded(1, INT, "bytes"), "1048575")
         .is(Effect::Sets(|draft, value| draft.config.peer.limits.max_frame = value.small()), "longest frame"),
-    Setting::new("jute.maxbuffer.extrasize", From::Prefixed, Kind::Number(0, INT, "bytes"), "").is(
+    Setting::new("jute.maxbuffer.extrasize", From::Prefixed, Kind::Decoded(0, INT, "bytes"), "").is(
         Effect::Sets(|draft, value| draft.extra_size = Some(value.small().max(1024))),
         "what a field of a txn may have on top; unset: jute.maxbuffer, at least 1024",
     ),
-    prefixed("globalOutstandingLimit", Kind::Number(1, INT, "requests"), "1000").is(
+    prefixed("globalOutstandingLimit", Kind::Decoded(1, INT, "requests"), "1000").is(
         Effect::Sets(|draft, value| draft.config.peer.limits.outstanding_requests = value.small()),
         "requests in process before reading pauses",
     ),
-    prefixed("maxCnxns", Kind::Number(0, INT, "connections"), "0").is(
-        Effect::Sets(|draft, value| draft.config.peer.limits.connections = value.small()),
-        "connections in all; 0: any number",
+    prefixed("maxCnxns", Kind::Decoded(-INT, INT, "connections"), "0").is(
+        Effect::Sets(|draft, value| {
+            draft.config.peer.limits.connections = u32::try_from(value.signed()).unwrap_or(0);
+        }),
+        "connections in all; 0 or less: any number",
     ),
     prefixed("extendedTypesEnabled", Kind::Flag, "false").is(
         Effect::Sets(|draft, value| draft.config.peer.switches.extended_types = value.flag()),
@@ -73,7 +75,7 @@ pub(super) const ROWS: &[Setting] = &[
         .is(Effect::Inert(NO_THROTTLE), "requests older than the session timeout are stale"),
     prefixed("request_throttler.shutdownTimeout", MS, "10000")
         .is(Effect::Inert(NO_THROTTLE), "wait at shutdown"),
-    prefixed("throttled_op_wait_time", MS, "0")
+    prefixed("throttled_op_wait_time", ANY, "0")
         .is(Effect::Absent(positive, NO_THROTTLE), "requests that waited longer are refused; 0: off"),
     prefixed("largeRequestThreshold", ANY, "-1").is(
         Effect::Absent(positive, "large requests are counted like small ones"),
@@ -97,7 +99,7 @@ pub(super) const ROWS: &[Setting] = &[
         }),
         "time between searches for empty containers and dead TTL nodes",
     ),
-    Setting::new("znode.container.maxPerMinute", From::Bare, Kind::Number(1, INT, "nodes"), "10000").is(
+    Setting::new("znode.container.maxPerMinute", From::Bare, Kind::Decoded(1, INT, "nodes"), "10000").is(
         Effect::Sets(|draft, value| draft.config.peer.sequences.container_max_per_minute = value.small()),
         "containers removed in a minute",
     ),
@@ -126,7 +128,7 @@ pub(super) const ROWS: &[Setting] = &[
     // Network.
     prefixed("serverCnxnFactory", Kind::Text, "org.apache.zookeeper.server.NIOServerCnxnFactory")
         .is(Effect::Inert(OWN_LOOP), "class that accepts connections"),
-    prefixed("nio.sessionlessCnxnTimeout", Kind::Number(1, INT, "milliseconds"), "10000").is(
+    prefixed("nio.sessionlessCnxnTimeout", Kind::Decoded(1, INT, "milliseconds"), "10000").is(
         Effect::Sets(|draft, value| draft.config.peer.limits.handshake_timeout = Millis(value.number())),
         "how long a connection may live without a session",
     ),
@@ -143,7 +145,7 @@ pub(super) const ROWS: &[Setting] = &[
         "four-letter words that are answered, separated by commas; `*`: all; srvr always is",
     ),
     // Pipeline and disk.
-    prefixed("snapCount", Kind::Number(-INT, INT, "txns"), "100000").is(
+    prefixed("snapCount", Kind::Decoded(-INT, INT, "txns"), "100000").is(
         Effect::Sets(|draft, value| draft.raise_snap_count(value.signed())),
         "txns between snapshots (from half of it to all of it); less than 2 becomes 2",
     ),
@@ -151,9 +153,9 @@ pub(super) const ROWS: &[Setting] = &[
         Effect::Sets(|draft, value| draft.config.peer.sequences.snap_size = kib(value)),
         "bytes of log between snapshots; 0 or less: no limit",
     ),
-    prefixed("preAllocSize", Kind::Number(0, INT, "KiB"), "65536").is(
+    prefixed("preAllocSize", Kind::Number(-INT, INT, "KiB"), "65536").is(
         Effect::Sets(|draft, value| draft.config.storage.preallocate = kib(value)),
-        "by how much a log grows ahead",
+        "by how much a log grows ahead; 0 or less: not at all",
     ),
     prefixed("txnLogSizeLimitInKb", KIB, "-1").is(
         Effect::Sets(|draft, value| draft.config.storage.log_size_limit = kib(value)),

@@ -59,12 +59,12 @@ pub(super) const ROWS: &[Setting] = &[
         Effect::Sets(|draft, value| draft.raise_snap_retain_count(value.signed())),
         "snapshots kept when purging; less than 3 becomes 3",
     ),
-    file("autopurge.purgeInterval", Kind::Number(0, INT, "hours"), "1").is(
+    file("autopurge.purgeInterval", Kind::Number(-INT, INT, "hours"), "1").is(
         Effect::OwnDefault(
-            |draft, value| draft.purge = value.number() > 0,
+            |draft, value| draft.purge = value.signed() > 0,
             "unset, ZooKeeper never purges",
         ),
-        "0: old snapshots and logs are never purged; otherwise whenever a snapshot has been written, not by the clock",
+        "0 or less: old snapshots and logs are never purged; otherwise whenever a snapshot has been written, not by the clock",
     ),
     file("standaloneEnabled", Kind::StrictFlag, "true").is(
         Effect::Sets(|draft, value| draft.standalone_enabled = value.flag()),
