@@ -27,9 +27,8 @@ enum Command {
     Check(tools::check::CheckArgs),
     /// Print and exit as `zkServer.sh status` does.
     Status {
-        /// The configuration of the server that is asked.
-        #[arg(default_value = "zoo.cfg")]
-        config: PathBuf,
+        /// The configuration of the server that is asked; without one, ./zoo.cfg, or what a server without one uses.
+        config: Option<PathBuf>,
     },
     /// Exit 0 if a server serves, 1 if not; for probes in containers that have no shell.
     Health(tools::health::HealthArgs),
@@ -51,7 +50,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Server(arguments) => server::main(arguments),
         Command::Check(arguments) => tools::check::main(&arguments),
-        Command::Status { config } => tools::status::main(&config),
+        Command::Status { config } => tools::status::main(config),
         Command::Health(arguments) => tools::health::main(&arguments),
         Command::Bench(arguments) => tools::bench::main(arguments),
         Command::Inspect(arguments) => tools::inspect::main(&arguments),

@@ -5,19 +5,26 @@
 
 use super::ask::ask;
 use crate::config::{self, Evaluation, Given};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Asks the server that `config` describes.
-pub(crate) fn main(config: &Path) -> ExitCode {
-    eprintln!("ZooKeeper JMX enabled by default\nUsing config: {}", config.display());
-    ask_as_configured(config)
+/// Asks the server that `config` describes; without one, whatever server would be started here.
+pub(crate) fn main(config: Option<PathBuf>) -> ExitCode {
+    let here = || Some(PathBuf::from("zoo.cfg")).filter(|path| path.exists());
+    let file = config.or_else(here);
+    let named = file.as_ref().map_or("built-in".to_owned(), |path| path.display().to_string());
+    eprintln!("ZooKeeper JMX enabled by default\nUsing config: {named}");
+    ask_as_given(file)
 }
 
-/// The same, when the lines on standard error have been said.
+/// The same for a file, when the lines on standard error have been said.
 pub(crate) fn ask_as_configured(config: &Path) -> ExitCode {
-    let given = Given { file: Some(config.to_owned()), ..Given::default() };
+    ask_as_given(Some(config.to_owned()))
+}
+
+fn ask_as_given(file: Option<PathBuf>) -> ExitCode {
+    let given = Given { file, ..Given::default() };
     let evaluation = match config::evaluate(&given) {
         Ok(evaluation) => evaluation,
         Err(invalid) => {
@@ -30,13 +37,10 @@ pub(crate) fn ask_as_configured(config: &Path) -> ExitCode {
 
 /// The lines on standard output, and the exit code.
 fn report(evaluation: &Evaluation) -> ExitCode {
-    let Some((port, tls)) = find_port(evaluation) else {
+    let Some(Port { address, port, tls }) = find_port(evaluation) else {
         println!("Unable to find either secure or unsecure client port in any configs. Terminating.");
         return ExitCode::FAILURE;
     };
-    let set = |key| evaluation.effective(key).filter(|value| !value.is_empty());
-    let address =
-        set(if tls { "secureClientPortAddress" } else { "clientPortAddress" }).unwrap_or("localhost");
     println!("Client port found: {port}. Client address: {address}. Client SSL: {tls}.");
     // Behind TLS nothing can be asked, which looks to the caller like a server that does not answer.
     let mode = (!tls)
@@ -55,16 +59,28 @@ fn report(evaluation: &Evaluation) -> ExitCode {
     }
 }
 
-/// The port, and whether it speaks TLS; says on the way what the script says.
-fn find_port(evaluation: &Evaluation) -> Option<(u16, bool)> {
+/// Where the server is asked.
+struct Port<'a> {
+    /// As it was written.
+    address: &'a str,
+    port: u16,
+    /// Whether it speaks TLS.
+    tls: bool,
+}
+
+/// The port; says on the way what the script says.
+fn find_port(evaluation: &Evaluation) -> Option<Port<'_>> {
     let port = |key| evaluation.effective(key).and_then(|value| value.parse::<u16>().ok());
+    let address = |key| evaluation.effective(key).filter(|value| !value.is_empty()).unwrap_or("localhost");
     if let Some(port) = port("clientPort") {
-        return Some((port, false));
+        return Some(Port { address: address("clientPortAddress"), port, tls: false });
     }
     match evaluation.myid() {
         Some(_) => {
-            if let Some((_, port)) = evaluation.member_client_address() {
-                return Some((port, false));
+            if let Some((host, port)) = evaluation.member_client_address() {
+                // A line that names only the port is read as every address; the script asks this machine then.
+                let address = if host == "0.0.0.0" { address("clientPortAddress") } else { host };
+                return Some(Port { address, port, tls: false });
             }
         }
         None => {
@@ -74,9 +90,22 @@ fn find_port(evaluation: &Evaluation) -> Option<(u16, bool)> {
         }
     }
     println!("Client port not found. Looking for secureClientPort in the static config.");
-    port("secureClientPort").map(|port| (port, true))
+    let port = port("secureClientPort")?;
+    Some(Port { address: address("secureClientPortAddress"), port, tls: true })
 }
 
 fn bracketed(address: &str) -> String {
-    if address.contains(':') { format!("[{address}]") } else { address.to_owned() }
+    let bare = address.contains(':') && !address.starts_with('[');
+    if bare { format!("[{address}]") } else { address.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_version_6_is_in_brackets_once() {
+        let written = ["localhost", "127.0.0.1", "::1", "[::1]"];
+        assert_eq!(written.map(bracketed), ["localhost", "127.0.0.1", "[::1]", "[::1]"]);
+    }
 }
