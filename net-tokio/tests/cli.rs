@@ -16,7 +16,9 @@ const BINARY: &str = env!("CARGO_BIN_EXE_quorate");
 fn command(program: impl AsRef<Path>, dir: &Path) -> Command {
     let mut command = Command::new(program.as_ref());
     command.current_dir(dir);
-    for name in ["SERVER_JVMFLAGS", "JVMFLAGS", "ZOOCFG", "ZOOCFGDIR", "ZOOPIDFILE", "ZOO_LOG_DIR"] {
+    let scripts =
+        ["ZOOCFG", "ZOOCFGDIR", "ZOOPIDFILE", "ZOO_LOG_DIR", "ZOO_DATADIR_AUTOCREATE_DISABLE", "RUST_LOG"];
+    for name in ["SERVER_JVMFLAGS", "JVMFLAGS"].iter().chain(&scripts) {
         command.env_remove(name);
     }
     command
@@ -99,7 +101,20 @@ fn a_data_directory_that_cannot_be_used_exits_3() {
     let dir = zoo_cfg("dataDir=absent\nclientPort=2181\ndatadir.autocreate=false\n");
     let (code, _, err) = run(dir.path(), &["server", "zoo.cfg"]);
     assert!(code == 3 && err.contains("\nUnable to access datadir, exiting abnormally\n"), "{err}");
+    assert!(err.contains("datadir.autocreate=false: mount its volume"), "{err}");
     assert!(!dir.path().join("absent").exists());
+
+    let dir = zoo_cfg("dataDir=data\nclientPort=2181\n");
+    fs::create_dir(dir.path().join("data")).unwrap();
+    fs::write(dir.path().join("data/version-2"), "").unwrap();
+    let (code, _, err) = run(dir.path(), &["server", "zoo.cfg"]);
+    assert!(code == 3 && err.contains("/data/version-2 is not a directory"), "{err}");
+
+    let dir = zoo_cfg("dataDir=data\ndataLogDir=log\nclientPort=2181\n");
+    fs::create_dir_all(dir.path().join("data/version-2")).unwrap();
+    fs::write(dir.path().join("data/version-2/log.1"), "").unwrap();
+    let (code, _, err) = run(dir.path(), &["server", "--set", "clientPort=0", "zoo.cfg"]);
+    assert!(code == 3 && err.contains("log.1 lies in the snapshot directory"), "{err}");
 }
 
 #[test]
@@ -164,7 +179,11 @@ fn the_table_of_settings_in_the_readme_is_the_programs() {
 
 /// Answers every connection with the same bytes, whatever it is asked.
 fn fake_server(reply: &'static str) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    fake_server_on("127.0.0.1:0", reply)
+}
+
+fn fake_server_on(address: &str, reply: &'static str) -> u16 {
+    let listener = TcpListener::bind(address).unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -214,6 +233,24 @@ fn status_finds_the_port_of_a_member_by_its_myid() {
     fs::write(dir.path().join("myid"), "2\n").unwrap();
     let (code, out, _) = run(dir.path(), &["status", "zoo.cfg"]);
     assert!(code == 0 && out.ends_with("Mode: standalone\n"), "{out}");
+
+    let port = fake_server_on("127.0.0.2:0", SRVR);
+    let dir = zoo_cfg(&format!("dataDir=.\nserver.1=a:1:2;127.0.0.2:{port}\n"));
+    fs::write(dir.path().join("myid"), "1\n").unwrap();
+    let (code, out, _) = run(dir.path(), &["status", "zoo.cfg"]);
+    let found = format!("Client port found: {port}. Client address: 127.0.0.2. Client SSL: false.\n");
+    assert_eq!((code, out), (0, format!("{found}Mode: standalone\n")));
+}
+
+#[test]
+fn status_without_a_configuration_asks_where_a_server_without_one_serves() {
+    let dir = TempDir::new().unwrap();
+    let (_, out, err) = run(dir.path(), &["status"]);
+    assert!(
+        out.starts_with("Client port found: 2181. Client address: 127.0.0.1. Client SSL: false.\n"),
+        "{out}"
+    );
+    assert!(err.ends_with("Using config: built-in\n"), "{err}");
 }
 
 #[test]
@@ -228,6 +265,16 @@ fn health_is_told_by_the_exit_code() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (code, _, err) = run(dir.path(), &["health", "--server", &free.to_string()]);
     assert!(code == 1 && err.contains("does not answer"), "{err}");
+
+    // Nobody accepts, but the system connects.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = mute.local_addr().unwrap().to_string();
+    let (code, _, err) = run(dir.path(), &["health", "--server", &mute, "--timeout-ms", "50"]);
+    assert_eq!((code, err), (1, format!("{mute} does not answer: nothing came within 50 ms\n")));
+    for wrong in [["--timeout-ms", "0"], ["--server", "foo"], ["--server", "a:b"], ["--server", "::1:2181"]] {
+        let (code, _, err) = run(dir.path(), &["health", wrong[0], wrong[1]]);
+        assert!(code == 2 && err.contains(wrong[0]), "{wrong:?}: {err}");
+    }
 }
 
 /// The binary under the name of the script.
@@ -265,6 +312,58 @@ fn as_zk_server_sh_it_takes_the_scripts_verbs() {
     assert!(err.starts_with(&format!("{head}Usage: ")), "{err}");
     let (code, _, err) = call(&["--config", "/elsewhere", "status", "other.cfg"]);
     assert!(code == 1 && err.contains("Using config: /elsewhere/other.cfg\n"), "{err}");
+}
+
+#[test]
+fn the_script_makes_no_data_directory_that_it_was_told_not_to_make() {
+    let dir = zoo_cfg("dataDir=volume\nclientPort=2181\n");
+    let call = |verb: &str| {
+        let mut call = command(dir.path().join("zkServer.sh"), dir.path());
+        outcome(
+            call.env("ZOOCFGDIR", dir.path())
+                .env("ZOO_LOG_DIR", dir.path().join("logs"))
+                .env("ZOO_DATADIR_AUTOCREATE_DISABLE", "1")
+                .arg(verb)
+                .output()
+                .unwrap(),
+        )
+    };
+    script(dir.path());
+    let volume = dir.path().canonicalize().unwrap().join("volume");
+    let missing = format!(
+        "ZooKeeper data directory is missing at {} fix the path or run initialize\n",
+        volume.display()
+    );
+    for verb in ["start", "start-foreground", "restart"] {
+        let (code, out, _) = call(verb);
+        assert_eq!((code, &out), (1, &missing), "{verb}");
+        assert!(!volume.exists(), "{verb} has made it");
+    }
+    fs::create_dir_all(volume.join("version-2")).unwrap();
+    let (code, out, _) = call("print-cmd");
+    assert!(code == 0 && out.contains("\"--set\" \"datadir.autocreate=false\""), "{out}");
+}
+
+#[test]
+fn the_script_is_found_through_path_and_looks_beside_itself() {
+    let dir = zoo_cfg("");
+    let (bin, conf) = (dir.path().join("zookeeper/bin"), dir.path().join("zookeeper/conf"));
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&conf).unwrap();
+    fs::create_dir_all(dir.path().join("elsewhere")).unwrap();
+    fs::write(conf.join("zoo.cfg"), "dataDir=data\nclientPort=2181\n").unwrap();
+    let link = dir.path().join("elsewhere/zkServer.sh");
+    std::os::unix::fs::symlink(script(&bin), &link).unwrap();
+    // By its name alone, as a shell calls it, and by a link to it from a directory without a conf.
+    for (called, path) in [(Path::new("zkServer.sh"), bin.as_path()), (&link, Path::new(""))] {
+        let (code, out, err) =
+            outcome(command(called, dir.path()).env("PATH", path).arg("print-cmd").output().unwrap());
+        assert!(code == 0 && out.contains("/zookeeper/bin/../logs/"), "{out}");
+        assert!(err.ends_with("/zookeeper/bin/../conf/zoo.cfg\n"), "{err}");
+    }
+    let (code, out, err) = outcome(command(&link, dir.path()).args(["start", "gone.cfg"]).output().unwrap());
+    assert_eq!((code, out.as_str()), (1, "Starting zookeeper ... FAILED TO START\n"));
+    assert!(err.ends_with("/zookeeper/bin/../conf/gone.cfg file is missing\n"), "{err}");
 }
 
 #[test]
@@ -332,7 +431,11 @@ fn without_a_configuration_it_says_so_first_serves_and_stops() {
     let server = Server::start(start);
     let data = dir.path().canonicalize().unwrap().join("quorate-data");
     let first = &server.said[0];
-    assert!(first.contains(&format!("no configuration was given: data in {}", data.display())), "{first}");
+    let expected = format!(
+        "no configuration was given: data in {}, clients on 127.0.0.1, on a port that the system chooses",
+        data.display()
+    );
+    assert!(first.ends_with(&expected), "{first}");
     assert!(server.address.starts_with("127.0.0.1:"), "{}", server.address);
     let (code, out, _) = run(dir.path(), &["health", "--server", &server.address]);
     assert_eq!((code, out), (0, format!("{} serves as standalone\n", server.address)));
@@ -347,7 +450,13 @@ fn a_port_in_use_exits_1_and_a_directory_in_use_3() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (code, _, err) = run(dir.path(), &["server", "--port", &port]);
-    assert!(code == 1 && err.contains("Address already in use"), "{err}");
+    assert!(code == 1 && err.contains("(clientPort): Address already in use"), "{err}");
+    let page = "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
+    let page_port = format!("metricsProvider.httpPort={port}");
+    let with_page = ["--set", page, "--set", &page_port, "--set", "metricsProvider.httpHost=127.0.0.1"];
+    let (code, _, err) = run(dir.path(), &[&["server", "--port", "0"][..], &with_page].concat());
+    assert!(code == 1 && err.contains("(metricsProvider.httpPort): Address already in use"), "{err}");
+    assert!(!err.contains("ready for clients"), "{err}");
 
     let mut start = command(BINARY, dir.path());
     start.args(["server", "--port", "0"]);

@@ -37,9 +37,9 @@ pub(super) struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// A configuration file and nothing else.
-    pub(super) fn for_file(path: &std::path::Path) -> Self {
-        ServerArgs { words: vec![path.to_string_lossy().into_owned()], ..ServerArgs::default() }
+    /// A configuration file and further settings.
+    pub(super) fn for_file(path: &std::path::Path, set: Vec<String>) -> Self {
+        ServerArgs { words: vec![path.to_string_lossy().into_owned()], set, ..ServerArgs::default() }
     }
 }
 
@@ -85,20 +85,16 @@ fn configure(arguments: &ServerArgs) -> Result<ServerConfig, Failure> {
         _ => return Err(Failure::Usage),
     }
     given.flags.extend(flags(arguments).map_err(Failure::Invalid)?);
+    given.any_port = arguments.port == Some(0);
     let evaluation = config::evaluate(&given).map_err(Failure::Invalid)?;
-    let mut config = evaluation.accept().map_err(Failure::Invalid)?;
-    // In zoo.cfg 0 means no port, but on the command line nobody asks for a server without one.
-    if arguments.port == Some(0) {
-        config.listen.port = Some(0);
-    }
-    Ok(config)
+    evaluation.accept().map_err(Failure::Invalid)
 }
 
 /// The flags as assignments.
 fn flags(arguments: &ServerArgs) -> Result<Vec<(String, String, String)>, InvalidConfig> {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
     let mut flags: Vec<(String, String, String)> = [
-        // A system's choice is asked for below; until then any port stands in.
+        // The system's choice is asked for apart from this; for the table, any port stands in.
         ("--port", "clientPort", arguments.port.map(|port| port.max(1).to_string())),
         ("--address", "clientPortAddress", arguments.address.clone()),
         ("--data-dir", "dataDir", path(&arguments.data_dir)),

@@ -141,7 +141,13 @@ impl Evaluation {
         let mut say = |level, text: String| notices.push(Notice { level, text });
         if self.config.source.file.is_none() {
             let (dir, listen) = (self.config.storage.data_dir.display(), self.config.listen.socket_address());
-            let clients = listen.map_or("no clients".to_owned(), |address| format!("clients on {address}"));
+            let clients = match listen {
+                Some(address) if address.port() == 0 => {
+                    format!("clients on {}, on a port that the system chooses", address.ip())
+                }
+                Some(address) => format!("clients on {address}"),
+                None => "no clients".to_owned(),
+            };
             say(NoticeLevel::Info, format!("no configuration was given: data in {dir}, {clients}"));
         }
         let mut without_effect = Vec::new();

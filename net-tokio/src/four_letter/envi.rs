@@ -1,6 +1,7 @@
 //! `envi` (`operations.md` §4.6): what the process runs in. Where ZooKeeper names its Java there is none.
 
 use super::Facts;
+use crate::server::user_name;
 use crate::server::version::FULL_VERSION;
 
 /// One key a line.
@@ -22,7 +23,7 @@ pub(super) fn envi(_: &Facts<'_>) -> String {
         ("os.name", text(system.sysname())),
         ("os.arch", java_architecture().to_owned()),
         ("os.version", text(system.release())),
-        ("user.name", user_name().unwrap_or_else(missing)),
+        ("user.name", user_name(rustix::process::getuid().as_raw()).unwrap_or_else(missing)),
         ("user.home", variable("HOME")),
         ("user.dir", std::env::current_dir().map_or_else(|_| missing(), |path| path.display().to_string())),
         ("os.memory.free", memory("MemAvailable")),
@@ -31,15 +32,6 @@ pub(super) fn envi(_: &Facts<'_>) -> String {
     ];
     let lines = lines.map(|(key, value)| format!("{key}={value}\n"));
     format!("Environment:\n{}", lines.concat())
-}
-
-/// The name of the user whom the process runs as.
-fn user_name() -> Option<String> {
-    let uid = rustix::process::getuid().as_raw().to_string();
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    let mut fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let user = fields.find(|fields| fields.get(2).is_some_and(|field| *field == uid))?;
-    Some(user[0].to_owned())
 }
 
 fn java_architecture() -> &'static str {

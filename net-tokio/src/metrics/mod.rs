@@ -13,7 +13,7 @@ mod process;
 mod prometheus;
 
 pub(crate) use host::{HostMetrics, Startup};
-pub(crate) use http::serve;
+pub(crate) use http::{bind, serve};
 pub(crate) use mntr::mntr_page;
 pub(crate) use prometheus::prometheus_page;
 

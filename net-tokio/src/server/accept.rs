@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A port that is taken, but that nobody can connect to yet.
 #[derive(Debug)]
-pub(super) struct BoundPort {
+pub(crate) struct BoundPort {
     socket: Socket,
     backlog: i32,
 }
@@ -39,7 +39,7 @@ impl BoundPort {
     ///
     /// # Errors
     /// The address, and why it can't be taken.
-    pub(super) fn bind(config: &ListenConfig) -> Result<Option<Self>, (SocketAddr, io::Error)> {
+    pub(crate) fn bind(config: &ListenConfig) -> Result<Option<Self>, (SocketAddr, io::Error)> {
         let Some(address) = config.socket_address() else { return Ok(None) };
         let backlog = config.backlog.map_or(BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
         let socket = match config.address {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! start         from a configuration to a running owner; what can fail, and the exit codes
+//! advice        what an operator can do about what failed
 //! supervise     the main thread from then on: signals, service manager, free space, metrics page
 //! owner         the task that calls the peer, in batches
 //! accept        the client port
@@ -23,6 +24,7 @@
 //! Absent: `io.threads` (connections on threads of their own), TLS, the admin server.
 
 mod accept;
+mod advice;
 mod clock;
 mod connection;
 mod events;
@@ -37,6 +39,7 @@ mod supervise;
 mod table;
 pub(crate) mod version;
 
+pub(crate) use advice::user_name;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use owner::Message;
 

@@ -1,24 +1,25 @@
 //! From a configuration to a running owner, and what can go wrong on the way (`operations.md` §1.1, §13).
 
 use super::accept::BoundPort;
+use super::advice::{about_disk, about_port, about_recovery};
 use super::clock::Clock;
 use super::lanes::Lanes;
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message, Owner, Parts};
 use super::version::FULL_VERSION;
 use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig};
-use crate::metrics::{HostMetrics, Startup};
+use crate::metrics::{self, HostMetrics, Startup};
 use quorate_core::peer::Peer;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{Entropy, PeerConfig, Wall};
 use quorate_storage_file::{
-    Compression, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport, Repair, StdDisk,
-    StdDiskOptions, Storage, StorageOptions,
+    Compression, Directory, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport, Repair,
+    StdDisk, StdDiskOptions, Storage, StorageOptions,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
@@ -35,6 +36,8 @@ pub(super) struct Running {
     pub(super) mailbox: Arc<Mailbox<Message>>,
     /// How the owner ends.
     pub(super) exit: oneshot::Receiver<Exit>,
+    /// The port of `/metrics`, if there is to be a page.
+    pub(super) metrics: Option<TcpListener>,
 }
 
 /// Why a server can't start.
@@ -45,10 +48,10 @@ pub(super) enum Failure {
     DataDirectory(String),
     /// The data in them can't.
     #[error("cannot open the database: {0}")]
-    Database(#[from] RecoveryError),
-    /// The client port can't be had.
-    #[error("cannot listen on {0}: {1}")]
-    Port(SocketAddr, io::Error),
+    Database(String),
+    /// A port can't be had; which setting names it comes first.
+    #[error("{}", about_port(.0, *.1, .2))]
+    Port(&'static str, SocketAddr, io::Error),
     /// The system refuses something else.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -75,14 +78,10 @@ pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
     announce(&config);
     info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
     raise_descriptor_limit();
-    let disk = StdDisk::open(&StdDiskOptions {
-        data_dir: config.storage.data_dir.clone(),
-        data_log_dir: config.storage.data_log_dir.clone(),
-        autocreate: config.storage.datadir_autocreate,
-        lock: true,
-    })
-    .map_err(|error| Failure::DataDirectory(error.to_string()))?;
-    let port = BoundPort::bind(&config.listen).map_err(|(address, error)| Failure::Port(address, error))?;
+    let disk = open_disk(&config.storage)?;
+    let taken = |key| move |(address, error)| Failure::Port(key, address, error);
+    let port = BoundPort::bind(&config.listen).map_err(taken("clientPort"))?;
+    let metrics = metrics::bind(&config.metrics).map_err(taken("metricsProvider.httpPort"))?;
     if let Some(port) = &port {
         // Who asked for any port is shown the one that the system chose.
         config.listen.port = Some(port.number()?);
@@ -109,7 +108,26 @@ pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
         Some(address) => info!(name: "listening", %address, took_ms, "ready for clients"),
         None => warn!(name: "listening", took_ms, "no clientPort is set: nobody can connect"),
     }
-    Ok(Running { config, mailbox, exit })
+    Ok(Running { config, mailbox, exit, metrics })
+}
+
+fn open_disk(storage: &StorageConfig) -> Result<StdDisk, Failure> {
+    let options = StdDiskOptions {
+        data_dir: storage.data_dir.clone(),
+        data_log_dir: storage.data_log_dir.clone(),
+        autocreate: storage.datadir_autocreate,
+        lock: true,
+    };
+    let disk =
+        StdDisk::open(&options).map_err(|error| Failure::DataDirectory(about_disk(&error, storage)))?;
+    for place in [Directory::Snap, Directory::Log].map(|place| disk.directory(place)) {
+        if !place.is_dir() {
+            let text =
+                format!("{} is not a directory: move it away, or fix dataDir or dataLogDir", place.display());
+            return Err(Failure::DataDirectory(text));
+        }
+    }
+    Ok(disk)
 }
 
 type Listening = Receiver<io::Result<Option<SocketAddr>>>;
@@ -215,7 +233,14 @@ fn recover(
         db_autocreate: config.storage.db_autocreate,
         trust_empty: config.storage.trust_empty,
     });
-    let recovered = recovery.run(&mut disk)?;
+    let recovered = recovery.run(&mut disk).map_err(|error| {
+        let text = about_recovery(&error, &config.storage);
+        match error {
+            // ZooKeeper looks at that before it looks at the data, as at the directories themselves.
+            RecoveryError::MixedDirectories { .. } => Failure::DataDirectory(text),
+            _ => Failure::Database(text),
+        }
+    })?;
     let took = begin.elapsed();
     log_report(&recovered.report, took.as_millis() as u64);
     let report = &recovered.report;

@@ -3,7 +3,7 @@
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message};
 use super::start::{Failure, Running};
-use crate::config::{MetricsProvider, StorageConfig};
+use crate::config::StorageConfig;
 use crate::{logging, metrics};
 use quorate_core::contract::ExitCode;
 use std::path::Path;
@@ -34,14 +34,11 @@ pub(super) fn supervise(running: Running) -> u8 {
 }
 
 async fn watch(running: Running) -> Result<u8, Failure> {
-    let Running { config, mailbox, mut exit } = running;
+    let Running { config, mailbox, mut exit, metrics } = running;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    if config.metrics.provider == MetricsProvider::Prometheus {
-        let asked = Arc::clone(&mailbox);
-        let address = metrics::serve(&config.metrics, asked)
-            .await
-            .map_err(|(address, error)| Failure::Port(address, error))?;
+    if let Some(listener) = metrics {
+        let address = metrics::serve(listener, Arc::clone(&mailbox)).await?;
         info!(name: "metrics_listening", %address, "/metrics");
     }
     tokio::spawn(watch_free_space(config.storage.clone(), Arc::clone(&mailbox)));

@@ -44,7 +44,13 @@ use wire::{BenchError, Wire};
 #[derive(Clone, Debug, Args)]
 pub(crate) struct BenchArgs {
     /// The server under load.
-    #[arg(long, visible_alias = "servers", default_value = "127.0.0.1:2181", value_name = "HOST:PORT")]
+    #[arg(
+        long,
+        visible_alias = "servers",
+        default_value = "127.0.0.1:2181",
+        value_name = "HOST:PORT",
+        value_parser = super::ask::host_and_port
+    )]
     server: String,
     /// Connections, each with a session.
     #[arg(long, visible_alias = "clients", default_value_t = 10)]

@@ -3,7 +3,7 @@
 //! It asks `srvr`, the one four-letter word that is always allowed, and believes only a reply that has a mode in it: a
 //! server that is up but not serving is not healthy.
 
-use super::ask::ask;
+use super::ask::{ask, host_and_port};
 use clap::Args;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,10 +12,16 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
     /// The server that is asked.
-    #[arg(long, visible_alias = "servers", default_value = "127.0.0.1:2181", value_name = "HOST:PORT")]
+    #[arg(
+        long,
+        visible_alias = "servers",
+        default_value = "127.0.0.1:2181",
+        value_name = "HOST:PORT",
+        value_parser = host_and_port
+    )]
     server: String,
     /// How long it may take, milliseconds.
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = 3000, value_parser = clap::value_parser!(u64).range(1..))]
     timeout_ms: u64,
 }
 
