@@ -40,8 +40,8 @@ pub use names::Compression;
 pub use options::{RecoveryOptions, StorageOptions};
 pub use purge_job::PurgeJob;
 pub use recovery::{
-    LogSummary, Recovered, Recovery, RecoveryError, RecoveryReport, RecoveryStep, Repair, Tail, TailBytes,
-    TailProblem,
+    LogSummary, Recovered, Recovery, RecoveryError, RecoveryReport, RecoveryStep, Remains, Repair, Tail,
+    TailBytes, TailProblem,
 };
 pub use seal::SealCheck;
 pub use snapshot_job::{JobStep, SnapshotJob};

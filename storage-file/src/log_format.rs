@@ -17,6 +17,8 @@ pub const LOG_HEADER: u64 = 16;
 pub const ENTRY_HEAD: usize = 12;
 /// Bytes of a txn's header, the shortest payload.
 pub const TXN_HEADER: usize = 32;
+/// No payload is longer, whatever `jute.maxbuffer` was when it was written: a length above this is none.
+pub const LONGEST_PAYLOAD: u32 = 256 << 20;
 /// 'B', behind each payload.
 pub const END_OF_RECORD: u8 = 0x42;
 
@@ -75,14 +77,13 @@ pub enum LogItem {
 }
 
 /// Reads a log from bytes in any pieces. Once it returned anything but an entry or [`LogItem::NeedMore`], it returns that again.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LogParser {
     buffer: BytesMut,
     /// The file offset of the buffer's first byte.
     offset: u64,
     header_read: bool,
     finished: bool,
-    limit: u32,
 }
 
 impl LogEntry {
@@ -120,9 +121,10 @@ impl fmt::Debug for LogEntry {
 }
 
 impl LogParser {
-    /// A parser at the start of a file. Payloads over `limit` bytes are damage, as for Java.
-    pub fn new(limit: u32) -> Self {
-        LogParser { buffer: BytesMut::new(), offset: 0, header_read: false, finished: false, limit }
+    /// A parser at the start of a file. It knows no limit but [`LONGEST_PAYLOAD`]: an entry that is whole is never taken for
+    /// damage because it was written under a larger limit than is set now.
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// The bytes that follow those pushed before.
@@ -162,7 +164,7 @@ impl LogParser {
             self.skip(LOG_HEADER as usize);
             self.header_read = true;
         }
-        match judge(&self.buffer, self.limit) {
+        match judge(&self.buffer) {
             Judgement::Whole(length) => {
                 let offset = self.offset;
                 let entry = self.skip(ENTRY_HEAD + length + 1).freeze();
@@ -189,14 +191,14 @@ enum Judgement {
     Damaged(Damage),
 }
 
-fn judge(bytes: &[u8], limit: u32) -> Judgement {
+fn judge(bytes: &[u8]) -> Judgement {
     let Some(head) = bytes.get(..ENTRY_HEAD) else { return Judgement::NeedMore };
     let stored = u64::from_be_bytes(head[..8].try_into().expect("eight bytes were asked"));
     let length = i32::from_be_bytes(head[8..].try_into().expect("four bytes are left"));
     if length == 0 {
         return Judgement::Padding;
     }
-    let Some(size) = usize::try_from(length).ok().filter(|size| *size <= limit as usize) else {
+    let Some(size) = usize::try_from(length).ok().filter(|size| *size <= LONGEST_PAYLOAD as usize) else {
         return Judgement::Damaged(Damage::Length(length));
     };
     let Some(&found) = bytes.get(ENTRY_HEAD + size) else { return Judgement::NeedMore };
@@ -214,7 +216,7 @@ fn judge(bytes: &[u8], limit: u32) -> Judgement {
 /// The zxid and the position in `bytes` of the first whole entry that looks like a txn above `above`, wherever it begins.
 ///
 /// Used behind damage, to tell a torn tail (nothing follows) from damage in the middle of a history.
-pub fn find_entry_after(bytes: &[u8], above: Zxid, limit: u32) -> Option<(Zxid, usize)> {
+pub fn find_entry_after(bytes: &[u8], above: Zxid) -> Option<(Zxid, usize)> {
     let last = bytes.len().checked_sub(ENTRY_HEAD + TXN_HEADER + 1)?;
     (0..=last).find_map(|position| {
         let length =
@@ -223,7 +225,7 @@ pub fn find_entry_after(bytes: &[u8], above: Zxid, limit: u32) -> Option<(Zxid, 
         if length < TXN_HEADER as i32 || bytes[position..position + 4] != [0; 4] {
             return None;
         }
-        let Judgement::Whole(size) = judge(&bytes[position..], limit) else { return None };
+        let Judgement::Whole(size) = judge(&bytes[position..]) else { return None };
         let payload = &bytes[position + ENTRY_HEAD..position + ENTRY_HEAD + size];
         let zxid = Zxid(i64::from_be_bytes(payload[12..20].try_into().expect("a header is longer")));
         (zxid > above).then_some((zxid, position))

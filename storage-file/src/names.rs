@@ -38,6 +38,11 @@ pub fn log_name(zxid: Zxid) -> String {
     format!("log.{:x}", zxid.0)
 }
 
+/// The name of the file that keeps what stood in a log from `offset` on; to nobody a log.
+pub fn torn_name(log: &str, offset: u64) -> String {
+    format!("torn.{log}.{offset}")
+}
+
 /// The name of the snapshot that contains everything up to `zxid`.
 pub fn snapshot_name(zxid: Zxid, compression: Compression) -> String {
     format!("snapshot.{:x}{}", zxid.0, compression.suffix())

@@ -18,7 +18,6 @@ use quorate_core::vocabulary::Zxid;
 #[derive(Clone, Debug)]
 pub struct TruncateJob<F> {
     target: Zxid,
-    max_txn: u32,
     chunk_bytes: usize,
     /// Snapshots that may be started from, newest last.
     usable: Vec<(Zxid, String)>,
@@ -53,10 +52,9 @@ enum Phase<F> {
 
 impl<F: Clone + std::fmt::Debug> TruncateJob<F> {
     /// A job that makes `target` the end of the history.
-    pub fn new(target: Zxid, max_txn: u32, chunk_bytes: usize) -> Self {
+    pub fn new(target: Zxid, chunk_bytes: usize) -> Self {
         TruncateJob {
             target,
-            max_txn,
             chunk_bytes,
             usable: Vec::new(),
             newer: Vec::new(),
@@ -112,7 +110,7 @@ impl<F: Clone + std::fmt::Debug> TruncateJob<F> {
             Phase::ListLogs => self.sort_logs(disk.list(Directory::Log).map_err(text)?)?,
             Phase::OpenLog(name) => {
                 let file = disk.open(&name, OpenMode::Read).map_err(text)?;
-                Phase::Scan { name, file, parser: LogParser::new(self.max_txn), offset: 0 }
+                Phase::Scan { name, file, parser: LogParser::new(), offset: 0 }
             }
             Phase::Scan { name, file, mut parser, offset } => {
                 let mut chunk = vec![0; self.chunk_bytes];

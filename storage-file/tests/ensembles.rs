@@ -91,7 +91,7 @@ fn a_cut_that_is_interrupted_leaves_a_history() {
         }
         let mut dice = Dice(seed);
         let mut disk = PowerDisk::new(world.disk.clone());
-        let mut job = TruncateJob::new(Zxid(3), 1 << 20, 64 << 10);
+        let mut job = TruncateJob::new(Zxid(3), 64 << 10);
         let mut done = false;
         for _ in 0..dice.below(26) {
             match job.step(&mut disk) {

@@ -107,6 +107,31 @@ transcript!(
      log log.1 12
      zero log.1 512 512
      recover
+     # What is whole behind the tear is not thrown away.
+     ls
+     recover"
+);
+
+transcript!(
+    a_length_that_grew_in_front_of_whole_txns_is_damage,
+    "snapshot
+     log log.1 12
+     write log.1 24 7fffffff
+     recover
+     write log.1 24 002dc6c0
+     recover
+     write log.1 24 00010060
+     recover
+     # Nothing was changed.
+     ls"
+);
+
+transcript!(
+    a_txn_over_the_limit_is_refused_and_stays,
+    "snapshot
+     log log.1 3
+     recover limit=60
+     ls
      recover"
 );
 
@@ -231,6 +256,23 @@ transcript!(
      recover
      log log.1 1
      recover"
+);
+
+transcript!(
+    a_snapshot_of_something_without_its_logs_is_no_new_database,
+    "skip 3
+     snapshot
+     cut snapshot.3 -20
+     recover
+     ls"
+);
+
+transcript!(
+    trust_needs_logs_from_the_beginning,
+    "skip 2
+     log log.3 2
+     recover trust-empty
+     ls"
 );
 
 transcript!(

@@ -33,6 +33,11 @@ impl Zxid {
     pub fn next(self) -> Self {
         Zxid(self.0.wrapping_add(1))
     }
+
+    /// Whether `next` may be the txn behind this one in a history: its successor, or the first of a later epoch.
+    pub fn may_precede(self, next: Zxid) -> bool {
+        next == self.next() || (next.epoch() > self.epoch() && next.counter() == 1)
+    }
 }
 
 impl fmt::Display for Zxid {
@@ -44,5 +49,19 @@ impl fmt::Display for Zxid {
 impl fmt::Debug for Zxid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_successors_and_beginnings_of_epochs_follow() {
+        assert!(Zxid(5).may_precede(Zxid(6)));
+        assert!(Zxid(5).may_precede(Zxid(0x1_0000_0001)));
+        assert!(Zxid(0xffff_ffff).may_precede(Zxid(0x1_0000_0000)));
+        assert!(!Zxid(5).may_precede(Zxid(7)));
+        assert!(!Zxid(5).may_precede(Zxid(0x1_0000_0002)));
     }
 }

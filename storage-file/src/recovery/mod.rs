@@ -9,23 +9,25 @@
 //! 4. mend: cut torn tails, remove logs without a txn, and sync what was replayed, so that what is served is durable;
 //! 5. for a new database, or one that began with an empty tree on trust, write a snapshot; only then remove `initialize`.
 //!
-//! Invariants: nothing is changed on disk, but for leftovers, before the whole history was read and found right; a file with a
-//! txn in it is never removed.
+//! Invariants: nothing is changed on disk, but for leftovers, before the whole history was read and found right; no whole txn
+//! leaves the disk: a log with one is never removed, and what stands behind a tear is kept in a file of its own.
 //!
 //! Absent: epochs (see `epochs`), killing ephemerals of unknown sessions (the peer's affair, it depends on its role), starting
 //! as "no data" behind a hole.
 
+mod mend;
 mod replay;
 mod report;
 mod tail;
 
 pub use report::{LogSummary, RecoveryError, RecoveryReport, Repair, TailProblem};
-pub use tail::{Tail, TailBytes};
+pub use tail::{Remains, Tail, TailBytes};
 
 use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
 use crate::names::{INITIALIZE, is_temporary, parse_log_name, parse_snapshot_name};
 use crate::options::RecoveryOptions;
 use crate::snapshot_job::{JobStep, SnapshotJob, SnapshotReader};
+use mend::Mending;
 use quorate_core::jute::FieldLimit;
 use quorate_core::tree::{Database, SnapshotDecoder};
 use quorate_core::vocabulary::Zxid;
@@ -80,8 +82,7 @@ enum Phase<F> {
     ReadSnapshot(Box<ReadSnapshot<F>>),
     OpenLog(Box<Replay>),
     ReadLog { replay: Box<Replay>, log: Box<LogInProgress>, file: F },
-    Mend(Box<Mending<F>>),
-    SyncLogNames(Database),
+    Mend { mending: Box<Mending<F>>, database: Database },
     WriteSnapshot { job: Box<SnapshotJob<F>>, database: Database },
     RemoveInitialize(Database),
     SyncLogRoot(Database),
@@ -94,17 +95,6 @@ struct ReadSnapshot<F> {
     file: F,
     reader: SnapshotReader,
     decoder: SnapshotDecoder,
-}
-
-/// Changes to the logs that are still to be made.
-#[derive(Clone, Debug)]
-struct Mending<F> {
-    repairs: VecDeque<Repair>,
-    /// Replayed logs that are still to be synced.
-    syncs: VecDeque<FileName>,
-    /// The log that is open, and what is next to be done to it.
-    open: Option<(F, Option<Repair>)>,
-    database: Database,
 }
 
 impl<F: Clone + std::fmt::Debug> Recovery<F> {
@@ -169,10 +159,11 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             Phase::ReadSnapshot(reading) => self.phase = self.read_snapshot(disk, reading),
             Phase::OpenLog(replay) => self.phase = self.open_log(disk, replay)?,
             Phase::ReadLog { replay, log, file } => self.phase = self.read_log(disk, replay, log, file)?,
-            Phase::Mend(mending) => self.phase = self.mend(disk, mending)?,
-            Phase::SyncLogNames(database) => {
-                disk.sync_directory(Directory::Log)?;
-                self.phase = self.after_mending(database);
+            Phase::Mend { mut mending, database } => {
+                self.phase = match mending.step(disk, &mut self.report.repairs)? {
+                    true => Phase::Mend { mending, database },
+                    false => self.after_mending(database),
+                };
             }
             Phase::WriteSnapshot { mut job, database } => {
                 self.phase = match job.step(disk) {
@@ -297,6 +288,14 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         if !self.unusable.is_empty() {
             return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.unusable)));
         }
+        // A snapshot of something, and no log of it: there was a database, and this directory does not hold it any more.
+        let of_something = |(name, _): &&(String, String)| {
+            parse_snapshot_name(name).is_some_and(|(zxid, _)| zxid > Zxid::ZERO)
+        };
+        if self.logs.is_empty() && self.report.skipped_snapshots.iter().any(|skipped| of_something(&skipped))
+        {
+            return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.report.skipped_snapshots)));
+        }
         let empty = Database::new(self.options.seed, self.options.tree);
         Ok(self.begin_replay(Replay::new(empty, true, self.options.storage.max_txn)))
     }
@@ -316,7 +315,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
     ) -> Result<Phase<F>, RecoveryError> {
         let Some((_, name)) = self.logs.pop_front() else { return self.all_logs_read(*replay) };
         let file = disk.open(&FileName::log(name.clone()), OpenMode::Read)?;
-        let log = Box::new(LogInProgress::new(name, self.options.storage.max_txn));
+        let log = Box::new(LogInProgress::new(name));
         Ok(Phase::ReadLog { replay, log, file })
     }
 
@@ -334,7 +333,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
     }
 
     fn all_logs_read(&mut self, replay: Replay) -> Result<Phase<F>, RecoveryError> {
-        let repairs = replay.repairs()?;
+        let mends = replay.repairs()?;
         self.report.logs = replay.summaries().cloned().collect();
         self.report.replayed = replay.replayed;
         self.report.out_of_order = replay.out_of_order;
@@ -353,42 +352,8 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         }
         let with_txns = self.report.logs.iter().filter(|log| log.entries > 0);
         let syncs = with_txns.map(|log| FileName::log(log.name.clone())).collect();
-        let mending =
-            Mending { repairs: repairs.into(), syncs, open: None, database: replay.into_database() };
-        Ok(Phase::Mend(Box::new(mending)))
-    }
-
-    /// One change, or one sync. A cut file is synced with the others, before anything is served.
-    fn mend<D: Disk<File = F>>(
-        &mut self,
-        disk: &mut D,
-        mut mending: Box<Mending<F>>,
-    ) -> Result<Phase<F>, DiskError> {
-        match mending.open.take() {
-            Some((file, Some(repair))) => {
-                let Repair::CutLog { to, .. } = &repair else { unreachable!("only a cut opens its file") };
-                disk.set_length(&file, *to)?;
-                self.report.repairs.push(repair);
-            }
-            Some((file, None)) => disk.sync(&file)?,
-            None => match mending.repairs.pop_front() {
-                Some(Repair::RemovedEmptyLog(name, length)) => {
-                    disk.remove(&name)?;
-                    self.report.repairs.push(Repair::RemovedEmptyLog(name, length));
-                }
-                Some(repair) => {
-                    let Repair::CutLog { name, .. } = &repair else {
-                        unreachable!("replay asks for cuts and removals only")
-                    };
-                    mending.open = Some((disk.open(name, OpenMode::Write)?, Some(repair)));
-                }
-                None => match mending.syncs.pop_front() {
-                    Some(name) => mending.open = Some((disk.open(&name, OpenMode::Write)?, None)),
-                    None => return Ok(Phase::SyncLogNames(mending.database)),
-                },
-            },
-        }
-        Ok(Phase::Mend(mending))
+        let mending = Box::new(Mending::new(mends, syncs));
+        Ok(Phase::Mend { mending, database: replay.into_database() })
     }
 
     fn after_mending(&mut self, database: Database) -> Phase<F> {

@@ -4,10 +4,12 @@
 //! Invariants: a txn is applied at most once and never behind a later one; between two applied txns of one epoch none is
 //! missing. A file that ends badly is forgiven when the next txn proves that nothing was lost with its tail.
 
-use super::report::{LogSummary, RecoveryError, Repair, TailProblem};
+use super::mend::Mend;
+use super::report::{LogSummary, RecoveryError, TailProblem};
 use super::tail::{Tail, TailBytes};
 use crate::disk::FileName;
 use crate::log_format::{LogEntry, LogItem, LogParser};
+use crate::names::torn_name;
 use quorate_core::tree::{Database, Unobserved};
 use quorate_core::vocabulary::Zxid;
 
@@ -17,7 +19,7 @@ pub(crate) struct Replay {
     database: Database,
     /// The end of the snapshot; txns up to here are in it.
     base: Zxid,
-    /// Whether any first txn will do, because there is no snapshot it must continue.
+    /// Whether the first txn of any epoch will do, because there is no snapshot it must continue.
     any_start: bool,
     limit: u32,
     pub(crate) replayed: u64,
@@ -47,15 +49,8 @@ pub(crate) struct LogInProgress {
 }
 
 impl LogInProgress {
-    pub(crate) fn new(name: String, limit: u32) -> Self {
-        LogInProgress {
-            name,
-            parser: LogParser::new(limit),
-            entries: 0,
-            last: Zxid::ZERO,
-            length: 0,
-            tail: None,
-        }
+    pub(crate) fn new(name: String) -> Self {
+        LogInProgress { name, parser: LogParser::new(), entries: 0, last: Zxid::ZERO, length: 0, tail: None }
     }
 
     /// How much of the file was read.
@@ -130,6 +125,15 @@ impl Replay {
             self.out_of_order += 1;
             return Ok(());
         }
+        if entry.payload.len() > self.limit as usize {
+            return Err(RecoveryError::TxnOverLimit {
+                name: log.name.clone(),
+                offset: entry.offset,
+                zxid,
+                length: entry.payload.len(),
+                limit: self.limit,
+            });
+        }
         let txn = entry.txn(self.limit).map_err(|error| RecoveryError::DamagedLog {
             name: log.name.clone(),
             offset: entry.offset,
@@ -137,8 +141,8 @@ impl Replay {
             problem: format!("the entry of txn {zxid} is intact, but it can't be understood ({error})"),
             consequence: "it was written by another version: open the directory with that one".to_owned(),
         })?;
-        let first = self.replayed == 0 && self.any_start;
-        if !first && !follows(last, zxid) {
+        let begins = self.replayed == 0 && self.any_start && zxid.counter() == 1;
+        if !begins && !last.may_precede(zxid) {
             return Err(self.explain_hole(log, entry.offset, zxid));
         }
         // A txn that failed when it was made fails again here; over a fuzzy snapshot others may too (§6.3).
@@ -153,15 +157,14 @@ impl Replay {
         let last = self.database.last_zxid();
         // Nothing between the last file with a txn and this one holds any, or it would have been applied.
         for file in self.files.iter().rev() {
-            if let Tail::Torn(problem) | Tail::Damaged(problem, _) = &file.tail {
+            if let Tail::Torn(problem, _) | Tail::Damaged(problem, _) = &file.tail {
                 return RecoveryError::DamagedLog {
                     name: file.summary.name.clone(),
                     offset: file.summary.end,
                     last,
                     problem: problem.to_string(),
                     consequence: format!(
-                        "and {} goes on with {found}, so acknowledged txns are lost: restore the file from a backup, or empty \
-                         the directory and let the server sync from the ensemble",
+                        "and {} goes on with {found}, so acknowledged txns are lost: restore the file from a backup",
                         log.name
                     ),
                 };
@@ -176,7 +179,7 @@ impl Replay {
     fn finish(&mut self, log: &LogInProgress) {
         let tail = match &log.tail {
             None => Tail::Clean,
-            Some((problem, tail)) => tail.judge(*problem, log.last, self.limit),
+            Some((problem, tail)) => tail.judge(*problem, log.last),
         };
         let summary = LogSummary {
             name: log.name.clone(),
@@ -192,7 +195,7 @@ impl Replay {
     ///
     /// The last file with a txn, and those without any, must end in nothing worse than a torn write. A file before it may end
     /// in any way, because the txns behind it have shown that nothing was lost; its tail is cut all the same, for Java.
-    pub(crate) fn repairs(&self) -> Result<Vec<Repair>, RecoveryError> {
+    pub(crate) fn repairs(&self) -> Result<Vec<Mend>, RecoveryError> {
         let end_of_history = self.files.iter().rposition(|file| file.summary.entries > 0).unwrap_or(0);
         let mut repairs = Vec::new();
         for (index, FinishedLog { summary, tail }) in self.files.iter().enumerate() {
@@ -205,20 +208,18 @@ impl Replay {
                     offset: summary.end,
                     last: summary.last,
                     problem: problem.to_string(),
-                    consequence: format!(
-                        "{why}: restore the file from a backup, or empty the directory and let the server sync from the ensemble"
-                    ),
+                    consequence: format!("{why}: restore the file from a backup"),
                 });
             }
+            if let Tail::Torn(_, Some(remains)) = tail {
+                let kept = FileName::log(torn_name(&summary.name, summary.end));
+                repairs.push(Mend::keep(kept, remains));
+            }
             if summary.entries == 0 {
-                repairs.push(Repair::RemovedEmptyLog(name, summary.length));
-            } else if let Tail::Torn(problem) | Tail::Damaged(problem, _) = tail {
-                repairs.push(Repair::CutLog {
-                    name,
-                    to: summary.end,
-                    from: summary.length,
-                    problem: *problem,
-                });
+                repairs.push(Mend::Remove(name, summary.length));
+            } else if let Tail::Torn(problem, _) | Tail::Damaged(problem, _) = tail {
+                let (to, from, problem) = (summary.end, summary.length, *problem);
+                repairs.push(Mend::Cut { name, to, from, problem });
             }
         }
         Ok(repairs)
@@ -227,24 +228,5 @@ impl Replay {
     /// The logs that were read.
     pub(crate) fn summaries(&self) -> impl Iterator<Item = &LogSummary> {
         self.files.iter().map(|file| &file.summary)
-    }
-}
-
-/// Whether `next` may be the txn behind `last`: its successor, or the first of a later epoch.
-fn follows(last: Zxid, next: Zxid) -> bool {
-    next == last.next() || (next.epoch() > last.epoch() && next.counter() == 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_successors_and_beginnings_of_epochs_follow() {
-        assert!(follows(Zxid(5), Zxid(6)));
-        assert!(follows(Zxid(5), Zxid(0x1_0000_0001)));
-        assert!(follows(Zxid(0xffff_ffff), Zxid(0x1_0000_0000)));
-        assert!(!follows(Zxid(5), Zxid(7)));
-        assert!(!follows(Zxid(5), Zxid(0x1_0000_0002)));
     }
 }

@@ -50,6 +50,15 @@ pub enum Repair {
     RemovedTemporary(FileName),
     /// A log without any txn was removed, of this length.
     RemovedEmptyLog(FileName, u64),
+    /// What stood in a log behind a torn entry was copied, because it holds whole txns.
+    KeptTail {
+        /// The copy.
+        name: FileName,
+        /// How many txns of it are whole.
+        txns: u64,
+        /// The first and the last of them.
+        range: (Zxid, Zxid),
+    },
     /// A log was cut behind its last whole entry.
     CutLog {
         /// Which.
@@ -138,10 +147,27 @@ pub enum RecoveryError {
         /// Why that is no torn tail, and what to do.
         consequence: String,
     },
+    /// A txn is whole and longer than is allowed now.
+    #[error(
+        "{name}, offset {offset}: txn {zxid} is {length} bytes long, and jute.maxbuffer with its extra size allows {limit}: it was \
+         written under a larger limit, start with -Djute.maxbuffer={length} or more"
+    )]
+    TxnOverLimit {
+        /// The file.
+        name: String,
+        /// Where the txn stands.
+        offset: u64,
+        /// Which it is.
+        zxid: Zxid,
+        /// Its length, bytes.
+        length: usize,
+        /// What may be, bytes.
+        limit: u32,
+    },
     /// Txns are missing.
     #[error(
-        "{name}, offset {offset}: txn {found} follows {last}, so txns between them are missing: restore the logs that hold them, \
-         or empty the directory and let the server sync from the ensemble"
+        "{name}, offset {offset}: txn {found} follows {last}, so txns between them are missing: restore the files that hold them \
+         from a backup"
     )]
     Hole {
         /// The file with the txn behind the hole.
@@ -156,7 +182,7 @@ pub enum RecoveryError {
     /// The directory is empty, and may not become a new database.
     #[error(
         "the data directory is empty, db.autocreate is false and there is no file named initialize: if this is to be a new \
-         database, create it with zkServer-initialize"
+         database, say so with `touch <dataLogDir>/initialize`"
     )]
     Uninitialized,
     /// The snapshot that recovery has to write could not be written.
@@ -175,6 +201,11 @@ impl fmt::Display for Repair {
             Repair::RemovedEmptyLog(name, length) => {
                 write!(f, "removed {name}, {length} bytes without a txn")
             }
+            Repair::KeptTail { name, txns, range: (first, last) } => write!(
+                f,
+                "kept {name}, a torn write with {txns} whole txns, {first} to {last}: nobody was promised them, unless the disk \
+                 itself lost a sector; then restore from a backup"
+            ),
             Repair::CutLog { name, to, from, problem } => {
                 write!(f, "cut {name} from {from} to {to} bytes: {problem}")
             }

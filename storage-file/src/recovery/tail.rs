@@ -5,10 +5,14 @@
 //! acknowledged txns by the sign that a lost sector leaves: it still holds what it held before, zeros. Therefore a damaged entry
 //! at the end of the history is a torn tail when nothing valid follows it, or when a sector of it was lost and all that
 //! follows is within reach of one batch. Anything else is damage, and fatal.
+//!
+//! A disk that lost a sector of something acknowledged leaves the same sign. So whole txns behind a torn entry are never thrown
+//! away: they are [`Remains`], kept in a file of their own before the log is cut.
 
 use super::report::TailProblem;
-use crate::log_format::{Damage, find_entry_after};
+use crate::log_format::{Damage, ENTRY_HEAD, find_entry_after};
 use quorate_core::vocabulary::Zxid;
+use std::fmt;
 
 /// What a disk writes as a whole.
 const SECTOR: u64 = 512;
@@ -31,10 +35,28 @@ pub struct TailBytes {
 pub enum Tail {
     /// Nothing, or zeros.
     Clean,
-    /// A write that was never acknowledged.
-    Torn(TailProblem),
+    /// A write that was never acknowledged, and the whole txns behind its tear.
+    Torn(TailProblem, Option<Remains>),
     /// Not that; with why not.
     Damaged(TailProblem, String),
+}
+
+/// The end of a log from a torn entry on, which holds whole txns.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// How many txns are whole.
+    pub txns: u64,
+    /// The first and the last of them.
+    pub range: (Zxid, Zxid),
+    /// Everything, without zeros at its end.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Remains {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Remains { txns, range: (first, last), bytes } = self;
+        write!(f, "Remains({txns} txns {first} to {last}, {} bytes)", bytes.len())
+    }
 }
 
 impl TailBytes {
@@ -66,7 +88,7 @@ impl TailBytes {
     }
 
     /// Says what the tail is; `last` is the txn before it, `damage` the parser's verdict on its first entry.
-    pub fn judge(&self, problem: TailProblem, last: Zxid, limit: u32) -> Tail {
+    pub fn judge(&self, problem: TailProblem, last: Zxid) -> Tail {
         if self.is_clean() && !matches!(problem, TailProblem::Entry(Damage::CutShort)) {
             return Tail::Clean;
         }
@@ -79,9 +101,11 @@ impl TailBytes {
                 format!("more than {TEAR_REACH} bytes follow, so this is no torn write"),
             );
         }
-        match find_entry_after(&self.bytes, last, limit) {
-            None => Tail::Torn(problem),
-            Some(_) if self.lost_a_sector(problem) => Tail::Torn(problem),
+        match find_entry_after(&self.bytes, last) {
+            None => Tail::Torn(problem, None),
+            Some((_, position)) if self.lost_a_sector(problem, position as u64) => {
+                Tail::Torn(problem, Some(self.remains(last)))
+            }
             Some((zxid, position)) => {
                 let at = self.offset + position as u64;
                 Tail::Damaged(
@@ -92,12 +116,27 @@ impl TailBytes {
         }
     }
 
-    /// Whether the first entry of the tail has a sector that holds zeros to its end.
-    fn lost_a_sector(&self, problem: TailProblem) -> bool {
+    /// Counts the whole txns.
+    fn remains(&self, last: Zxid) -> Remains {
+        let (mut txns, mut first, mut newest, mut from) = (0, None, last, 0);
+        while let Some((zxid, position)) = find_entry_after(&self.bytes[from..], newest) {
+            txns += 1;
+            first.get_or_insert(zxid);
+            newest = zxid;
+            let length = &self.bytes[from + position + 8..from + position + ENTRY_HEAD];
+            let length = u32::from_be_bytes(length.try_into().expect("four bytes were asked"));
+            from += position + ENTRY_HEAD + length as usize + 1;
+        }
+        Remains { txns, range: (first.unwrap_or(newest), newest), bytes: self.bytes.clone() }
+    }
+
+    /// Whether the first entry of the tail, which ends before a whole one at `follower`, has a sector that holds zeros to its end.
+    fn lost_a_sector(&self, problem: TailProblem, follower: u64) -> bool {
         let first_entry = match problem {
             TailProblem::Header | TailProblem::BytesBehindZeros => SECTOR,
+            // The length itself may be what is damaged.
             TailProblem::Entry(_) | TailProblem::NotALog => {
-                self.first_entry_length().unwrap_or(self.bytes.len() as u64)
+                self.first_entry_length().unwrap_or(follower).min(follower)
             }
         };
         let end = self.offset + first_entry;
@@ -117,7 +156,7 @@ impl TailBytes {
     /// The length that the first entry claims, if it can be read.
     fn first_entry_length(&self) -> Option<u64> {
         let length = i32::from_be_bytes(self.bytes.get(8..12)?.try_into().ok()?);
-        Some(u64::try_from(length).ok()? + 13)
+        Some(u64::try_from(length).ok()? + ENTRY_HEAD as u64 + 1)
     }
 }
 
@@ -133,8 +172,6 @@ mod tests {
     use super::*;
     use crate::log_format::write_log_entry;
     use bytes::BytesMut;
-
-    const LIMIT: u32 = 1 << 20;
 
     fn payload(zxid: i64, length: usize) -> Vec<u8> {
         let mut payload = vec![0xaa; length.max(32)];
@@ -155,7 +192,15 @@ mod tests {
         for piece in bytes.chunks(100) {
             tail.push(piece);
         }
-        tail.judge(problem, Zxid(1), LIMIT)
+        tail.judge(problem, Zxid(1))
+    }
+
+    /// What a verdict says: a torn tail by its problem and the whole txns behind it.
+    fn torn(tail: Tail) -> Option<(TailProblem, u64)> {
+        match tail {
+            Tail::Torn(problem, remains) => Some((problem, remains.map_or(0, |remains| remains.txns))),
+            _ => None,
+        }
     }
 
     const CHECKSUM: TailProblem = TailProblem::Entry(Damage::Checksum { stored: 1, computed: 2 });
@@ -164,7 +209,7 @@ mod tests {
     fn a_lost_sector_of_a_batch_is_a_torn_write_even_when_later_entries_are_whole() {
         let mut bytes = batch();
         bytes[24..536].fill(0);
-        assert_eq!(judge(&bytes, CHECKSUM), Tail::Torn(CHECKSUM));
+        assert_eq!(torn(judge(&bytes, CHECKSUM)), Some((CHECKSUM, 1)));
     }
 
     #[test]
@@ -175,18 +220,29 @@ mod tests {
     }
 
     #[test]
+    fn a_length_that_grew_in_front_of_a_whole_entry_is_damage() {
+        for length in [0x7fff_ffff_u32, 3_000_000, 1600 + 65536, 1700] {
+            let mut bytes = batch();
+            bytes[8..12].copy_from_slice(&length.to_be_bytes());
+            let problem = TailProblem::Entry(Damage::Length(length as i32));
+            assert!(matches!(judge(&bytes, problem), Tail::Damaged(..)), "of {length}");
+        }
+    }
+
+    #[test]
     fn a_flipped_bit_in_the_last_entry_is_a_torn_write() {
         let mut bytes = batch();
         bytes.truncate(1613);
         bytes[700] ^= 1;
-        assert_eq!(judge(&bytes, CHECKSUM), Tail::Torn(CHECKSUM));
+        assert_eq!(torn(judge(&bytes, CHECKSUM)), Some((CHECKSUM, 0)));
     }
 
     #[test]
     fn the_loss_of_the_first_sector_is_seen_though_nothing_begins_there() {
         let mut bytes = batch();
         bytes[..24].fill(0);
-        assert_eq!(judge(&bytes, TailProblem::BytesBehindZeros), Tail::Torn(TailProblem::BytesBehindZeros));
+        let problem = TailProblem::BytesBehindZeros;
+        assert_eq!(torn(judge(&bytes, problem)), Some((problem, 1)));
     }
 
     #[test]
@@ -195,8 +251,8 @@ mod tests {
         for _ in 0..40 {
             tail.push(&[0; 1 << 20]);
         }
-        assert_eq!(tail.judge(TailProblem::BytesBehindZeros, Zxid(1), LIMIT), Tail::Clean);
+        assert_eq!(tail.judge(TailProblem::BytesBehindZeros, Zxid(1)), Tail::Clean);
         tail.push(&[1]);
-        assert!(matches!(tail.judge(TailProblem::BytesBehindZeros, Zxid(1), LIMIT), Tail::Damaged(..)));
+        assert!(matches!(tail.judge(TailProblem::BytesBehindZeros, Zxid(1)), Tail::Damaged(..)));
     }
 }

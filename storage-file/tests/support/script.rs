@@ -4,8 +4,9 @@
 //! - `log N [COUNT]`: a log of the next COUNT txns of the history, named after the first; N is only checked against it.
 //! - `skip COUNT`: the history goes on, and nothing is written.  `epoch E`: it goes on in epoch E.
 //! - `snapshot [gz|snappy]`: written by this crate, at the end of the history.
-//! - `pad FILE COUNT`, `cut FILE OFFSET`, `flip FILE OFFSET`, `zero FILE OFFSET COUNT`, `append FILE HEX`, `touch FILE`, `copy FROM TO`.
-//! - `recover [OPTION…]`: a recovery; `no-autocreate` and `trust-empty` are its options.
+//! - `pad FILE COUNT`, `cut FILE OFFSET`, `flip FILE OFFSET`, `zero FILE OFFSET COUNT`, `write FILE OFFSET HEX`,
+//!   `append FILE HEX`, `touch FILE`, `copy FROM TO`.
+//! - `recover [OPTION…]`: a recovery; `no-autocreate`, `trust-empty` and `limit=BYTES` are its options.
 //! - `ls`: names and lengths.   `purge RETAIN`, `truncate ZXID`: those jobs.
 
 use super::history::{History, recovery_options, storage_options};
@@ -123,11 +124,11 @@ impl World {
                 let at = at(offset);
                 content[at..at + count.parse::<usize>().unwrap()].fill(0);
             }
-            ["append", _, hex] => content.extend(
-                (0..hex.len())
-                    .step_by(2)
-                    .map(|index| u8::from_str_radix(&hex[index..index + 2], 16).unwrap()),
-            ),
+            ["write", _, offset, hex] => {
+                let (at, bytes) = (at(offset), bytes_of(hex));
+                content[at..at + bytes.len()].copy_from_slice(&bytes);
+            }
+            ["append", _, hex] => content.extend(bytes_of(hex)),
             _ => panic!("no such command: {words:?}"),
         }
         std::fs::write(path, content).unwrap();
@@ -137,6 +138,9 @@ impl World {
         let mut options = recovery_options();
         options.db_autocreate = !words.contains(&"no-autocreate");
         options.trust_empty = words.contains(&"trust-empty");
+        if let Some(limit) = words.iter().find_map(|word| word.strip_prefix("limit=")) {
+            options.storage.max_txn = limit.parse().unwrap();
+        }
         match Recovery::new(options).run(&mut self.disk) {
             Ok(recovered) => {
                 recovered.database.check_full().unwrap();
@@ -164,7 +168,7 @@ impl World {
     }
 
     fn truncate(&mut self, zxid: i64) -> String {
-        let mut job = TruncateJob::new(Zxid(zxid), 1 << 20, 4096);
+        let mut job = TruncateJob::new(Zxid(zxid), 4096);
         loop {
             match job.step(&mut self.disk) {
                 JobStep::Progress => {}
@@ -191,4 +195,8 @@ impl World {
         }
         names.join("\n")
     }
+}
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
 }

@@ -5,14 +5,12 @@ use super::{InspectError, Inspection, render};
 use quorate_core::jute::Txn;
 use quorate_core::tree::Unobserved;
 use quorate_core::vocabulary::Zxid;
-use quorate_storage_file::log_format::{LogEntry, LogItem, LogParser};
+use quorate_storage_file::log_format::{LONGEST_PAYLOAD, LogEntry, LogItem, LogParser};
 use quorate_storage_file::{Tail, TailBytes, TailProblem};
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 
-/// Longer than any txn a server with default limits writes, so that files of servers with raised ones can be read.
-const LONGEST_TXN: u32 = 256 << 20;
 const CHUNK: usize = 1 << 20;
 
 /// What a log comes to.
@@ -65,7 +63,7 @@ pub(super) fn inspect(
 }
 
 fn read(inspection: &mut Inspection<'_>, mut reader: impl Read) -> Result<Findings, InspectError> {
-    let mut parser = LogParser::new(LONGEST_TXN);
+    let mut parser = LogParser::new();
     let mut findings = Findings {
         entries: 0,
         first: Zxid::ZERO,
@@ -101,8 +99,7 @@ fn read(inspection: &mut Inspection<'_>, mut reader: impl Read) -> Result<Findin
         }
     }
     findings.end = parser.offset();
-    findings.tail =
-        tail.map_or(Tail::Clean, |(problem, bytes)| bytes.judge(problem, findings.last, LONGEST_TXN));
+    findings.tail = tail.map_or(Tail::Clean, |(problem, bytes)| bytes.judge(problem, findings.last));
     Ok(findings)
 }
 
@@ -118,7 +115,9 @@ fn read_entries(
             LogItem::Entry(entry) => take(inspection, &entry, findings)?,
             LogItem::Padding => return Ok(Some(TailProblem::BytesBehindZeros)),
             LogItem::Damaged(damage) => return Ok(Some(TailProblem::Entry(damage))),
-            LogItem::ShortHeader(_) | LogItem::NotALog => return Ok(Some(TailProblem::Header)),
+            LogItem::ShortHeader(_) => return Ok(Some(TailProblem::Header)),
+            LogItem::NotALog if parser.rest()[..4] == [0; 4] => return Ok(Some(TailProblem::Header)),
+            LogItem::NotALog => return Ok(Some(TailProblem::NotALog)),
         }
     }
 }
@@ -136,7 +135,7 @@ fn take(
     }
     findings.entries += 1;
     findings.last = findings.last.max(zxid);
-    let txn = match entry.txn(LONGEST_TXN) {
+    let txn = match entry.txn(LONGEST_PAYLOAD) {
         Ok(txn) => txn,
         Err(error) => {
             findings.unknown += 1;
@@ -174,8 +173,7 @@ fn compare_digest(inspection: &mut Inspection<'_>, txn: &Txn, digests: &mut Dige
     if zxid <= last {
         return false;
     }
-    let follows = zxid == last.next() || (zxid.epoch() > last.epoch() && zxid.counter() == 1);
-    if !follows {
+    if !last.may_precede(zxid) {
         inspection.database = None;
         return false;
     }
@@ -195,7 +193,10 @@ fn summarize(inspection: &mut Inspection<'_>, path: &Path, findings: &Findings) 
     let ends = match &findings.tail {
         Tail::Clean if findings.end < findings.length => "padding".to_owned(),
         Tail::Clean => "end of file".to_owned(),
-        Tail::Torn(problem) => format!("torn tail: {problem}"),
+        Tail::Torn(problem, None) => format!("torn tail: {problem}"),
+        Tail::Torn(problem, Some(remains)) => {
+            format!("torn tail with {} whole txns behind the tear: {problem}", remains.txns)
+        }
         Tail::Damaged(problem, why) => format!("damage: {problem}; {why}"),
     };
     let Findings { entries, first, last, unknown, out_of_order, digests, end, length, .. } = findings;
