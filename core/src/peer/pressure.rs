@@ -3,7 +3,8 @@
 //! - Over `globalOutstandingLimit` no connection is read that has a request in process; all are again when it is met.
 //! - A connection whose replies pile up is not read; one that lets them pile up further is closed.
 //! - Below the low watermark of free space, writes that can grow the data are answered -125; reads, pings, deletes, checks and
-//!   closing sessions go on.
+//!   closing sessions go on. Space is measured now and then, so what was logged since counts as gone, and so does what was logged
+//!   between the last two measurements: it may not have reached the disk when the last one was made.
 //! - Invariant: memory held for clients is bounded by these limits, whatever the clients do.
 
 use super::Peer;
@@ -20,6 +21,11 @@ pub(super) struct Pressure {
     /// Connections paused because too much is in process.
     throttled: Vec<ConnId>,
     pub(super) is_space_low: bool,
+    /// Free bytes on the log's disk when they were last measured.
+    measured: Option<u64>,
+    /// Bytes logged since, and between the last two measurements.
+    logged: u64,
+    logged_before: u64,
     next_slow: Mono,
     next_quota: Mono,
 }
@@ -31,6 +37,11 @@ impl Pressure {
 
     pub(super) fn may_tell_quota(&mut self, now: Mono) -> bool {
         may_tell(&mut self.next_quota, now)
+    }
+
+    /// Free bytes that can be counted on, once they were measured.
+    fn free(&self) -> Option<u64> {
+        Some(self.measured?.saturating_sub(self.logged + self.logged_before))
     }
 }
 
@@ -81,6 +92,19 @@ impl Peer {
     }
 
     pub(super) fn free_space(&mut self, bytes: u64, outbox: &mut Outbox) {
+        self.pressure.measured = Some(bytes);
+        self.pressure.logged_before = std::mem::take(&mut self.pressure.logged);
+        self.judge_space(outbox);
+    }
+
+    /// A txn of so many bytes goes to the log.
+    pub(super) fn space_taken(&mut self, bytes: usize, outbox: &mut Outbox) {
+        self.pressure.logged += bytes as u64;
+        self.judge_space(outbox);
+    }
+
+    fn judge_space(&mut self, outbox: &mut Outbox) {
+        let Some(bytes) = self.pressure.free() else { return };
         let limits = &self.state.config.limits;
         if !self.pressure.is_space_low && bytes < limits.free_space_low {
             self.pressure.is_space_low = true;

@@ -123,6 +123,7 @@ impl Peer {
         let seq = self.log_seq;
         let zxid = txn.header.zxid;
         self.snapshots.appended(bytes.len());
+        self.space_taken(bytes.len(), outbox);
         let lane = crate::contract::Lane::Log;
         outbox.push(Output::Store { lane, seq, op: StoreOp::Append { zxid, txn: bytes } });
         self.commit.push(Proposal { seq, txn, origin, wakes: Vec::new() });
