@@ -156,6 +156,8 @@ fn check_looks_at_a_data_directory() {
     fs::write(dir.path().join("data/myid"), "abc\n").unwrap();
     let (code, out, _) = run(dir.path(), &["check", "zoo.cfg", "data"]);
     assert_eq!(code, 2);
+    let (code, out_configured, _) = run(dir.path(), &["check", "zoo.cfg"]);
+    assert!(code == 2 && out_configured.contains("newest snapshot  snapshot.1f"), "{out_configured}");
     for expected in [
         "newest snapshot  snapshot.1f (of 2)",
         "newest log       log.20 (of 2)",
@@ -164,6 +166,96 @@ fn check_looks_at_a_data_directory() {
     ] {
         assert!(out.contains(expected), "{expected}: {out}");
     }
+}
+
+/// A log that Java wrote.
+const REAL_LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/data/zookeeper-3.9.5/log.1");
+
+/// What `check` promises must be what `server` does, and it may change nothing.
+#[test]
+fn check_rehearses_a_start_without_changing_anything() {
+    let dir = zoo_cfg("dataDir=data\nclientPort=2181\n");
+    let version = dir.path().join("data/version-2");
+    let contents = || {
+        let entries = fs::read_dir(&version).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let mut files: Vec<(PathBuf, Vec<u8>)> =
+            entries.map(|path| (path.clone(), fs::read(path).unwrap())).collect();
+        files.sort();
+        files
+    };
+    let check = || {
+        let before = contents();
+        let (code, out, _) = run(dir.path(), &["check", "zoo.cfg"]);
+        assert_eq!(contents(), before);
+        (code, out)
+    };
+    let (code, out) = check();
+    assert!(code == 0 && out.contains("\n  made a new database\n  wrote snapshot.0\n"), "{out}");
+    assert!(!dir.path().join("data").exists());
+
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "zoo.cfg", "--port", "0"]);
+    Server::start(start).terminate();
+    // A log that a power loss has torn would be cut.
+    let mut torn = fs::read(REAL_LOG).unwrap();
+    torn.truncate(torn.len() - 5);
+    fs::write(version.join("log.1"), torn).unwrap();
+    let (code, out) = check();
+    assert!(code == 0 && out.contains("\n  loaded snapshot.0\n  read log.1: "), "{out}");
+    assert!(out.contains("\n  cut log.1 from "), "{out}");
+
+    // Damage is what a start would refuse.
+    fs::write(version.join("snapshot.0"), "ZKSN but no snapshot\0\0\0\x01/").unwrap();
+    let (code, out) = check();
+    assert!(code == 2 && out.contains("\n  REFUSED: none of 1 snapshots can be loaded"), "{out}");
+    assert_eq!(run(dir.path(), &["server", "zoo.cfg", "--port", "0"]).0, 1);
+
+    fs::remove_dir_all(&version).unwrap();
+    fs::write(&version, "").unwrap();
+    let (code, out, _) = run(dir.path(), &["check", "zoo.cfg"]);
+    assert!(code == 2 && out.contains("/data/version-2 is not a directory"), "{out}");
+}
+
+/// Without extended types they look like ephemerals of sessions that are gone, and go with those.
+#[test]
+fn nodes_with_a_ttl_are_told_of_before_they_are_lost() {
+    let dir = zoo_cfg("dataDir=data\nclientPort=2181\n");
+    let version = dir.path().join("data/version-2");
+    fs::create_dir_all(&version).unwrap();
+    for entry in fs::read_dir(Path::new(REAL_LOG).parent().unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, version.join(path.file_name().unwrap())).unwrap();
+    }
+    let (code, out, _) = run(dir.path(), &["check", "zoo.cfg"]);
+    assert!(
+        code == 0 && out.contains("  warning: nodes with a TTL are deleted at start (1, /app/ttl among"),
+        "{out}"
+    );
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "zoo.cfg", "--port", "0", "--set", "extendedTypesEnabled=true"]);
+    let kept = Server::start(start);
+    assert!(!kept.said.iter().any(|line| line.contains("ttl_nodes_lost")), "{:#?}", kept.said);
+    kept.terminate();
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "zoo.cfg", "--port", "0"]);
+    let lost = Server::start(start);
+    assert!(lost.said.iter().any(|line| line.contains("WARN  event=ttl_nodes_lost")), "{:#?}", lost.said);
+}
+
+#[test]
+fn check_warns_of_what_still_runs() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let dir = zoo_cfg(&format!("dataDir=data\nclientPort={}\nclientPortAddress=127.0.0.1\n", address.port()));
+    let (code, out, _) = run(dir.path(), &["check", "zoo.cfg"]);
+    assert!(code == 0 && out.contains(&format!("  warning: clientPort: {address} is in use; ")), "{out}");
+
+    let dir = TempDir::new().unwrap();
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "--port", "0"]);
+    let _server = Server::start(start);
+    let (code, out, _) = run(dir.path(), &["check"]);
+    assert!(code == 0 && out.contains("/quorate-data: a server is running on it"), "{out}");
 }
 
 #[test]

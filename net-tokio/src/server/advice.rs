@@ -1,6 +1,9 @@
-//! What an operator can do about an error at start: the error's own words, and behind them which setting, user or command.
+//! What an operator can do about what is found at start: an error's own words, and behind them which setting, user or
+//! command.
 
 use crate::config::StorageConfig;
+use quorate_core::tree::{Database, Owner};
+use quorate_core::vocabulary::SessionId;
 use quorate_storage_file::{DiskError, DiskErrorKind, DiskOperation, RecoveryError};
 use std::fs;
 use std::io;
@@ -55,6 +58,20 @@ pub(crate) fn about_port(key: &str, address: SocketAddr, error: &io::Error) -> S
     format!("cannot listen on {address} ({key}): {error}{advice}")
 }
 
+/// Nodes with a TTL that are read as ephemerals of sessions nobody has, and so will be deleted as ZooKeeper deletes them.
+pub(crate) fn lost_ttl_nodes(database: &Database) -> Option<String> {
+    let tree = &database.tree;
+    let mut sessions = tree.sessions_with_ephemerals();
+    let is_ttl = |session: SessionId| matches!(Owner::from_stored(session.0, true), Owner::Ttl(_));
+    sessions.retain(|session| is_ttl(*session) && !database.sessions().contains_key(session));
+    let count: usize = sessions.iter().map(|session| tree.ephemerals(*session).len()).sum();
+    let first = tree.ephemerals(*sessions.first()?).into_iter().next()?;
+    Some(format!(
+        "nodes with a TTL are deleted at start ({count}, {first} among them): extendedTypesEnabled=false reads them as ephemerals \
+         of sessions that are gone; set it to true to keep them"
+    ))
+}
+
 fn is_about_access(reason: &str) -> bool {
     ["Permission denied", "Operation not permitted", "Read-only file system"]
         .iter()
@@ -62,7 +79,7 @@ fn is_about_access(reason: &str) -> bool {
 }
 
 /// The error, with who this is and who may.
-fn with_access(error: &str, path: &Path) -> String {
+pub(crate) fn with_access(error: &str, path: &Path) -> String {
     if error.contains("Read-only file system") {
         return format!("{error}: mount it so that it can be written");
     }

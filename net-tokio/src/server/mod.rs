@@ -39,9 +39,11 @@ mod supervise;
 mod table;
 pub(crate) mod version;
 
-pub(crate) use advice::user_name;
+pub(crate) use accept::BoundPort;
+pub(crate) use advice::{about_port, about_recovery, lost_ttl_nodes, user_name, with_access};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use owner::Message;
+pub(crate) use start::recovery_options;
 
 use crate::config::ServerConfig;
 use crate::logging;

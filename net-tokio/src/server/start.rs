@@ -1,7 +1,7 @@
 //! From a configuration to a running owner, and what can go wrong on the way (`operations.md` §1.1, §13).
 
 use super::accept::BoundPort;
-use super::advice::{about_disk, about_port, about_recovery};
+use super::advice::{about_disk, about_port, about_recovery, lost_ttl_nodes};
 use super::clock::Clock;
 use super::lanes::Lanes;
 use super::mailbox::Mailbox;
@@ -214,15 +214,10 @@ fn storage_options(config: &ServerConfig) -> StorageOptions {
     }
 }
 
-/// Brings the database back, and logs how.
-fn recover(
-    config: &ServerConfig,
-    mut disk: StdDisk,
-    entropy: Entropy,
-) -> Result<(Recovered, Startup), Failure> {
-    let begin = Instant::now();
+/// How recovery is to be done.
+pub(crate) fn recovery_options(config: &ServerConfig, entropy: Entropy) -> RecoveryOptions {
     let switches = &config.peer.switches;
-    let recovery = Recovery::new(RecoveryOptions {
+    RecoveryOptions {
         storage: storage_options(config),
         tree: TreeOptions {
             extended_types: switches.extended_types,
@@ -232,7 +227,17 @@ fn recover(
         seed: entropy.lookup_seed(),
         db_autocreate: config.storage.db_autocreate,
         trust_empty: config.storage.trust_empty,
-    });
+    }
+}
+
+/// Brings the database back, and logs how.
+fn recover(
+    config: &ServerConfig,
+    mut disk: StdDisk,
+    entropy: Entropy,
+) -> Result<(Recovered, Startup), Failure> {
+    let begin = Instant::now();
+    let recovery = Recovery::new(recovery_options(config, entropy));
     let recovered = recovery.run(&mut disk).map_err(|error| {
         let text = about_recovery(&error, &config.storage);
         match error {
@@ -242,6 +247,9 @@ fn recover(
         }
     })?;
     let took = begin.elapsed();
+    if let Some(text) = lost_ttl_nodes(&recovered.database) {
+        warn!(name: "ttl_nodes_lost", "{text}");
+    }
     log_report(&recovered.report, took.as_millis() as u64);
     let report = &recovered.report;
     let startup = Startup { took, txns: (!report.created).then_some(report.replayed) };

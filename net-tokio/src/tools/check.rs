@@ -1,15 +1,25 @@
 //! `quorate check`: what a configuration means here, setting by setting, before anything is started.
 //!
-//! Exit code 0 when the server would start, 2 when it would refuse, as the server's own is. With a data directory it also
-//! looks at what lies there, and changes nothing.
+//! Exit code 0 is a promise that the server would start, once what the warnings name has been seen to; 2 means that it would
+//! refuse. For that a start is rehearsed over the directories that the configuration names, and nothing is changed.
+//!
+//! ```text
+//! directory        what lies in a data directory
+//! rehearsal        ports and recovery, tried
+//! pretended_disk   a disk on which recovery changes nothing
+//! ```
 
 mod directory;
+mod pretended_disk;
+mod rehearsal;
 
 use super::print;
 use crate::config::{self, Evaluation, Finding, Given, Origin, Verdict, settings};
 use clap::Args;
+use directory::Directory;
+use rehearsal::Rehearsal;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What `quorate check` takes.
@@ -18,7 +28,7 @@ pub(crate) struct CheckArgs {
     /// The configuration; without one, what the server would use.
     #[arg(value_name = "zoo.cfg")]
     config: Option<PathBuf>,
-    /// A data directory to look at too.
+    /// A data directory to look at instead of the configured one.
     #[arg(value_name = "dataDir")]
     data_dir: Option<PathBuf>,
     /// Print JSON.
@@ -42,25 +52,73 @@ pub(crate) fn main(arguments: &CheckArgs) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let directory = arguments.data_dir.as_ref().map(|dir| directory::inspect(dir));
-    let accepted = evaluation.is_accepted() && directory.as_ref().is_none_or(|found| found.usable());
+    let (directories, rehearsal) = look_at_data(&evaluation, arguments.data_dir.as_deref());
+    let usable = directories.iter().all(Directory::usable) && rehearsal.problems.is_empty();
+    let accepted = evaluation.is_accepted() && usable;
     if arguments.json {
         let value = json!({
             "accepted": accepted,
             "settings": evaluation.findings.iter().map(finding_as_json).collect::<Vec<_>>(),
             "ignored_jvm_flags": evaluation.foreign,
-            "data_dir": directory,
+            "directories": directories,
+            "rehearsal": {
+                "findings": rehearsal.findings,
+                "problems": rehearsal.problems,
+                "warnings": rehearsal.warnings,
+            },
         });
         print(&format!("{value:#}\n"));
     } else {
         print(&findings_as_text(&evaluation));
-        if let Some(found) = &directory {
-            print(&format!("\n{found}"));
-        }
+        directories.iter().for_each(|found| print(&format!("\n{found}")));
+        print(&rehearsal_as_text(&rehearsal));
         let verdict = if accepted { "the server would start" } else { "the server would refuse to start" };
         print(&format!("\n{verdict}\n"));
     }
     if accepted { ExitCode::SUCCESS } else { ExitCode::from(2) }
+}
+
+/// Looks at the directories that are configured, or at `instead` of them; and if nothing stands against it, rehearses a start.
+fn look_at_data(evaluation: &Evaluation, instead: Option<&Path>) -> (Vec<Directory>, Rehearsal) {
+    let mut storage = evaluation.storage().clone();
+    if let Some(dir) = instead {
+        if storage.data_log_dir == storage.data_dir {
+            storage.data_log_dir = dir.to_owned();
+        }
+        storage.data_dir = dir.to_owned();
+    }
+    let mut places = vec![&storage.data_dir, &storage.data_log_dir];
+    places.dedup();
+    places.retain(|place| !place.as_os_str().is_empty());
+    let look = |place: &PathBuf| {
+        directory::inspect(place, storage.datadir_autocreate, instead == Some(place.as_path()))
+    };
+    let directories: Vec<Directory> = places.into_iter().map(look).collect();
+    let mut rehearsal = Rehearsal::default();
+    if let Ok(mut config) = evaluation.clone().accept()
+        && directories.iter().all(Directory::usable)
+    {
+        config.storage = storage.clone();
+        let running = directories.iter().find(|found| found.locked());
+        rehearsal = rehearsal::rehearse(&config, running.is_none());
+        rehearsal.warnings.extend(running.map(|found| {
+            let path = found.path().display();
+            format!("{path}: a server is running on it, so its data was not read: stop it before this one is started")
+        }));
+    }
+    (directories, rehearsal)
+}
+
+fn rehearsal_as_text(rehearsal: &Rehearsal) -> String {
+    let lines = |head: &str, lines: &[String]| {
+        lines.iter().map(|line| format!("  {head}{line}\n")).collect::<String>()
+    };
+    let mut text = lines("", &rehearsal.findings);
+    if !text.is_empty() {
+        text.insert_str(0, "\na start would do this, and nothing of it was done:\n");
+    }
+    let said = lines("warning: ", &rehearsal.warnings) + &lines("REFUSED: ", &rehearsal.problems);
+    if said.is_empty() { text } else { format!("{text}\nbeyond that:\n{said}") }
 }
 
 /// One line a setting: those that were set first, in the order they stand, then the defaults.

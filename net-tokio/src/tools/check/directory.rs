@@ -1,7 +1,8 @@
 //! What lies in a data directory, looked at without changing anything (`disk-format.md`: names of files).
 
+use crate::server::with_access;
 use quorate_storage_file::LOCK_FILE;
-use rustix::fs::FlockOperation;
+use rustix::fs::{Access, FlockOperation};
 use serde::Serialize;
 use std::fmt;
 use std::fs::{self, File};
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Serialize)]
 pub(super) struct Directory {
     path: PathBuf,
-    /// `None` when it can't be read.
+    /// `None` when it is not there, or can't be read.
     contents: Option<Contents>,
     /// Why it can't be used.
     problems: Vec<String>,
@@ -33,21 +34,43 @@ impl Directory {
     pub(super) fn usable(&self) -> bool {
         self.problems.is_empty()
     }
+
+    /// Whether a server uses it now.
+    pub(super) fn locked(&self) -> bool {
+        self.contents.as_ref().is_some_and(|contents| contents.locked)
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
-/// Looks at `dir`, the directory above `version-2`.
-pub(super) fn inspect(dir: &Path) -> Directory {
+/// Looks at `dir`, the directory above `version-2`. What the server makes when it is missing (`autocreate`) need not be
+/// there, unless it is `asked_for` by name.
+pub(super) fn inspect(dir: &Path, autocreate: bool, asked_for: bool) -> Directory {
     let mut found = Directory { path: dir.to_owned(), contents: None, problems: Vec::new() };
+    let version = dir.join("version-2");
+    for place in [dir, &version] {
+        match place.metadata() {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => found.problems.push(format!("{} is not a directory", place.display())),
+            Err(_) if autocreate && !(asked_for && place == dir) => {}
+            Err(error) => found.problems.push(format!("{}: {error}", place.display())),
+        }
+    }
+    if found.problems.is_empty() {
+        found.problems.extend(not_writable(dir));
+        found.problems.extend(not_writable(&version));
+        found.problems.dedup();
+    }
     if !dir.is_dir() {
-        found
-            .problems
-            .push(if dir.exists() { "it is not a directory" } else { "it does not exist" }.to_owned());
         return found;
     }
     let mut contents = Contents { myid: first_line(&dir.join("myid")), ..Contents::default() };
-    let version = dir.join("version-2");
-    contents.locked = is_locked(dir) || is_locked(&version);
-    if contents.locked {
+    contents.locked = is_locked(dir);
+    // Who names a directory wants to know whether it can be used now; who names none may well ask about a running server.
+    if contents.locked && asked_for {
         found.problems.push("another server has it open".to_owned());
     }
     if let Some(myid) = contents.myid.as_ref().filter(|text| text.parse::<i64>().is_err()) {
@@ -73,14 +96,20 @@ fn first_line(path: &Path) -> Option<String> {
     Some(text.lines().next().unwrap_or("null").to_owned())
 }
 
-/// A running server holds a lock on a file named `lock` or `.lock`.
+/// A running server holds a lock on a file there.
 fn is_locked(dir: &Path) -> bool {
-    [LOCK_FILE].iter().any(|name| {
-        File::open(dir.join(name)).is_ok_and(|file| {
-            let free = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
-            !free
-        })
+    File::open(dir.join(LOCK_FILE)).is_ok_and(|file| {
+        let free = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_ok();
+        !free
     })
+}
+
+/// Why this user can't write there, or make it, if so.
+fn not_writable(dir: &Path) -> Option<String> {
+    let nearest = dir.ancestors().find(|place| place.exists())?;
+    let allowed = rustix::fs::access(nearest, Access::WRITE_OK | Access::EXEC_OK);
+    let error = std::io::Error::from(allowed.err()?);
+    Some(with_access(&format!("cannot write in {}: {error}", nearest.display()), nearest))
 }
 
 fn sort_names(names: &[String], contents: &mut Contents) {
@@ -105,6 +134,9 @@ fn sort_names(names: &[String], contents: &mut Contents) {
 impl fmt::Display for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}:", self.path.display())?;
+        if self.contents.is_none() && self.problems.is_empty() {
+            writeln!(f, "  it is not there yet, and the server would make it")?;
+        }
         if let Some(contents) = &self.contents {
             let or_none = |name: &Option<String>| name.clone().unwrap_or("none".to_owned());
             writeln!(f, "  myid             {}", or_none(&contents.myid))?;
