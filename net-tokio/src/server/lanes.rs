@@ -3,6 +3,10 @@
 //!
 //! While one sync runs the next batch gathers in the inbox; what is confirmed reaches the owner of the peer through its
 //! mailbox, with the time that it took.
+//!
+//! Clients that wait for one write after the other would share syncs badly: those who were answered by one sync would always just miss
+//! the next. So the log waits a moment for as many ops as the last sync and the one before it brought together, never
+//! longer than half the time that a sync takes, and not at all when a batch is large anyway or nobody was answered lately.
 
 use super::mailbox::Mailbox;
 use super::owner::Message;
@@ -10,8 +14,13 @@ use quorate_core::contract::{Input, Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Millis;
 use quorate_storage_file::{LogLane, LogOp, SnapshotLane, SnapshotOp, StdDisk, StdFile, Step, Storage};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Batches from this size on wait for nothing: a sync costs each of their ops little.
+const LARGE_BATCH: usize = 64;
+/// How long a batch waits at most, however long a sync takes.
+const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
 /// The owner's end of both threads.
 #[derive(Debug)]
@@ -28,8 +37,22 @@ struct Outgoing<Op> {
 
 #[derive(Debug)]
 struct Inbox<Op> {
-    queue: Mutex<Vec<(StoreSeq, Op)>>,
+    waiting: Mutex<Waiting<Op>>,
     filled: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting<Op> {
+    ops: Vec<(StoreSeq, Op)>,
+    /// The thread sleeps until there are so many; 0 while it works.
+    wanted: usize,
+}
+
+/// How long the thread waits for how many ops.
+#[derive(Clone, Copy, Debug)]
+struct Gathering {
+    wanted: usize,
+    until: Instant,
 }
 
 impl Lanes {
@@ -87,7 +110,8 @@ impl<Op: Send + 'static> Outgoing<Op> {
         disk: StdDisk,
         mailbox: Arc<Mailbox<Message>>,
     ) -> io::Result<Self> {
-        let inbox = Arc::new(Inbox { queue: Mutex::default(), filled: Condvar::new() });
+        let waiting = Waiting { ops: Vec::new(), wanted: 0 };
+        let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new() });
         let theirs = Arc::clone(&inbox);
         std::thread::Builder::new().name(name.to_owned()).spawn(move || theirs.run(work, disk, &mailbox))?;
         Ok(Outgoing { batch: Vec::new(), inbox })
@@ -97,26 +121,34 @@ impl<Op: Send + 'static> Outgoing<Op> {
         if self.batch.is_empty() {
             return;
         }
-        let mut queue = self.inbox.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_empty = queue.is_empty();
-        queue.append(&mut self.batch);
-        drop(queue);
-        if was_empty {
+        let mut waiting = self.inbox.lock();
+        waiting.ops.append(&mut self.batch);
+        let wake = waiting.wanted > 0 && waiting.ops.len() >= waiting.wanted;
+        if wake {
+            waiting.wanted = 0;
+        }
+        drop(waiting);
+        if wake {
             self.inbox.filled.notify_one();
         }
     }
 }
 
 impl<Op> Inbox<Op> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<Op>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn run(&self, mut work: impl Work<Op = Op>, mut disk: StdDisk, mailbox: &Mailbox<Message>) {
         let mut taken = Vec::new();
+        let mut gathering = Gathering { wanted: 1, until: Instant::now() };
         loop {
-            let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            while queue.is_empty() && work.is_idle() {
-                queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            if work.is_idle() {
+                self.take(gathering, &mut taken);
+            } else {
+                std::mem::swap(&mut self.lock().ops, &mut taken);
             }
-            std::mem::swap(&mut *queue, &mut taken);
-            drop(queue);
+            let (begin, count) = (Instant::now(), taken.len());
             taken.drain(..).for_each(|(seq, op)| work.queue(seq, op));
             // Until something is confirmed nobody waits for what came meanwhile; then it is the next batch.
             loop {
@@ -129,7 +161,38 @@ impl<Op> Inbox<Op> {
                     None => {}
                 }
             }
+            gathering = self.gathering(count, begin.elapsed());
         }
+    }
+
+    /// Exchanges what waits for `taken`, which is empty: at once when it is as much as is wanted, else when the time is over and
+    /// there is anything.
+    fn take(&self, gathering: Gathering, taken: &mut Vec<(StoreSeq, Op)>) {
+        let mut waiting = self.lock();
+        while waiting.ops.len() < gathering.wanted {
+            let left = gathering.until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting.wanted = gathering.wanted;
+            let waited = self.filled.wait_timeout(waiting, left);
+            (waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        while waiting.ops.is_empty() {
+            waiting.wanted = 1;
+            waiting = self.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.wanted = 0;
+        std::mem::swap(&mut waiting.ops, taken);
+    }
+
+    /// What is worth waiting for behind a batch of so many ops that took so long: those that were answered ask again, and join
+    /// those that wait already.
+    fn gathering(&self, count: usize, took: Duration) -> Gathering {
+        let wanted = count + self.lock().ops.len();
+        let is_worth_it = (2..LARGE_BATCH).contains(&wanted);
+        let patience = if is_worth_it { (took / 2).min(LONGEST_GATHERING) } else { Duration::ZERO };
+        Gathering { wanted, until: Instant::now() + patience }
     }
 }
 
@@ -212,4 +275,69 @@ impl Work for SnapshotWork {
 fn message(step: Step, took: &mut Option<Duration>) -> Option<Message> {
     let input: Input = step.into_input()?;
     Some(Message::Storage { input, took: took.take() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEVER: Duration = Duration::from_secs(3600);
+
+    fn inbox() -> Outgoing<u32> {
+        let waiting = Waiting { ops: Vec::new(), wanted: 0 };
+        let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new() });
+        Outgoing { batch: Vec::new(), inbox }
+    }
+
+    fn send(outgoing: &mut Outgoing<u32>, op: u32) {
+        outgoing.batch.push((StoreSeq(u64::from(op)), op));
+        outgoing.send();
+    }
+
+    /// What a thread takes that waits so, while these ops are sent.
+    fn taken(outgoing: &mut Outgoing<u32>, wanted: usize, patience: Duration, ops: &[u32]) -> Vec<u32> {
+        let theirs = Arc::clone(&outgoing.inbox);
+        let gathering = Gathering { wanted, until: Instant::now() + patience };
+        let thread = std::thread::spawn(move || {
+            let mut taken = Vec::new();
+            theirs.take(gathering, &mut taken);
+            taken.into_iter().map(|(_, op)| op).collect()
+        });
+        ops.iter().for_each(|op| send(outgoing, *op));
+        thread.join().unwrap()
+    }
+
+    #[test]
+    fn a_batch_waits_for_as_many_ops_as_are_wanted() {
+        assert_eq!(taken(&mut inbox(), 3, NEVER, &[1, 2, 3]), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_batch_of_what_is_there_is_taken_when_the_time_is_over() {
+        let mut outgoing = inbox();
+        send(&mut outgoing, 1);
+        assert_eq!(taken(&mut outgoing, 3, Duration::ZERO, &[]), [1]);
+    }
+
+    #[test]
+    fn nothing_is_never_a_batch() {
+        assert!(!taken(&mut inbox(), 3, Duration::ZERO, &[1]).is_empty());
+    }
+
+    #[test]
+    fn only_small_batches_of_several_ops_are_worth_waiting_for() {
+        let mut outgoing = inbox();
+        let patience = |outgoing: &Outgoing<u32>, count, took| {
+            let begin = Instant::now();
+            let gathering = outgoing.inbox.gathering(count, took);
+            (gathering.wanted, gathering.until > begin + took / 4)
+        };
+        let took = Duration::from_millis(2);
+        assert_eq!(patience(&outgoing, 1, NEVER), (1, false));
+        assert_eq!(patience(&outgoing, 2, took), (2, true));
+        assert_eq!(patience(&outgoing, LARGE_BATCH, NEVER), (LARGE_BATCH, false));
+        send(&mut outgoing, 1);
+        assert_eq!(patience(&outgoing, 1, took), (2, true));
+        assert_eq!(patience(&outgoing, 2, NEVER), (3, false), "no longer than {LONGEST_GATHERING:?}");
+    }
 }
