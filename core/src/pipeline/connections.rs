@@ -5,6 +5,7 @@
 
 use super::connection::{Connection, ConnectionState, Pending};
 use crate::vocabulary::{ConnId, LookupMap, LookupSeed, SessionId};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 
 /// A connection's place in the table.
@@ -114,9 +115,13 @@ impl Connections {
         self.at_mut(slot).queue.push_back(pending);
     }
 
-    /// Takes the head of a connection's queue.
+    /// Takes the head of a connection's queue. An empty one gives its memory back: most connections are idle.
     pub(crate) fn dequeue(&mut self, slot: Slot) -> Option<Pending> {
-        let pending = self.at_mut(slot).queue.pop_front();
+        let queue = &mut self.at_mut(slot).queue;
+        let pending = queue.pop_front();
+        if queue.is_empty() && queue.capacity() > 0 {
+            *queue = VecDeque::new();
+        }
         self.waiting_reads -= usize::from(pending.as_ref().is_some_and(is_read));
         pending
     }

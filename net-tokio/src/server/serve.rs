@@ -8,10 +8,11 @@ use super::ingress::Ingress;
 use quorate_core::contract::Input;
 use quorate_core::jute::{ClientDecoder, ClientMessage, ProtocolViolation};
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::timeout;
 
@@ -59,10 +60,20 @@ pub(super) async fn serve(
     }
     connection.shut_down();
     if end == End::Server {
-        let mut ignored = [0; 1024];
-        let until_its_end = async { while matches!(socket.read(&mut ignored).await, Ok(1..)) {} };
         // Whoever does not close in time is closed.
-        let _ = timeout(LINGER, until_its_end).await;
+        let _ = timeout(LINGER, poll_fn(|context| poll_end(context, &mut socket))).await;
+    }
+}
+
+/// Reads and forgets until the client's end. The buffer is no part of the task, which an idle connection has, too.
+fn poll_end(context: &mut Context<'_>, socket: &mut OwnedReadHalf) -> Poll<()> {
+    loop {
+        let mut ignored = [0; 1024];
+        let mut buffer = ReadBuf::new(&mut ignored);
+        match ready!(Pin::new(&mut *socket).poll_read(context, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {}
+            _ => return Poll::Ready(()),
+        }
     }
 }
 
@@ -146,5 +157,19 @@ async fn write_the_rest(connection: &Connection, ingress: &Ingress) {
         if waited.is_err() && connection.is_closing() {
             connection.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task_size<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        assert!(task_size(serve) <= 400, "{} bytes", task_size(serve));
     }
 }
