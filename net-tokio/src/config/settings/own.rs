@@ -5,10 +5,6 @@ use crate::config::LogFormat;
 
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
-    own("io.threads", Kind::Number(0, 1024, "threads"), "0").is(
-        Effect::Absent(|threads| threads.number() > 0, "connections stay on the thread of the state machine"),
-        "threads that own connections; 0: the thread of the state machine does",
-    ),
     own("log.format", Kind::OneOf(&["text", "json"]), "text").is(
         Effect::Own(|draft, value| {
             draft.config.log.format = if value.text() == "json" { LogFormat::Json } else { LogFormat::Text };
