@@ -2,6 +2,7 @@
 
 use crate::chooser::Draws;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What a device writes at once.
 const SECTOR: u64 = 512;
@@ -12,11 +13,11 @@ enum Change {
     SetLength(u64),
 }
 
-/// See the module's words. Invariant: `durable` with all `changes` applied is `current`.
+/// See the module's words. A clone shares contents until one of the two changes. Invariant: `durable` with all `changes` applied is `current`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SimFileData {
-    current: Vec<u8>,
-    durable: Vec<u8>,
+    current: Arc<Vec<u8>>,
+    durable: Arc<Vec<u8>>,
     changes: Vec<Change>,
 }
 
@@ -73,7 +74,7 @@ impl SimFileData {
     }
 
     fn change(&mut self, change: Change) {
-        apply(&mut self.current, &change);
+        apply(Arc::make_mut(&mut self.current), &change);
         self.changes.push(change);
     }
 
@@ -89,7 +90,7 @@ impl SimFileData {
 
     pub(super) fn sync(&mut self) {
         for change in self.changes.drain(..) {
-            apply(&mut self.durable, &change);
+            apply(Arc::make_mut(&mut self.durable), &change);
         }
     }
 
@@ -100,11 +101,11 @@ impl SimFileData {
         let synced = self.durable.len() as u64;
         let longest = changes.iter().map(Change::end).max().unwrap_or(0).max(synced);
         match draws.below(6) {
-            0 => changes.iter().for_each(|change| apply(&mut self.durable, change)),
+            0 => changes.iter().for_each(|change| apply(Arc::make_mut(&mut self.durable), change)),
             1 => {}
             2 => {
                 let kept = draws.below(changes.len() as u64 + 1) as usize;
-                changes[..kept].iter().for_each(|change| apply(&mut self.durable, change));
+                changes[..kept].iter().for_each(|change| apply(Arc::make_mut(&mut self.durable), change));
             }
             3 => self.keep_sectors(&changes, draws),
             _ => self.leave_a_hole(&changes, draws),
@@ -113,7 +114,7 @@ impl SimFileData {
         if !is_cut && draws.chance(if synced == 0 { 500 } else { 200 }) {
             // A file that is new has no more than its first bytes rather often.
             let length = if synced == 0 { draws.of(&[0, 7, 15, longest]) } else { longest };
-            self.durable.resize(draws.between(synced, length.min(longest)) as usize, 0);
+            Arc::make_mut(&mut self.durable).resize(draws.between(synced, length.min(longest)) as usize, 0);
         }
         self.current.clone_from(&self.durable);
     }
@@ -131,12 +132,12 @@ impl SimFileData {
         let hole = from..=draws.between(from, last);
         for (index, change) in changes.iter().enumerate() {
             if index != torn {
-                apply(&mut self.durable, change);
+                apply(Arc::make_mut(&mut self.durable), change);
                 continue;
             }
             for (number, (_, offset, bytes)) in pieces(change).enumerate() {
                 if !hole.contains(&(number as u64)) {
-                    apply_write(&mut self.durable, offset, bytes);
+                    apply_write(Arc::make_mut(&mut self.durable), offset, bytes);
                 }
             }
         }
@@ -153,14 +154,14 @@ impl SimFileData {
         let mut seen: BTreeMap<u64, u64> = BTreeMap::new();
         for change in changes {
             match change {
-                Change::SetLength(_) if draws.chance(500) => apply(&mut self.durable, change),
+                Change::SetLength(_) if draws.chance(500) => apply(Arc::make_mut(&mut self.durable), change),
                 Change::SetLength(_) => {}
                 Change::Write { .. } => {
                     for (sector, offset, bytes) in pieces(change) {
                         let version = seen.entry(sector).or_default();
                         *version += 1;
                         if *version <= kept[&sector] {
-                            apply_write(&mut self.durable, offset, bytes);
+                            apply_write(Arc::make_mut(&mut self.durable), offset, bytes);
                         }
                     }
                 }

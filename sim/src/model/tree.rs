@@ -76,6 +76,8 @@ impl Node {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     nodes: BTreeMap<String, Node>,
+    /// While a multi may still fail: what each node was that it has changed, oldest first.
+    undo: Option<Vec<(String, Option<Node>)>>,
 }
 
 /// The parent's path of a path with a slash in it, as ZooKeeper cuts it: the root for "/a".
@@ -105,7 +107,34 @@ impl Tree {
             ("/zookeeper/config", config),
             ("/zookeeper/quota", Node::system()),
         ];
-        Tree { nodes: nodes.into_iter().map(|(path, node)| (path.to_string(), node)).collect() }
+        let nodes = nodes.into_iter().map(|(path, node)| (path.to_string(), node)).collect();
+        Tree { nodes, undo: None }
+    }
+
+    /// From here on everything may be taken back.
+    pub(super) fn begin(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// What was done since [`Self::begin`] stays.
+    pub(super) fn commit(&mut self) {
+        self.undo = None;
+    }
+
+    /// What was done since [`Self::begin`] was never done.
+    pub(super) fn roll_back(&mut self) {
+        for (path, before) in self.undo.take().unwrap_or_default().into_iter().rev() {
+            match before {
+                Some(node) => self.nodes.insert(path, node),
+                None => self.nodes.remove(&path),
+            };
+        }
+    }
+
+    fn remember(&mut self, path: &str) {
+        if let Some(undo) = &mut self.undo {
+            undo.push((path.to_string(), self.nodes.get(path).cloned()));
+        }
     }
 
     /// The node at `path`; "" is the root too.
@@ -114,7 +143,9 @@ impl Tree {
     }
 
     pub(super) fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
-        self.nodes.get_mut(if path.is_empty() { "/" } else { path })
+        let path = if path.is_empty() { "/" } else { path };
+        self.remember(path);
+        self.nodes.get_mut(path)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &Node)> {
@@ -132,11 +163,13 @@ impl Tree {
         parent.stat.cversion = parent.stat.cversion.wrapping_add(1);
         parent.stat.pzxid = zxid;
         parent.children.push(name_of(path).to_string());
+        self.remember(path);
         self.nodes.insert(path.to_string(), node);
     }
 
     /// Removes a node; its parent notes the zxid.
     pub(super) fn remove(&mut self, path: &str, zxid: Zxid) -> Node {
+        self.remember(path);
         let node = self.nodes.remove(path).expect("the node was found before");
         let parent = self.get_mut(parent_of(path)).expect("a node has a parent");
         parent.children.retain(|name| name != name_of(path));

@@ -106,7 +106,8 @@ impl Model {
 
     /// §13.1: all or nothing, each operation seeing those before it.
     fn multi(&mut self, place: Place<'_>, ops: &[MultiOp]) -> Outcome {
-        let (before, quotas_before) = (self.tree.clone(), self.quotas.clone());
+        let quotas_before = self.quotas.clone();
+        self.tree.begin();
         let mut changes = Vec::new();
         let mut results = Vec::new();
         let mut failure = None;
@@ -131,10 +132,12 @@ impl Model {
         }
         self.zxid = place.zxid;
         let Some((failed_at, error)) = failure else {
+            self.tree.commit();
             let response = Some(Response::Multi(results));
             return Outcome { response, events: self.fire_all(place.zxid, &changes), ..Outcome::default() };
         };
-        (self.tree, self.quotas) = (before, quotas_before);
+        self.tree.roll_back();
+        self.quotas = quotas_before;
         if ops.iter().any(has_null_path) {
             return Outcome::error(-5);
         }

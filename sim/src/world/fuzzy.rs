@@ -85,22 +85,12 @@ fn seal(out: &mut BytesMut) {
 /// The file named `zxid`, of a history that goes on behind it; and whether it holds half of a multi.
 fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) -> (BytesMut, bool) {
     let split = history.partition_point(|txn| txn.header.zxid <= zxid);
-    let mut writing = Writing {
-        database: start,
-        later: in_steps(&history[split..]).into_iter(),
-        acls: Vec::new(),
-        has_half_multi: false,
-    };
-    let mut final_tree = writing.database.clone();
-    collect_acls(&final_tree, &mut writing.acls);
+    let mut acls = vec![Acl::world_readable()];
+    history.iter().for_each(|txn| collect_acls(&txn.record, &mut acls));
+    let later = in_steps(&history[split..]).into_iter();
+    let mut writing = Writing { database: start, later, acls, has_half_multi: false };
     for txn in &history[..split] {
         let _ = writing.database.apply(txn, &mut Unobserved);
-        let _ = final_tree.apply(txn, &mut Unobserved);
-        collect_acls(&final_tree, &mut writing.acls);
-    }
-    for txn in &history[split..] {
-        let _ = final_tree.apply(txn, &mut Unobserved);
-        collect_acls(&final_tree, &mut writing.acls);
     }
     let mut out = BytesMut::new();
     let mut writer = Writer::new(&mut out);
@@ -153,14 +143,18 @@ fn write_nodes(writing: &mut Writing, (draws, pace): (&mut Draws<'_>, u64), writ
     }
 }
 
-fn collect_acls(database: &Database, acls: &mut Vec<Vec<Acl>>) {
-    let mut to_see = vec![String::new()];
-    while let Some(path) = to_see.pop() {
-        let Some(node) = database.tree.node(&path) else { continue };
-        if !node.acl().is_empty() && !acls.iter().any(|known| known == node.acl()) {
-            acls.push(node.acl().to_vec());
+/// Every ACL that some node had.
+fn collect_acls(record: &TxnRecord, acls: &mut Vec<Vec<Acl>>) {
+    let mut collect = |acl: &Vec<Acl>| {
+        if !acl.is_empty() && !acls.contains(acl) {
+            acls.push(acl.clone());
         }
-        to_see.extend(node.children().map(|name| format!("{path}/{name}")));
+    };
+    match record {
+        TxnRecord::Create(create) => collect(&create.acl),
+        TxnRecord::SetAcl { acl, .. } => collect(acl),
+        TxnRecord::Multi(parts) => parts.iter().for_each(|(_, part)| collect_acls(part, acls)),
+        _ => {}
     }
 }
 
