@@ -5,8 +5,6 @@
 //!
 //! Absent: choosers that read a fuzzer's bytes or walk all choices.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 
 /// What a choice is about; each kind is a stream of its own.
@@ -49,7 +47,7 @@ pub trait Chooser {
     }
 }
 
-/// Choices by a seed: ChaCha keyed by (seed, kind, key).
+/// Choices by a seed: a hash of (seed, kind, key). Each word goes in through SplitMix64's finalizer, which loses nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Seeded {
     /// The seed.
@@ -59,15 +57,17 @@ pub struct Seeded {
 impl Chooser for Seeded {
     fn pick(&mut self, kind: Choice, key: Key, n: u64) -> u64 {
         assert!(n > 0, "a choice between nothing");
-        let mut seed = [0u8; 32];
-        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
-        seed[8..16].copy_from_slice(&key.0.to_le_bytes());
-        seed[16..24].copy_from_slice(&key.1.to_le_bytes());
-        seed[24..].copy_from_slice(&key.2.to_le_bytes());
-        let mut rng = ChaCha8Rng::from_seed(seed);
-        rng.set_stream(kind as u64);
-        ((u128::from(rng.next_u64()) * u128::from(n)) >> 64) as u64
+        let words = [kind as u64, key.0, key.1, key.2];
+        let hash = words.into_iter().fold(mix(self.seed), |hash, word| mix(hash ^ word));
+        ((u128::from(hash) * u128::from(n)) >> 64) as u64
     }
+}
+
+fn mix(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 /// Choices written down before; what is not written down comes from a seed.
@@ -142,6 +142,16 @@ mod tests {
         assert_eq!(first, seeded.pick(Choice::NetLatency, Key(1, 2, 3), u64::MAX));
         assert_ne!(first, seeded.pick(Choice::NetLatency, Key(1, 2, 4), u64::MAX));
         assert_ne!(first, seeded.pick(Choice::NetSplit, Key(1, 2, 3), u64::MAX));
+    }
+
+    #[test]
+    fn neighbouring_keys_have_answers_that_are_spread_evenly() {
+        let mut seeded = Seeded { seed: 1 };
+        let mut counts = [0; 10];
+        for key in 0..10_000 {
+            counts[seeded.pick(Choice::Plan, Key(3, 0, key), 10) as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl SimFileData {
     }
 
     pub(super) fn sync(&mut self) {
+        if self.durable.is_empty() {
+            // Most files are written once: nothing is copied.
+            self.durable = Arc::clone(&self.current);
+            self.changes.clear();
+        }
         for change in self.changes.drain(..) {
             apply(Arc::make_mut(&mut self.durable), &change);
         }

@@ -17,7 +17,7 @@ use file::SimFileData;
 use quorate_storage_file::{
     DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,11 +132,16 @@ impl SimDisk {
             let mut draws = Draws::new(chooser, Choice::CrashImage, (lives, u64::MAX - *directory as u64));
             names.lose_power(&mut draws);
         }
-        let mut kept: Vec<SimFile> =
-            self.names.values().flat_map(|names| names.current.values().copied()).collect();
-        kept.sort_unstable();
-        self.files.retain(|id, _| kept.binary_search(id).is_ok());
+        self.forget_nameless();
         self.fail_next = None;
+    }
+
+    /// Files without a name, that no power loss can give one back, are gone: nobody keeps one open that long.
+    fn forget_nameless(&mut self) {
+        let names =
+            self.names.values().flat_map(|names| names.current.values().chain(names.durable.values()));
+        let kept: BTreeSet<SimFile> = names.copied().collect();
+        self.files.retain(|id, _| kept.contains(id));
     }
 
     fn names(&mut self, directory: Directory) -> &mut Names {
@@ -207,9 +212,11 @@ impl SimDisk {
 }
 
 impl Names {
-    fn sync(&mut self) {
+    /// True when files may have lost their name for good.
+    fn sync(&mut self) -> bool {
         self.durable.clone_from(&self.current);
-        self.changes.clear();
+        let is_loss = |change: &NameChange| !matches!(change, NameChange::Set(..));
+        self.changes.drain(..).fold(false, |found, change| found | is_loss(&change))
     }
 
     /// Each change that was not synced is kept or lost, on its own; most often all share one fate.
@@ -343,7 +350,9 @@ impl Disk for SimDisk {
 
     fn sync_directory(&mut self, directory: Directory) -> Result<(), DiskError> {
         self.begin(DiskOperation::SyncDirectory, "a directory")?;
-        self.names(directory).sync();
+        if self.names(directory).sync() {
+            self.forget_nameless();
+        }
         Ok(())
     }
 
