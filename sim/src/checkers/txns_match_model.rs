@@ -4,7 +4,7 @@
 //! Parents' numbers, ACLs and owners are left to the comparison of trees.
 
 use super::{Verdict, require, violated};
-use crate::model::Outcome;
+use crate::model::{Outcome, Tree};
 use quorate_core::jute::{
     CreateKind, CreateRequest, CreateTxn, MultiOp, MultiResult, OpCode, Request, Response, Txn, TxnRecord,
 };
@@ -49,6 +49,57 @@ pub(crate) fn made_of(txn: &Txn, request: &Request, outcome: &Outcome) -> Verdic
             txn.header.zxid, txn.record, outcome.error, outcome.response
         )
     })
+}
+
+/// `record` is logged behind `before`, oldest first, of which nothing is in the model's tree yet: it creates nothing that is
+/// there by then, and deletes nothing that is not. A closeSession without a list leaves that open.
+pub(crate) fn fits(record: &TxnRecord, before: &[&TxnRecord], tree: &Tree) -> Verdict {
+    let parts = match record {
+        TxnRecord::Multi(parts) if is_failed(parts) => return Ok(()),
+        TxnRecord::Multi(parts) => parts.iter().map(|(_, part)| part).collect(),
+        _ => vec![record],
+    };
+    if before.iter().any(|record| matches!(record, TxnRecord::CloseSession { paths: None })) {
+        return Ok(());
+    }
+    for (index, part) in parts.iter().enumerate() {
+        let (path, must_be) = match part {
+            TxnRecord::Create(create) => (&create.path, false),
+            TxnRecord::Delete { path } => (path, true),
+            _ => continue,
+        };
+        let earlier = parts[..index].iter().rev().chain(before.iter().rev());
+        let is_there = earlier
+            .copied()
+            .find_map(|record| leaves(record, path))
+            .unwrap_or_else(|| tree.get(path).is_some());
+        require(NAME, is_there == must_be, || {
+            format!(
+                "{part:?} is logged where the node {}",
+                if is_there { "exists" } else { "does not exist" }
+            )
+        })?;
+    }
+    Ok(())
+}
+
+fn is_failed(parts: &[(OpCode, TxnRecord)]) -> bool {
+    parts.iter().any(|(_, part)| matches!(part, TxnRecord::Error { .. }))
+}
+
+/// Whether there is a node at `path` behind `record`; `None` when it says nothing about that.
+fn leaves(record: &TxnRecord, path: &str) -> Option<bool> {
+    match record {
+        TxnRecord::Create(create) => (create.path == path).then_some(true),
+        TxnRecord::Delete { path: deleted } => (deleted == path).then_some(false),
+        TxnRecord::CloseSession { paths: Some(paths) } => {
+            paths.iter().any(|listed| listed == path).then_some(false)
+        }
+        TxnRecord::Multi(parts) if !is_failed(parts) => {
+            parts.iter().rev().find_map(|(_, part)| leaves(part, path))
+        }
+        _ => None,
+    }
 }
 
 fn created(txn: &CreateTxn, request: &CreateRequest, path: &str) -> bool {

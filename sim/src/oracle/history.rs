@@ -44,6 +44,8 @@ impl Oracle {
         };
         txns_match_model::next(&txn, zxid, self.logged)?;
         self.judge_session(&txn)?;
+        let before: Vec<&TxnRecord> = self.pending.iter().map(|logged| &logged.txn.record).collect();
+        txns_match_model::fits(&txn.record, &before, &self.model.tree)?;
         let cause = self.cause(&txn)?;
         self.logged = zxid;
         self.unconfirmed.push_back((seq, zxid));
