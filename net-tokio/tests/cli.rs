@@ -497,10 +497,14 @@ impl Server {
         server
     }
 
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     /// Asks it to stop; its exit code, and what else it said.
     fn terminate(mut self) -> (i32, String) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
         let mut rest = String::new();
         self.err.read_to_string(&mut rest).unwrap();
         (self.child.wait().unwrap().code().expect("it was killed"), rest)
@@ -536,18 +540,41 @@ fn without_a_configuration_it_says_so_first_serves_and_stops() {
     assert!(data.join("version-2/snapshot.0").exists());
 }
 
+/// Signals are heard from the moment clients may come.
+#[test]
+fn a_closed_terminal_does_not_end_the_server_and_neither_does_a_wish_for_a_thread_dump() {
+    let dir = TempDir::new().unwrap();
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "--port", "0"]);
+    let mut server = Server::start(start);
+    server.signal(rustix::process::Signal::HUP);
+    server.signal(rustix::process::Signal::QUIT);
+    for _ in 0..2 {
+        let mut line = String::new();
+        while !line.contains("event=signal_ignored signal=SIG") {
+            line.clear();
+            assert!(server.err.read_line(&mut line).unwrap() > 0, "it has ended");
+        }
+    }
+    let (code, rest) = server.terminate();
+    assert!(code == 0 && rest.contains("event=stopping signal=SIGTERM"), "{rest}");
+}
+
 #[test]
 fn a_port_in_use_exits_1_and_a_directory_in_use_3() {
     let dir = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let (code, _, err) = run(dir.path(), &["server", "--port", &port]);
-    assert!(code == 1 && err.contains("(clientPort): Address already in use"), "{err}");
+    assert!(
+        code == 1 && err.contains("Address already in use (os error 98); clientPort asks for it"),
+        "{err}"
+    );
     let page = "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
     let page_port = format!("metricsProvider.httpPort={port}");
     let with_page = ["--set", page, "--set", &page_port, "--set", "metricsProvider.httpHost=127.0.0.1"];
     let (code, _, err) = run(dir.path(), &[&["server", "--port", "0"][..], &with_page].concat());
-    assert!(code == 1 && err.contains("(metricsProvider.httpPort): Address already in use"), "{err}");
+    assert!(code == 1 && err.contains("; metricsProvider.httpPort asks for it"), "{err}");
     assert!(!err.contains("ready for clients"), "{err}");
 
     let mut start = command(BINARY, dir.path());

@@ -48,14 +48,16 @@ pub(crate) fn about_recovery(error: &RecoveryError, storage: &StorageConfig) -> 
 /// About a port that can't be had; `key` is the setting that names it.
 pub(crate) fn about_port(key: &str, address: SocketAddr, error: &io::Error) -> String {
     let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => format!("; `ss -ltnp 'sport = :{}'` tells who has it", address.port()),
-        io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need root or the capability CAP_NET_BIND_SERVICE".to_owned()
+        io::ErrorKind::AddrInUse => {
+            format!(", and `ss -ltnp 'sport = :{}'` tells who has it", address.port())
         }
-        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            ", and ports below 1024 need root or the capability CAP_NET_BIND_SERVICE".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => ", and no interface of this machine has that address".to_owned(),
         _ => String::new(),
     };
-    format!("cannot listen on {address} ({key}): {error}{advice}")
+    format!("cannot listen on {address}: {error}; {key} asks for it{advice}")
 }
 
 /// Nodes with a TTL that are read as ephemerals of sessions nobody has, and so will be deleted as ZooKeeper deletes them.
@@ -151,7 +153,10 @@ mod tests {
     fn a_port_names_its_key() {
         let address = "127.0.0.1:7000".parse().unwrap();
         let said = about_port("metricsProvider.httpPort", address, &io::ErrorKind::AddrInUse.into());
-        assert!(said.starts_with("cannot listen on 127.0.0.1:7000 (metricsProvider.httpPort): "), "{said}");
-        assert!(said.contains("`ss -ltnp 'sport = :7000'`"), "{said}");
+        assert!(said.starts_with("cannot listen on 127.0.0.1:7000: "), "{said}");
+        assert!(
+            said.contains("; metricsProvider.httpPort asks for it, and `ss -ltnp 'sport = :7000'`"),
+            "{said}"
+        );
     }
 }

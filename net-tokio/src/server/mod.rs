@@ -56,10 +56,12 @@ use std::process::ExitCode;
 pub fn run(config: ServerConfig) -> ExitCode {
     logging::start(&config.log);
     end_with_any_panic();
-    let code = match start::start(config) {
-        Ok(running) => supervise::supervise(running),
-        Err(failure) => failure.report(),
-    };
+    let code = supervise::runtime()
+        .and_then(|runtime| {
+            let running = start::start(config, &runtime)?;
+            supervise::supervise(runtime, running)
+        })
+        .unwrap_or_else(|failure| failure.report());
     logging::flush();
     ExitCode::from(code)
 }

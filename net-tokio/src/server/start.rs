@@ -6,6 +6,7 @@ use super::clock::Clock;
 use super::lanes::Lanes;
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message, Owner, Parts};
+use super::supervise::Signals;
 use super::version::FULL_VERSION;
 use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig};
 use crate::metrics::{self, HostMetrics, Startup};
@@ -23,7 +24,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
@@ -38,6 +39,8 @@ pub(super) struct Running {
     pub(super) exit: oneshot::Receiver<Exit>,
     /// The port of `/metrics`, if there is to be a page.
     pub(super) metrics: Option<TcpListener>,
+    /// Heard from before clients may come.
+    pub(super) signals: Signals,
 }
 
 /// Why a server can't start.
@@ -71,8 +74,8 @@ impl Failure {
     }
 }
 
-/// Opens everything and starts the owner.
-pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
+/// Opens everything and starts the owner; `runtime` is the main thread's.
+pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Running, Failure> {
     let begin = Instant::now();
     // That no configuration was given is the first thing said.
     announce(&config);
@@ -101,6 +104,8 @@ pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
         config: Arc::new(config),
     };
     let config = Arc::clone(&parts.config);
+    // Recovery may be ended at any time by the system's own means; who serves clients ends in order.
+    let signals = Signals::hear(runtime)?;
     let (exit, listening) = start_owner(parts, port)?;
     let address = listening.recv().map_err(|_| io::Error::other("the owner's thread ended"))??;
     let took_ms = begin.elapsed().as_millis() as u64;
@@ -108,7 +113,7 @@ pub(super) fn start(mut config: ServerConfig) -> Result<Running, Failure> {
         Some(address) => info!(name: "listening", %address, took_ms, "ready for clients"),
         None => warn!(name: "listening", took_ms, "no clientPort is set: nobody can connect"),
     }
-    Ok(Running { config, mailbox, exit, metrics })
+    Ok(Running { config, mailbox, exit, metrics, signals })
 }
 
 fn open_disk(storage: &StorageConfig) -> Result<StdDisk, Failure> {

@@ -6,10 +6,11 @@ use super::start::{Failure, Running};
 use crate::config::StorageConfig;
 use crate::{logging, metrics};
 use quorate_core::contract::ExitCode;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -20,23 +21,66 @@ const FREE_SPACE: Duration = Duration::from_secs(1);
 /// How long the owner may take to end. A disk that hangs keeps it longer, and then nothing more is to be had from it.
 const PATIENCE: Duration = Duration::from_millis(4500);
 
-/// Waits for the end of the server; returns the exit code.
-pub(super) fn supervise(running: Running) -> u8 {
-    match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => {
-            let code = runtime.block_on(watch(running)).unwrap_or_else(|failure| failure.report());
-            // Threads that measure a hanging disk are not waited for.
-            runtime.shutdown_background();
-            code
+/// What the main thread waits in.
+///
+/// # Errors
+/// When the system refuses it.
+pub(super) fn runtime() -> Result<Runtime, Failure> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
+}
+
+/// Signals as the process hears them from now on; until then they do what the system has them do.
+#[derive(Debug)]
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    /// Begins to hear them.
+    ///
+    /// # Errors
+    /// When the system refuses it.
+    pub(super) fn hear(runtime: &Runtime) -> io::Result<Self> {
+        let _inside = runtime.enter();
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    /// Waits for one that ends the server; returns its name. A terminal that closes does not end it, and what makes a JVM print
+    /// its threads does not either.
+    async fn end(&mut self) -> &'static str {
+        loop {
+            let ignored = tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => "SIGHUP",
+                _ = self.quit.recv() => "SIGQUIT",
+            };
+            info!(name: "signal_ignored", signal = ignored, "SIGTERM or SIGINT stops the server");
         }
-        Err(error) => Failure::System(error).report(),
     }
 }
 
+/// Waits for the end of the server; returns the exit code.
+///
+/// # Errors
+/// When it can't be waited for.
+pub(super) fn supervise(runtime: Runtime, running: Running) -> Result<u8, Failure> {
+    let code = runtime.block_on(watch(running));
+    // Threads that measure a hanging disk are not waited for.
+    runtime.shutdown_background();
+    code
+}
+
 async fn watch(running: Running) -> Result<u8, Failure> {
-    let Running { config, mailbox, mut exit, metrics } = running;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let Running { config, mailbox, mut exit, metrics, mut signals } = running;
     if let Some(listener) = metrics {
         let address = metrics::serve(listener, Arc::clone(&mailbox)).await?;
         info!(name: "metrics_listening", %address, "/metrics");
@@ -46,7 +90,7 @@ async fn watch(running: Running) -> Result<u8, Failure> {
     notify("READY=1");
     let asked = tokio::select! {
         how = &mut exit => return Ok(ended(how)),
-        signal = either(&mut terminate, &mut interrupt) => signal,
+        signal = signals.end() => signal,
     };
     info!(name: "stopping", signal = asked);
     notify("STOPPING=1");
@@ -72,13 +116,6 @@ fn ended(how: Result<Exit, oneshot::error::RecvError>) -> u8 {
         error!(name: "stopped", code = u64::from(number), "{reason}");
     }
     number
-}
-
-async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    }
 }
 
 /// Tells the peer how much room the log has. The disk is asked on another thread, because it may hang.
