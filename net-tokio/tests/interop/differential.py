@@ -134,6 +134,7 @@ def report(options, pairs, seconds):
         print(f"DIFFERENCE {label} ({where})\n    {options.peer}: {expected}\n    {options.server}: {got}")
     if differences:
         print("differences by request: " + ", ".join(f"{label} ×{count}" for label, count in kinds.most_common()))
+    coverage += sum((pair.labels for pair in pairs), collections.Counter())
     rare = [f"{name} {result} ×{coverage[(name, result)]}" for name, result in required_pairs(len(pairs) > len(PHASES))
             if coverage[(name, result)] < TIMES]
     complete = options.requests >= FULL_RUN and options.peer == servers.JAVA_39

@@ -68,6 +68,7 @@ class Pair:
         self.sides = [masking.Side(), masking.Side()]
         self.requests = self.succeeded = self.last_zxid = 0
         self.coverage = collections.Counter()
+        self.labels = collections.Counter()
         self.allowed_seen = collections.Counter()
         self.differences = []
         self.live = {}
@@ -138,7 +139,9 @@ class Pair:
                 # A ConnectResponse: it has no header, and its txn took a zxid.
                 head, err = None, 0
                 self.last_zxid += 1
-            self._account(name, outcomes[0].end if err is None else err, err == 0 and not self._failed(operations, reference))
+            result = outcomes[0].end if err is None else err
+            self._account(name, result, err == 0 and not self._failed(operations, reference))
+            self.labels[(label, result)] += 1
             if operations:
                 self._account_multi(name, operations, reference)
             self._compare(label, canonical, outcomes)
@@ -146,6 +149,26 @@ class Pair:
                 self.last_zxid = max(self.last_zxid, self.sides[0].zxid(head[1]))
             replies.append(Reply(err, reference[16:] if reference else b"", outcomes[0].end))
         return replies
+
+    def overtaken(self, connection, requests, label):
+        """Sends several requests at once whose replies may overtake each other; gives nothing, compares them by xid."""
+        canonical = [[], []]
+        for index in (0, 1):
+            bodies = [i32(xid) + i32(OPCODES[opcode]) + body for opcode, body, xid in requests]
+            connection.raw[index].send(b"".join(i32(len(one)) + one for one in bodies))
+        codes = {xid: OPCODES[opcode] for opcode, _, xid in requests}
+        for index in (0, 1):
+            for _ in requests:
+                outcome = self._collect(connection.raw[index])
+                reply = outcome.reply()
+                xid = masking.header(reply)[0] if reply is not None else 0
+                canonical[index].append((xid, self._canonical(index, outcome, codes.get(xid, 0))))
+                if index == 0 and reply is not None:
+                    self.last_zxid = max(self.last_zxid, self.sides[0].zxid(masking.header(reply)[1]))
+            canonical[index] = sum((frames for _, frames in sorted(canonical[index])), [])
+        self.requests += len(requests)
+        self._account("overtaken", "compared", True)
+        self._compare(label, canonical, None)
 
     def raw_bytes(self, connection, data, label):
         """Sends bytes that are no proper request; both servers have to end alike."""

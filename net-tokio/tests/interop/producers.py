@@ -20,6 +20,19 @@ BAD_ACLS = [None, [], [(ALL, "world", "nobody")], [(ALL, "nosuch", "x")], [(ALL,
             [(ALL, "digest", "nocolon")], [(ALL, "ip", "300.1.1.1")], [(ALL, "ip", "10.0.0.0/33")], [(ALL, "super", "")],
             [(ALL, None, "x")], [(ALL, "", "")], [(ALL, "auth", "")], [(ALL, "World", "anyone")],
             OPEN_ACL + [(READ, "nosuch", "x")], [(ALL, "sasl", "x")], [(ALL, "auth", None)]]
+# Entries that are compared with each other, permissions first: a null of the later one ends that.
+NULL_ACLS = [[(ALL, None, "x"), (ALL, None, "x")], OPEN_ACL + [(ALL, None, "x")], [(ALL, None, "x")] + OPEN_ACL,
+             OPEN_ACL + [(ALL, "auth", None)], [(ALL, "auth", None), (ALL, "auth", None)], OPEN_ACL + [(READ, None, None)],
+             [(ALL, "digest", None), (ALL, "digest", "a:b")], [(ALL, "digest", "a:b"), (ALL, "digest", None)],
+             OPEN_ACL + [(ALL, "nosuch", "x"), (ALL, "world", None)], [(ALL, "ip", None)] + OPEN_ACL]
+IP_FORMS = ["1.2.3.4/", "01.2.3.4", "+1.2.3.4", "1.2.3", "1.2.3.4/0", "1.2.3.4/33", "1.2.3.4/-1", "1.2.3.4/+8", "::1", "::1/128",
+            "::1/129", "::/0", "::ffff:1.2.3.4", "::1.2.3.4", "1:2:3:4:5:6:1.2.3.4", "::ffff:1.2.3.4/96", "1:2:3:4:5:6:7::",
+            "1:2:3:4:5:6:7:8:9", "1::2::3", "00001::1", "ABCD::ef", "g::1", ":", "1:", "::1/", "", "localhost"]
+# Bytes that are no UTF-8, surrogates among them.
+BAD_TEXTS = [b"/\xed\xa0\x80", b"/\xed\xa0\xbd\xed\xb8\x80", b"/\xed\xa0", b"/\xed\xa0x", b"/\xc0\x80", b"/\xe4\xb8", b"/\xe4s",
+             b"/\xf5\x80\x80\x80", b"/\xf0\x80\x80\x80", b"/\xf4\x90\x80\x80", b"/\xf0\x9f\x98s", b"/\xf8\x88\x80\x80\x80", b"/\xff\xfe"]
+BAD_LIMITS = [None, b"garbage", b"count=x,bytes=1", b"count", b"=", b"count= 5", b"count=,bytes=", b",count=1",
+              b"count=99999999999999999999"]
 READS = ("exists", "getData", "getChildren", "getChildren2", "getACL", "getAllChildrenNumber")
 UNKNOWN_OPCODES = (0, -1, 10, 13, 23, 99, 108, 1000, -12, -2147483648, 2147483647)
 
@@ -89,6 +102,8 @@ class Producers:
             self.add(f"{op} null path", lambda s, call=call: call(s, None, label="null path"))
             self.add(f"{op} root", lambda s, call=call: call(s, s.rng.choice(["/", "/zookeeper", "/zookeeper/quota"])))
             self.add(f"{op} bad acl", lambda s, call=call: call(s, s.fresh(), acl=s.rng.choice(BAD_ACLS), label="bad acl"))
+            self.add(f"{op} nulls in acl", lambda s, call=call: call(
+                s, s.fresh(), acl=s.rng.choice(NULL_ACLS), label="nulls in acl"))
             self.add(f"{op} bad acl before no parent",
                      lambda s, call=call: call(s, s.fresh() + "/x", acl=s.rng.choice(BAD_ACLS)))
             self.add(f"{op} bad flag", lambda s, op=op: s.call(op, create(s.fresh(), b"", OPEN_ACL, s.rng.choice(
@@ -255,6 +270,11 @@ class Producers:
         send("null acl", lambda s: multi([("create", create(s.fresh(), acl=None))]))
         send("empty acl", lambda s: multi([("create", create(s.fresh(), acl=[]))]))
         send("null path", lambda s: multi([("check", path_version(s.root)), ("delete", path_version(None))]))
+        send("null id", lambda s: multi([("create", create(s.fresh())), ("create2", create(
+            s.fresh(), acl=[(ALL, s.rng.choice(["world", "digest", "ip"]), None)]))]))
+        send("null id behind a failure", lambda s: multi([("check", path_version(s.fresh())), ("create", create(
+            s.fresh(), acl=[(ALL, "digest", None)]))]), ["check", "create"])
+        self.add("multi null id, then its first node", null_id_rolls_back)
         send("after terminator", lambda s: multi([("create", create(s.fresh()))]) + multi_op("check", path_version("/no")))
         send("leading terminator", lambda s: MULTI_END + multi([("check", path_version("/no"))]))
         send("odd header fields", lambda s: i32(13) + b"\0" + i32(55) + path_version(s.root) + i32(77) + b"\1" + i32(3))
@@ -272,12 +292,12 @@ class Producers:
         self.add("multi fires watches", multi_fires)
 
     def multi_reads(self):
-        def send(label, make):
+        def send(label, make, op="getData"):
             self.add(f"multiRead {label}", lambda s: s.call("multiRead", make(s), label=f"multiRead/{label}",
-                                                            operations=["getData"] * 3))
+                                                            operations=[op] + ["getData"] * 2))
         for op in ("getData", "getChildren"):
-            send(f"{op} missing", lambda s, op=op: multi([(op, path_flag(s.fresh())), ("getData", path_flag(s.root))]))
-            send(f"{op} no auth", lambda s, op=op: multi([(op, path_flag(s.node(without(READ)))), (op, path_flag(s.root))]))
+            send(f"{op} missing", lambda s, op=op: multi([(op, path_flag(s.fresh())), ("getData", path_flag(s.root))]), op)
+            send(f"{op} no auth", lambda s, op=op: multi([(op, path_flag(s.node(without(READ)))), (op, path_flag(s.root))]), op)
             send(f"{op} later", lambda s, op=op: multi([("getData", path_flag(s.root)), (op, path_flag(s.fresh()))]))
             send(f"{op} empty path", lambda s, op=op: multi([(op, path_flag(""))]))
             send(f"{op} null path", lambda s, op=op: multi([(op, path_flag(None))]))
@@ -301,6 +321,13 @@ class Producers:
         self.add("addWatch odd path", lambda s: s.call("addWatch", path_version(s.rng.choice([None, "", "x", "/a/", "//"]), 0)))
         self.add("setWatches null list", lambda s: s.call("setWatches", set_watches(0, [], None, [])))
         self.add("setWatches2 null list", lambda s: s.call("setWatches2", set_watches(0, [], [], [], None, [])))
+        for op in ("setWatches", "setWatches2"):
+            for place in range(3):
+                self.add(f"{op} null element {place}", lambda s, op=op, place=place: null_element(s, op, place))
+        self.add("addWatch null path", lambda s: null_watch(s, lambda connection: s.call(
+            "addWatch", path_version(None, s.rng.choice([0, 1])), connection)))
+        self.add("setWatches2 null persistent", lambda s: null_watch(s, lambda connection: s.call(
+            "setWatches2", s.rng.choice([set_watches(0, [], [], [], [None], []), set_watches(0, [], [], [], [], [None])]), connection)))
         self.add("watch replay", watch_replay)
         self.add("recursive watch", recursive_watch)
         self.add("watch hidden by an ACL", hidden_watch)
@@ -327,10 +354,20 @@ class Producers:
         packet("no colon", "digest", b"justme")
         packet("empty", "digest", b"")
         self.add("auth truncated", auth_truncated)
+        self.add("sasl truncated", sasl_truncated)
         self.add("sasl", lambda s: s.call("sasl", buf(s.rng.choice([b"", b"token", b"\0" * 40]))))
         self.add("auth acl", auth_acl)
         self.add("digest acl", digest_acl)
         self.add("ip acl", ip_acl)
+        self.add("ip acl forms", lambda s: s.call("create", create(s.fresh(), acl=[(ALL, "ip", s.rng.choice(IP_FORMS))])))
+        self.add("ip acl with an IPv4 address in an IPv6 one", lambda s: s.call("create", create(
+            s.fresh(), acl=[(ALL, "ip", s.rng.choice([form for form in IP_FORMS if "." in form and ":" in form]))])))
+        self.add("queued read", queued_read)
+        self.add("acl masked line by line", masked_lines)
+        self.add("malformed text", lambda s: s.call("sync", buf(s.rng.choice(BAD_TEXTS)), label="sync/malformed text"))
+        self.add("malformed user", malformed_user)
+        self.add("astral text", astral_text)
+        self.add("ephemerals by prefix", ephemerals_by_prefix)
         self.add("acl masked for readers", masked_acl)
         self.add("super", super_user)
 
@@ -370,6 +407,9 @@ class Producers:
         for kind in ("count", "byte"):
             self.add(f"{kind} quota", lambda s, kind=kind: quota(s, kind, self.features.quota, self.creates))
 
+        self.add("unreadable usage", unreadable_usage)
+        self.add("unreadable limits", lambda s: unreadable_limits(s, self.creates))
+
     def system_nodes(self):
         for path in ("/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"):
             self.add(f"reads of {path}", lambda s, path=path: read_all(s, path))
@@ -400,6 +440,14 @@ def failing_multi(s, op, body, position):
     operations = good[:position] + [(op, body)] + good[position:][:s.rng.randrange(3)]
     s.call("multi", multi(operations), operations=[name for name, _ in operations])
     s.call("exists", path_flag(s.root))
+
+
+def null_id_rolls_back(s):
+    """What fails the whole multi leaves nothing of it. Java sees that once the error is applied, and not in a pipeline."""
+    path = s.fresh()
+    s.call("multi", multi([("create", create(path)), ("create", create(s.fresh(), acl=[(ALL, "digest", None)]))]))
+    s.call("create", create(path))
+    s.call("getData", path_flag(path))
 
 
 def multi_rolls_back(s):
@@ -495,6 +543,23 @@ def watch_replay(s):
     s.call("ping", b"", again, xid=-2)
 
 
+def null_element(s, op, place):
+    """A null ends the request where it stands: what precedes it is done."""
+    connection, path = s.connection(), s.node()
+    lists = [[path] if s.rng.random() < 0.5 else [] for _ in range(3 if op == "setWatches" else 5)]
+    lists[place] = lists[place] + [None] + s.rng.choice([[], [path]])
+    since = s.rng.choice([0, s.pair.last_zxid])
+    s.call(op, lambda side: set_watches(s.pair.raw_zxid(side, since), *lists), connection, label=f"{op}/null element")
+    s.call("checkWatches", path_version(path, s.rng.choice([1, 2])), connection)
+
+
+def null_watch(s, register_it):
+    connection = s.connection()
+    register_it(connection)
+    op = s.rng.choice(["checkWatches", "removeWatches"])
+    s.call(op, path_version(None, 3), connection, label=f"{op}/null watch")
+
+
 def recursive_watch(s):
     path, other = s.node(), s.connection()
     s.call("addWatch", path_version(path, 1), other, label="addWatch/recursive")
@@ -552,6 +617,56 @@ def auth_truncated(s):
     body = auth_packet("digest", b"a:b")
     s.call("auth", body[:s.rng.randrange(len(body))], connection, xid=-4, label="auth/truncated", closes=True)
     s.retire(connection)
+
+
+def sasl_truncated(s):
+    connection = s.connection()
+    body = buf(b"token")
+    s.call("sasl", body[:s.rng.randrange(len(body))], connection, label="sasl/truncated", closes=True)
+    s.retire(connection)
+
+
+def queued_read(s):
+    """A read that waits behind a write is judged by who its client was when it asked."""
+    owner = s.connection()
+    s.call("auth", auth_packet("digest", b"queued:read"), owner, xid=-4)
+    secret, open_one = s.node([(ALL, "auth", "")], data=b"S", connection=owner), s.node()
+    connection = s.connection()
+    op, body = s.rng.choice([(op, read_body(op, secret)) for op in READS] + [
+        ("multiRead", multi([("getData", path_flag(secret)), ("getChildren", path_flag(secret))])), ("whoAmI", b"")])
+    s.pair.overtaken(connection, [("setData", set_data(open_one, b"x" * 500), connection.next_xid()),
+                                  (op, body, connection.next_xid()),
+                                  ("auth", auth_packet("digest", b"queued:read"), -4)], f"{op}/queued")
+    s.call("getData", path_flag(secret), connection)
+
+
+def masked_lines(s):
+    entries = [(READ, "world", "anyone")] + [(ALL, "digest", text) for text in
+                                             ("a:b\nc", "a:b\r\nc", "a\n:b", "a:b\u0085c", "a:b\u2028c", "a:b\fc")]
+    s.call("getACL", buf(s.node(entries)))
+
+
+def malformed_user(s):
+    connection = s.connection()
+    s.call("auth", auth_packet("digest", b"u\xed\xa0\x80:p"), connection, xid=-4)
+    s.call("whoAmI", b"", connection)
+
+
+def astral_text(s):
+    """Java writes what lies beyond the basic plane as two surrogates of three bytes each."""
+    connection = s.connection()
+    s.call("auth", auth_packet("digest", "\U0001f600:p".encode()), connection, xid=-4)
+    path = s.node([(ALL, "digest", "\U0001f600:x"), (READ, "world", "anyone")])
+    op, body = s.rng.choice([("whoAmI", b""), ("sync", buf("/\U0001f600")), ("getACL", buf(path))])
+    s.call(op, body, connection, label=f"{op}/astral")
+
+
+def ephemerals_by_prefix(s):
+    connection = s.connection()
+    path = s.node(flags=1, connection=connection)
+    s.node(flags=1, connection=connection, path=path + "2")
+    for prefix in s.rng.sample([" / ", "/ ", "\x01", " ", "\u00a0", "\u2003", path, path + " ", " " + path, path + "/", "//"], 4):
+        s.call("getEphemerals", buf(prefix), connection)
 
 
 def auth_acl(s):
@@ -712,6 +827,33 @@ def quota(s, kind, enforced, creates):
         s.call("delete", path_version(limits + path))
     s.call("setData", set_data(used, big))
     assert enforced in (True, False)
+
+
+def unreadable_usage(s):
+    """Without limits beside it, since usage that can't be parsed ends Java's server with the next change it counts."""
+    stats = "/zookeeper/quota" + s.root
+    s.call("create", create(stats))
+    s.call("create", create(stats + "/zookeeper_stats", b"garbage"))
+    s.call("getData", path_flag(stats + "/zookeeper_stats"))
+    s.call("setData", set_data(stats + "/zookeeper_stats", b"count=3,bytes=4"))
+    s.call("setData", set_data(stats + "/zookeeper_stats", s.rng.choice(BAD_LIMITS)), label="setData/unreadable usage")
+
+
+def unreadable_limits(s, creates):
+    """Limits that can't be parsed fail what they govern, where quotas are enforced."""
+    limits = "/zookeeper/quota" + s.root
+    s.call("create", create(limits))
+    used = s.node(data=b"12345")
+    s.call("create", create(limits + "/zookeeper_limits", s.rng.choice(BAD_LIMITS)))
+    s.call("create", create(limits + "/zookeeper_stats"))
+    op = s.rng.choice(creates)
+    path = s.fresh()
+    s.call(op, create_body(op, path), label="create/unreadable quota")
+    s.call("setData", set_data(used, s.rng.choice([b"", b"54321"])), label="setData/unreadable quota")
+    s.call("multi", multi([("check", path_version(used)), ("setData", set_data(used, b"x"))]), label="multi/unreadable quota")
+    for leaf in ("/zookeeper_limits", "/zookeeper_stats", ""):
+        s.call("delete", path_version(limits + leaf))
+    s.call("setData", set_data(used, b"done"))
 
 
 def read_all(s, path):
