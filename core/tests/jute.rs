@@ -37,14 +37,14 @@ fn requests() -> Vec<Request> {
     };
     let watches = SetWatches {
         relative_zxid: Zxid(7),
-        data: vec!["/d".into()],
-        exist: vec!["/e".into()],
-        child: vec!["/c".into()],
+        data: vec![Some("/d".into())],
+        exist: vec![Some("/e".into())],
+        child: vec![Some("/c".into())],
         ..SetWatches::default()
     };
     let all_watches = SetWatches {
-        persistent: vec!["/p".into()],
-        persistent_recursive: vec!["/r".into(), "/s".into()],
+        persistent: vec![Some("/p".into())],
+        persistent_recursive: vec![Some("/r".into()), Some("/s".into())],
         ..watches.clone()
     };
     vec![
@@ -215,6 +215,11 @@ fn four_letter_words_are_told_from_handshakes() {
         assert_eq!(command.as_str(), word);
         assert_eq!(argument, (word == "stmk").then_some(306));
     }
+    // Nothing is waited for where the mask would not be taken.
+    let mut decoder = decoder().without_mask();
+    decoder.push(b"stmk");
+    let word = ClientMessage::FourLetter { command: FourLetterCommand(*b"stmk"), argument: None };
+    assert_eq!(decoder.poll(), Ok(Some(word)));
 }
 
 #[test]
@@ -397,4 +402,40 @@ fn replies_and_events_are_told_apart_by_the_client() {
     assert_eq!(header.zxid, Zxid(5));
     let response = Response::decode(OpCode::GetChildren.code(), &mut body).unwrap();
     assert_eq!(response, Response::Paths(vec!["b".into()]));
+}
+
+#[test]
+fn text_is_decoded_as_java_decodes_it() {
+    // Malformed parts as the server of 3.9 echoes them; a surrogate is one part, however much of it is there.
+    let rows: [(&[u8], &str); 12] = [
+        (b"/a", "/a"),
+        (b"", ""),
+        (b"/\xed\xa0\x80", "/\u{fffd}"),
+        (b"/\xed\xa0\xbd\xed\xb8\x80x", "/\u{fffd}\u{fffd}x"),
+        (b"/\xed\xa0", "/\u{fffd}"),
+        (b"/\xed\xa0x", "/\u{fffd}x"),
+        (b"/\xed", "/\u{fffd}"),
+        (b"/\xf0\x9f\x98\x80", "/\u{1f600}"),
+        (b"/\xf0\x9f\x98s", "/\u{fffd}s"),
+        (b"/\xc0\x80", "/\u{fffd}\u{fffd}"),
+        (b"/\xe0\x80\x80", "/\u{fffd}\u{fffd}\u{fffd}"),
+        (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+    ];
+    for (bytes, expected) in rows {
+        assert_eq!(java_string(bytes), expected, "{bytes:x?}");
+    }
+}
+
+#[test]
+fn a_frame_that_would_be_too_long_leaves_nothing() {
+    let mut bytes = BytesMut::from(&b"before"[..]);
+    let names = ["a"; 1000];
+    assert_eq!(write_frame_within(&mut bytes, 5003, |out| out.vector(&names)), Err(FrameTooLong(5003)));
+    assert_eq!(write_frame_within(&mut bytes, 3, |out| out.int(7)), Err(FrameTooLong(3)));
+    assert_eq!(&bytes[..], b"before");
+    assert_eq!(write_frame_within(&mut bytes, 5004, |out| out.vector(&names)), Ok(()));
+    assert_eq!(bytes.len(), 6 + 4 + 5004);
+    let mut bytes = BytesMut::new();
+    let overlong = write_frame_within(&mut bytes, usize::MAX, |out| out.count(usize::MAX));
+    assert_eq!(overlong, Err(FrameTooLong(i32::MAX as usize)));
 }

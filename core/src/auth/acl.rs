@@ -29,47 +29,79 @@ fn matches(config: &AuthConfig, identities: &Identities, entry: &Id) -> bool {
 }
 
 /// The ACL to store for the one a create or setACL asks for: without exact duplicates, `auth` replaced by the asker's
-/// authenticated identities. What that puts in may double others, and is kept.
+/// authenticated identities. What that puts in may double others, and is kept. `room` is what the request's ACLs may still come
+/// to, bytes as they are stored: a few words can ask for a lot of identities a lot of times.
 ///
 /// # Errors
-/// InvalidAcl; MarshallingError for a null id where ZooKeeper's server trips over it.
+/// InvalidAcl; MarshallingError for a null where ZooKeeper's server trips over it, and without room.
 pub fn fix_acl(
     config: &AuthConfig,
     identities: &Identities,
     acl: Option<&[Acl]>,
+    room: &mut usize,
 ) -> Result<Vec<Acl>, ErrorCode> {
     let acl = acl.unwrap_or_default();
     if acl.is_empty() {
         return Err(ErrorCode::InvalidAcl);
     }
     let mut fixed = Vec::with_capacity(acl.len());
-    let mut seen = BTreeSet::new();
-    for entry in acl {
-        if acl.len() > 1 && !seen.insert(entry) {
-            continue;
-        }
+    for entry in without_duplicates(acl)? {
         let scheme = entry.id.scheme.as_deref().ok_or(ErrorCode::InvalidAcl)?;
         if scheme == "auth" {
-            add_authenticated(config, identities, entry.perms, &mut fixed)?;
+            add_authenticated(config, identities, entry.perms, (&mut fixed, room))?;
         } else {
             check_entry(config, scheme, entry.id.id.as_deref())?;
+            take(room, &entry.id)?;
             fixed.push(entry.clone());
         }
     }
     Ok(fixed)
 }
 
+/// The first of equal entries. ZooKeeper's server compares each with those before it, permissions first, then the scheme, then
+/// the id, and trips over a null of its own that it comes to.
+fn without_duplicates(acl: &[Acl]) -> Result<Vec<&Acl>, ErrorCode> {
+    if let [only] = acl {
+        return Ok(vec![only]);
+    }
+    let mut unique = Vec::with_capacity(acl.len());
+    let (mut entries, mut perms, mut schemes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for entry in acl {
+        let Id { scheme, id } = &entry.id;
+        let is_compared = !perms.insert(entry.perms);
+        let has_scheme = !schemes.insert((entry.perms, scheme));
+        if is_compared && scheme.is_none() || has_scheme && id.is_none() {
+            return Err(ErrorCode::MarshallingError);
+        }
+        if entries.insert(entry) {
+            unique.push(entry);
+        }
+    }
+    Ok(unique)
+}
+
+/// Takes what an entry comes to.
+fn take(room: &mut usize, id: &Id) -> Result<(), ErrorCode> {
+    let length = |part: &Option<String>| 4 + part.as_ref().map_or(0, String::len);
+    let size = 4 + length(&id.scheme) + length(&id.id);
+    *room = room.checked_sub(size).ok_or(ErrorCode::MarshallingError)?;
+    Ok(())
+}
+
 fn add_authenticated(
     config: &AuthConfig,
     identities: &Identities,
     perms: Permissions,
-    fixed: &mut Vec<Acl>,
+    (fixed, room): (&mut Vec<Acl>, &mut usize),
 ) -> Result<(), ErrorCode> {
     let before = fixed.len();
     let proven = |own: &&Id| {
         own.scheme.as_deref().and_then(|scheme| config.provider(scheme)) == Some(Provider::Digest)
     };
-    fixed.extend(identities.iter().filter(proven).map(|own| Acl { perms, id: own.clone() }));
+    for own in identities.iter().filter(proven) {
+        take(room, own)?;
+        fixed.push(Acl { perms, id: own.clone() });
+    }
     if fixed.len() == before { Err(ErrorCode::InvalidAcl) } else { Ok(()) }
 }
 

@@ -21,10 +21,18 @@ pub(super) fn is_valid(id: &str) -> bool {
     !without_end.is_empty() && without_end.split(':').count() == 2
 }
 
-/// The id with its hash hidden.
+/// The id with its hash hidden: what stands behind a colon, up to the end of its line, as Java's `replaceAll(":.*", ":x")` has it.
 pub(super) fn masked(id: &str) -> String {
-    match id.split_once(':') {
-        Some((user, _)) => format!("{user}:x"),
-        None => id.to_owned(),
-    }
+    let mask = |line: &str| match line.split_once(':') {
+        Some((user, _)) => {
+            format!("{user}:x{}", line.strip_suffix(is_line_end).map_or("", |kept| &line[kept.len()..]))
+        }
+        None => line.to_owned(),
+    };
+    id.split_inclusive(is_line_end).map(mask).collect()
+}
+
+/// What `.` does not match in Java.
+fn is_line_end(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }

@@ -2,7 +2,7 @@
 
 use super::digest::{generate_digest, user};
 use super::{AuthConfig, Provider, java_address};
-use crate::jute::{AuthPacket, ClientInfo, Id};
+use crate::jute::{AuthPacket, ClientInfo, Id, java_string};
 use crate::vocabulary::ErrorCode;
 use std::net::IpAddr;
 
@@ -79,7 +79,7 @@ pub fn authenticate(
     match config.provider(scheme).ok_or(ErrorCode::AuthFailed)? {
         Provider::Ip => identities.add(Id::new("ip", java_address(identities.address))),
         Provider::Digest => {
-            let digest = generate_digest(&String::from_utf8_lossy(credentials));
+            let digest = generate_digest(&java_string(credentials));
             if config.super_digest.as_deref() == Some(&digest) {
                 identities.add(Id::new("super", ""));
             }

@@ -30,6 +30,8 @@ fn parse_v4(text: &str) -> Option<Ipv4Addr> {
 fn parse_address(text: &str) -> Option<IpAddr> {
     match parse_v4(text) {
         Some(v4) => Some(IpAddr::V4(v4)),
+        // Java's provider reads no IPv6 address with an IPv4 one in it.
+        None if text.contains('.') => None,
         None => text.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
     }
 }

@@ -44,6 +44,11 @@ fn entry(text: &str) -> Acl {
     Acl { perms, id: Id { scheme: part(scheme), id: part(id) } }
 }
 
+fn fix(config: &AuthConfig, identities: &Identities, acl: Option<&[Acl]>) -> Result<Vec<Acl>, ErrorCode> {
+    let mut room = usize::MAX;
+    fix_acl(config, identities, acl, &mut room)
+}
+
 fn show(acl: &[Acl]) -> String {
     let part = |text: &Option<String>| text.clone().unwrap_or_else(|| "~".to_owned());
     let entries = acl.iter().map(|a| format!("{} {}:{}", a.perms.0, part(&a.id.scheme), part(&a.id.id)));
@@ -146,7 +151,7 @@ fn the_switches_open_and_close_doors() {
     assert!(check_acl(&config(), &identities, &own, Permissions::READ));
     let without_digest = AuthConfig { digest_auth: false, ..config() };
     assert!(!check_acl(&without_digest, &identities, &own, Permissions::READ));
-    assert_eq!(fix_acl(&without_digest, &identities, Some(&own)), Err(ErrorCode::InvalidAcl));
+    assert_eq!(fix(&without_digest, &identities, Some(&own)), Err(ErrorCode::InvalidAcl));
 }
 
 #[test]
@@ -203,7 +208,7 @@ fn identities_are_a_set_with_a_limit() {
 /// Each row: an ACL as asked for, and what is stored of it or the error's code.
 #[test]
 fn acls_are_fixed_up_before_they_are_stored() {
-    let rows: [&[&str]; 34] = [
+    let rows: [&[&str]; 47] = [
         &[],
         &["31 world:anyone"],
         &["31 world:anyone", "1 world:anyone", "31 world:anyone"],
@@ -238,25 +243,56 @@ fn acls_are_fixed_up_before_they_are_stored() {
         &["31 ip:::1/129"],
         &["31 world:anyone", "31 world:~", "31 nosuch:x"],
         &["31 world:anyone", "31 nosuch:x", "31 world:~"],
+        // Nulls that a comparison meets, and those that none does.
+        &["31 world:anyone", "31 ~:x"],
+        &["31 ~:x", "31 world:anyone"],
+        &["31 ~:x", "31 ~:x"],
+        &["31 world:anyone", "1 ~:~"],
+        &["31 auth:~", "31 auth:~"],
+        &["31 auth:~", "1 auth:~"],
+        &["31 world:anyone", "31 auth:~"],
+        &["31 digest:~", "31 digest:a:b"],
+        &["31 digest:a:b", "31 digest:~"],
+        // No IPv4 address inside an IPv6 one.
+        &["31 ip:::ffff:1.2.3.4"],
+        &["31 ip:::1.2.3.4"],
+        &["31 ip:1:2:3:4:5:6:1.2.3.4"],
+        &["31 ip:::ffff:1.2.3.4/96"],
     ];
     let identities = known_as(&["user:pass", "joe:pw"]);
     let mut out = String::new();
     for row in rows {
         let acl: Vec<Acl> = row.iter().map(|text| entry(text)).collect();
-        let fixed = fix_acl(&config(), &identities, Some(&acl));
+        let fixed = fix(&config(), &identities, Some(&acl));
         let fixed = fixed.map_or_else(|error| format!("{} {error:?}", error.code()), |acl| show(&acl));
         writeln!(out, "[{}]\n  {fixed}", row.join(", ")).expect("a string takes all");
     }
     insta::assert_snapshot!(out);
-    assert_eq!(fix_acl(&config(), &identities, None), Err(ErrorCode::InvalidAcl));
+    assert_eq!(fix(&config(), &identities, None), Err(ErrorCode::InvalidAcl));
     let nobody = from("10.1.2.3");
-    assert_eq!(fix_acl(&config(), &nobody, Some(&[entry("31 auth:")])), Err(ErrorCode::InvalidAcl));
+    assert_eq!(fix(&config(), &nobody, Some(&[entry("31 auth:")])), Err(ErrorCode::InvalidAcl));
 }
 
 #[test]
 fn an_enormous_acl_is_fixed_up_in_reasonable_time() {
     let acl: Vec<Acl> = (0..50_000).map(|n| entry(&format!("{n} ip:10.0.0.1"))).collect();
-    assert_eq!(fix_acl(&config(), &from("10.1.2.3"), Some(&acl)).map(|fixed| fixed.len()), Ok(50_000));
+    assert_eq!(fix(&config(), &from("10.1.2.3"), Some(&acl)).map(|fixed| fixed.len()), Ok(50_000));
+}
+
+#[test]
+fn a_few_words_get_no_more_identities_than_there_is_room_for() {
+    let mut identities = from("10.1.2.3");
+    (0..990).for_each(|n| identities.add(Id::new("digest", format!("user{n}:smGaoVKd/cQkjm7b88GyorAUz20="))));
+    let bomb: Vec<Acl> = (1..=65_000).map(|perms| entry(&format!("{perms} auth:"))).collect();
+    let mut room = 2 << 20;
+    let refused = fix_acl(&config(), &identities, Some(&bomb), &mut room);
+    assert_eq!(refused, Err(ErrorCode::MarshallingError));
+    // What one ACL takes is not there for the next.
+    let mut room = 100_000;
+    let once = fix_acl(&config(), &identities, Some(&bomb[..1]), &mut room).expect("there is room for one");
+    assert_eq!(once.len(), 990);
+    let twice = fix_acl(&config(), &identities, Some(&bomb[..1]), &mut room);
+    assert_eq!(twice, Err(ErrorCode::MarshallingError));
 }
 
 #[test]
@@ -264,4 +300,15 @@ fn hashes_are_hidden_from_those_who_may_not_administrate() {
     let acl =
         [entry("31 digest:user:secret"), entry("1 world:anyone"), entry("1 ip:::1"), entry("1 digest:a:b:c")];
     assert_eq!(show(&mask_acl(&acl)), "31 digest:user:x, 1 world:anyone, 1 ip:::1, 1 digest:a:x");
+    // As far as their line goes.
+    for (id, masked) in [
+        ("a:b\nc", "a:x\nc"),
+        ("a:b\r\nc:d", "a:x\r\nc:x"),
+        ("a", "a"),
+        ("a:", "a:x"),
+        (":b\u{85}", ":x\u{85}"),
+    ] {
+        let acl = [Acl { perms: Permissions::ALL, id: Id::new("digest", id) }];
+        assert_eq!(mask_acl(&acl)[0].id.id.as_deref(), Some(masked), "{id:?}");
+    }
 }

@@ -1,12 +1,12 @@
 //! The watches that a client believes to have (`client-protocol.md` §16.6, §23). Paths are the client's own, without chroot.
 
 use super::chroot::Chroot;
-use crate::jute::{AddWatchMode, EventType, Request, SetWatches, WatcherEvent, WatcherType};
+use crate::jute::{AddWatchMode, EventType, Request, SetWatches, WatcherEvent, WatcherType, WirePath};
 use crate::vocabulary::Zxid;
 use std::collections::BTreeSet;
 
 /// One of the lists of a setWatches.
-type ListOf = fn(&mut SetWatches) -> &mut Vec<String>;
+type ListOf = fn(&mut SetWatches) -> &mut Vec<WirePath>;
 
 /// A setWatches ends with the path that brings its paths to this many bytes.
 const SET_WATCHES_MAX_LENGTH: usize = 128 * 1024;
@@ -114,7 +114,7 @@ impl WatchTable {
             for path in paths {
                 let path = chroot.to_server(path);
                 length += path.len();
-                list(&mut batch).push(path);
+                list(&mut batch).push(Some(path));
                 if length >= SET_WATCHES_MAX_LENGTH {
                     batches.push(std::mem::replace(&mut batch, fresh()));
                     length = 0;

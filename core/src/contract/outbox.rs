@@ -155,11 +155,14 @@ impl Outbox {
         Self::default()
     }
 
-    /// Sends what `write` appends (whole frames) to `conn`.
+    /// Sends what `write` appends (whole frames, or nothing) to `conn`.
     pub fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut BytesMut)) {
         let start = self.arena.len();
         write(&mut self.arena);
         let end = self.arena.len();
+        if end == start {
+            return;
+        }
         if let Some(Entry::Send { conn: last, range }) = self.entries.last_mut()
             && *last == conn
         {

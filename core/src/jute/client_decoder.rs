@@ -85,6 +85,7 @@ pub struct ClientDecoder {
     buffer: BytesMut,
     max_frame: u32,
     field_limit: FieldLimit,
+    takes_mask: bool,
     expecting: Expecting,
 }
 
@@ -95,8 +96,15 @@ impl ClientDecoder {
             buffer: BytesMut::new(),
             max_frame,
             field_limit,
+            takes_mask: true,
             expecting: Expecting::WordOrHandshake,
         }
+    }
+
+    /// The same where `stmk` is not executed: the mask behind it is not waited for.
+    #[must_use]
+    pub fn without_mask(self) -> Self {
+        ClientDecoder { takes_mask: false, ..self }
     }
 
     /// Takes the next bytes of the stream.
@@ -138,7 +146,7 @@ impl ClientDecoder {
         let Some(first) = self.buffer.first_chunk::<4>() else { return Ok(None) };
         if let Some(command) = FourLetterCommand::from_bytes(*first) {
             self.buffer.advance(4);
-            if command.as_str() == "stmk" {
+            if command.as_str() == "stmk" && self.takes_mask {
                 self.expecting = Expecting::MaskOfStmk;
                 return Ok(self.poll_mask());
             }

@@ -1,6 +1,7 @@
 //! Jute primitives (`client-protocol.md` §2): big-endian integers, length-prefixed strings, buffers and vectors, null as -1.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use std::borrow::Cow;
 
 /// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -137,7 +138,7 @@ impl Reader {
     /// A string, or null. Malformed UTF-8 becomes U+FFFD, as Java has it.
     pub fn string(&mut self) -> Result<Option<String>, DecodeError> {
         let Some(length) = self.length()? else { return Ok(None) };
-        Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
+        Ok(Some(java_string(self.take(length)?).into_owned()))
     }
 
     /// A vector's elements, or null (count -1). Any other count that is not positive is an empty vector.
@@ -165,12 +166,21 @@ impl Reader {
 #[derive(Debug)]
 pub struct Writer<'a> {
     out: &'a mut BytesMut,
+    /// Where the buffer may end.
+    end: usize,
+    is_full: bool,
 }
 
 impl<'a> Writer<'a> {
     /// A writer that appends to `out`.
     pub fn new(out: &'a mut BytesMut) -> Self {
-        Writer { out }
+        Writer { out, end: usize::MAX, is_full: false }
+    }
+
+    /// Whether something did not fit, so that whatever follows is of no use. Strings, buffers and counts are asked; what has no
+    /// length of its own is taken in any case.
+    pub fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// One byte.
@@ -196,9 +206,13 @@ impl<'a> Writer<'a> {
     /// A count or a length.
     ///
     /// # Panics
-    /// When it does not fit an i32: nothing that large is admitted.
+    /// When it does not fit an i32 and the writer is not that of a frame: nothing that large is admitted to a log.
     pub fn count(&mut self, value: usize) {
-        self.int(i32::try_from(value).expect("lengths are limited at admission"));
+        match i32::try_from(value) {
+            Ok(value) => self.int(value),
+            Err(_) if self.end < usize::MAX => self.is_full = true,
+            Err(_) => panic!("lengths are limited at admission"),
+        }
     }
 
     /// A buffer, or null.
@@ -207,7 +221,7 @@ impl<'a> Writer<'a> {
             None => self.int(-1),
             Some(bytes) => {
                 self.count(bytes.len());
-                self.out.put_slice(bytes);
+                self.raw(bytes);
             }
         }
     }
@@ -226,19 +240,26 @@ impl<'a> Writer<'a> {
     pub fn pieces(&mut self, pieces: &[&str]) {
         self.count(pieces.iter().map(|piece| piece.len()).sum());
         for piece in pieces {
-            self.out.put_slice(piece.as_bytes());
+            self.raw(piece.as_bytes());
         }
     }
 
     /// Bytes as they are, without a length.
     pub fn raw(&mut self, bytes: &[u8]) {
-        self.out.put_slice(bytes);
+        if bytes.len() > self.end.saturating_sub(self.out.len()) {
+            self.is_full = true;
+        } else {
+            self.out.put_slice(bytes);
+        }
     }
 
     /// A vector.
     pub fn vector<T: Encode>(&mut self, elements: &[T]) {
         self.count(elements.len());
         for element in elements {
+            if self.is_full {
+                return;
+            }
             element.encode(self);
         }
     }
@@ -252,13 +273,65 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// A frame that would be longer than it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a frame of more than {0} bytes")]
+pub struct FrameTooLong(pub usize);
+
 /// Appends one frame to `out`: a length, then what `body` writes.
+///
+/// # Panics
+/// When that is more than a frame can hold: for what is no longer than a request may be.
 pub fn write_frame(out: &mut BytesMut, body: impl FnOnce(&mut Writer<'_>)) {
+    write_frame_within(out, usize::MAX, body).expect("what is written here is limited at admission");
+}
+
+/// Appends one frame to `out` that may turn out to be too long.
+///
+/// # Errors
+/// When what `body` writes comes to more than `limit` bytes; nothing of it is left in `out` then, and not much more than `limit` bytes were
+/// taken for it, provided that `body` stops once its writer is full.
+pub fn write_frame_within(
+    out: &mut BytesMut,
+    limit: usize,
+    body: impl FnOnce(&mut Writer<'_>),
+) -> Result<(), FrameTooLong> {
     let start = out.len();
+    let limit = limit.min(i32::MAX as usize);
     out.put_i32(0);
-    body(&mut Writer::new(out));
-    let length = i32::try_from(out.len() - start - 4).expect("lengths are limited at admission");
-    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
+    let mut writer = Writer { end: start + 4 + limit, out, is_full: false };
+    body(&mut writer);
+    let is_full = writer.is_full;
+    let length = out.len() - start - 4;
+    if is_full || length > limit {
+        out.truncate(start);
+        return Err(FrameTooLong(limit));
+    }
+    out[start..start + 4].copy_from_slice(&(length as i32).to_be_bytes());
+    Ok(())
+}
+
+/// Text as Java's decoder has it: each malformed part becomes one U+FFFD, and a surrogate's three bytes, or the two of them
+/// that are there, are one part.
+pub fn java_string(bytes: &[u8]) -> Cow<'_, str> {
+    let mut rest = bytes;
+    let mut text = String::new();
+    loop {
+        let error = match std::str::from_utf8(rest) {
+            Ok(valid) if text.is_empty() => return Cow::Borrowed(valid),
+            Ok(valid) => return Cow::Owned(text + valid),
+            Err(error) => error,
+        };
+        let (valid, malformed) = rest.split_at(error.valid_up_to());
+        text.push_str(std::str::from_utf8(valid).expect("it is valid up to there"));
+        text.push(char::REPLACEMENT_CHARACTER);
+        let taken = match malformed {
+            [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..] => 3,
+            [0xed, 0xa0..=0xbf, ..] => 2,
+            _ => error.error_len().unwrap_or(malformed.len()),
+        };
+        rest = &malformed[taken..];
+    }
 }
 
 impl Encode for String {
@@ -277,5 +350,17 @@ impl Decode for String {
     /// A string; null is read as empty.
     fn decode(input: &mut Reader) -> Result<Self, DecodeError> {
         Ok(input.string()?.unwrap_or_default())
+    }
+}
+
+impl Encode for Option<String> {
+    fn encode(&self, out: &mut Writer<'_>) {
+        out.nullable(self.as_deref());
+    }
+}
+
+impl Decode for Option<String> {
+    fn decode(input: &mut Reader) -> Result<Self, DecodeError> {
+        input.string()
     }
 }

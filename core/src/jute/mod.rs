@@ -14,7 +14,10 @@ mod response;
 mod txn;
 
 pub use client_decoder::{ClientDecoder, ClientMessage, FourLetterCommand, ProtocolViolation};
-pub use codec::{Decode, DecodeError, Encode, FieldLimit, Reader, Writer, write_frame};
+pub use codec::{
+    Decode, DecodeError, Encode, FieldLimit, FrameTooLong, Reader, Writer, java_string, write_frame,
+    write_frame_within,
+};
 pub use multi::{MultiOp, MultiReadOp, MultiResult};
 pub use opcode::OpCode;
 pub use records::{

@@ -129,21 +129,22 @@ impl WatcherType {
     }
 }
 
-/// setWatches and setWatches2: the watches a client re-registers after a reconnect.
+/// setWatches and setWatches2: the watches a client re-registers after a reconnect. A null among the paths ends the request
+/// where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct SetWatches {
     /// What the client had seen when it lost the connection.
     pub relative_zxid: Zxid,
     /// Data watches.
-    pub data: Vec<String>,
+    pub data: Vec<WirePath>,
     /// Watches left by exists on missing nodes.
-    pub exist: Vec<String>,
+    pub exist: Vec<WirePath>,
     /// Child watches.
-    pub child: Vec<String>,
+    pub child: Vec<WirePath>,
     /// Persistent watches (setWatches2 only).
-    pub persistent: Vec<String>,
+    pub persistent: Vec<WirePath>,
     /// Persistent recursive watches (setWatches2 only).
-    pub persistent_recursive: Vec<String>,
+    pub persistent_recursive: Vec<WirePath>,
 }
 
 /// Why a body is not what its opcode promises. The answer is -5; what it costs differs.

@@ -44,6 +44,15 @@ impl Peer {
         self.state.close(conn, outbox);
     }
 
+    /// A reply that passes the limit is never sent: without it the connection is of no use.
+    pub(super) fn drop_overlong(&mut self, outbox: &mut Outbox) {
+        for conn in std::mem::take(&mut self.state.connections.overlong) {
+            if self.state.connections.slot(conn).is_some() {
+                self.drop_connection(conn, "a reply is too long (client.backlogCloseBytes)", outbox);
+            }
+        }
+    }
+
     /// A connection has said its first word, or is gone: its deadline is void.
     pub(super) fn end_patience(&mut self, conn: ConnId) {
         let state = self.state.connections.get(conn).map(Connection::state);

@@ -70,11 +70,28 @@ impl Peer {
             return self.refuse_session((conn, slot), request, reason, outbox);
         }
         self.state.connections.attach(slot, session);
+        if !self.state.database.sessions().contains_key(&session) {
+            return self.await_session((conn, session), now, request.read_only, outbox);
+        }
         if let Some(zxid) = self.commit.wake_behind_last(conn) {
             self.state.connections.enqueue(slot, Pending::Barrier { zxid });
         }
         self.state.greet(slot, request.read_only, (now.mono, now), outbox);
         outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
+    }
+
+    /// Somebody comes back to a session that does not exist yet, for its createSession is not durable: the answer leaves when it is.
+    fn await_session(
+        &mut self,
+        (conn, session): (ConnId, SessionId),
+        now: Now,
+        read_only: Option<bool>,
+        outbox: &mut Outbox,
+    ) {
+        self.state.pause(conn, PauseReason::Handshake, outbox);
+        let is_awaited =
+            self.commit.hand_over(session, Origin::Handshake { conn, read_only, arrived: now.mono });
+        assert!(is_awaited, "{session} is tracked, and neither there nor under way");
     }
 
     /// The session is no more: said by a timeout of 0.

@@ -17,7 +17,8 @@
 //! - prepared minus applied txns are the ones under way, and nothing of them is visible;
 //! - the digest that a txn carries is the tree's after it;
 //! - every ephemeral's owner is a session; every watch's connection is open;
-//! - a session is attached to one connection at most.
+//! - a session is attached to one connection at most;
+//! - one input asks for a bounded amount of replies: what could still be answered then waits for a time-out that is due at once.
 //!
 //! Caveats: no ensemble, no read-only mode, no local sessions, no SASL, no connection or request throttling beyond the limits
 //! on connections, outstanding requests and backlogs.
@@ -75,6 +76,8 @@ pub struct Peer {
     ending: Ending,
     /// The last op asked of the log's lane.
     log_seq: StoreSeq,
+    /// The last op of it that is durable.
+    log_stored: StoreSeq,
     /// Connections without a handshake, by the time they are closed.
     handshakes: BTreeSet<(Mono, ConnId)>,
     /// Digests that did not match before the first txn of our own.
@@ -104,6 +107,7 @@ impl Peer {
             metrics: Metrics::new(),
             database,
             config,
+            part_end: 0,
         };
         Peer {
             state,
@@ -115,6 +119,7 @@ impl Peer {
             pressure: Pressure::default(),
             ending: Ending::Serving,
             log_seq: StoreSeq(0),
+            log_stored: StoreSeq(0),
             handshakes: BTreeSet::new(),
             mismatches_at_start,
             started: now,
@@ -126,6 +131,7 @@ impl Peer {
         if self.ending == Ending::Ended {
             return;
         }
+        self.state.part_end = outbox.bytes() + self.state.config.limits.backlog_pause.max(1);
         match input {
             Input::Client { conn, message } => self.client(now, conn, message, outbox),
             Input::Accepted { conn, identity } => self.accept(now, conn, identity, outbox),
@@ -148,6 +154,7 @@ impl Peer {
                 self.state.connections.iter_mut().for_each(|connection| connection.stats.reset());
             }
         }
+        self.drop_overlong(outbox);
         self.relieve(outbox);
     }
 
@@ -173,7 +180,7 @@ impl Peer {
     }
 
     fn end_when_drained(&mut self, outbox: &mut Outbox) {
-        if self.ending != Ending::Draining || !self.commit.is_empty() {
+        if self.ending != Ending::Draining || !self.commit.is_empty() || self.has_more() {
             return;
         }
         let open: Vec<ConnId> = self.state.connections.iter().map(|connection| connection.id()).collect();

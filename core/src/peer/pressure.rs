@@ -1,7 +1,8 @@
 //! Back-pressure (`client-protocol.md` §21): outstanding requests, replies that a client does not take, a disk that fills up.
 //!
 //! - Over `globalOutstandingLimit` no connection is read that has a request in process; all are again when it is met.
-//! - A connection whose replies pile up is not read; one that lets them pile up further is closed.
+//! - A connection whose replies pile up is not read; one that lets them pile up further is closed, and so is one whose reply alone
+//!   would come to as much.
 //! - Below the low watermark of free space, writes that can grow the data are answered -125; reads, pings, deletes, checks and
 //!   closing sessions go on. Space is measured now and then, so what was logged since counts as gone, and so does what was logged
 //!   between the last two measurements: it may not have reached the disk when the last one was made.
@@ -80,10 +81,10 @@ impl Peer {
 
     pub(super) fn backlog(&mut self, conn: ConnId, bytes: usize, outbox: &mut Outbox) {
         let limits = &self.state.config.limits;
-        if bytes > limits.backlog_close {
-            if self.state.connections.slot(conn).is_some() {
-                self.drop_connection(conn, "its client does not take its replies", outbox);
-            }
+        let Some(connection) = self.state.connections.get(conn) else { return };
+        // One reply may be as long as the limit: what it found before it counts.
+        if bytes.saturating_sub(connection.reply_length) > limits.backlog_close {
+            self.drop_connection(conn, "its client does not take its replies", outbox);
         } else if bytes > limits.backlog_pause {
             self.state.pause(conn, PauseReason::Backlog, outbox);
         } else if bytes <= limits.backlog_pause / 2 {

@@ -8,8 +8,11 @@ use crate::auth::authenticate;
 use crate::contract::{Outbox, Output, PeerEvent, StoreOp, StoreSeq};
 use crate::jute::{AuthPacket, Encode, Malformed, MalformedReason, MultiOp, OpCode, ReplyHeader, Request};
 use crate::metrics::{Counter, CounterSet};
-use crate::pipeline::{Asker, ConnectionState, Early, Ground, Origin, Pending, Prepared, Proposal, Slot};
+use crate::pipeline::{
+    Asker, ConnectionState, Early, Ground, Origin, PauseReason, Pending, Prepared, Proposal, Slot,
+};
 use crate::vocabulary::{ConnId, ErrorCode, Now, SessionId, Xid, Zxid};
+use std::sync::Arc;
 
 impl Peer {
     pub(super) fn request(
@@ -28,6 +31,9 @@ impl Peer {
         match connection.state {
             ConnectionState::Establishing => connection.early.push_back(Early { xid, request }),
             _ if is_ending => {}
+            ConnectionState::Established if !connection.early.is_empty() => {
+                connection.early.push_back(Early { xid, request });
+            }
             ConnectionState::Established => self.admit(now, slot, (xid, request), outbox),
             ConnectionState::Condemned | ConnectionState::FourLetter => {}
             ConnectionState::Accepted { .. } => {
@@ -36,15 +42,21 @@ impl Peer {
         }
     }
 
-    /// What came while the session was being established.
+    /// What came while the session was being established, as far as one input may go; behind it the connection is read again.
     pub(super) fn admit_early(&mut self, now: Now, conn: ConnId, outbox: &mut Outbox) {
         while let Some(slot) = self.state.connections.slot(conn)
-            && let Some(Early { xid, request }) = self.state.connections.at_mut(slot).early.pop_front()
+            && !self.state.connections.at(slot).early.is_empty()
         {
-            if self.state.connections.at(slot).state == ConnectionState::Established {
+            if self.state.is_part_full(outbox) {
+                return self.state.connections.unfinished.push_back(conn);
+            }
+            let connection = self.state.connections.at_mut(slot);
+            let Early { xid, request } = connection.early.pop_front().expect("it is not empty");
+            if connection.state == ConnectionState::Established {
                 self.admit(now, slot, (xid, request), outbox);
             }
         }
+        self.state.resume(conn, PauseReason::Handshake, outbox);
     }
 
     fn admit(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {
@@ -69,9 +81,12 @@ impl Peer {
 
     fn read(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {
         if self.state.connections.at(slot).queue.is_empty() {
-            return self.state.read((slot, xid, now.mono), &request, now, outbox);
+            let identities = Arc::clone(&self.state.connections.at(slot).identities);
+            return self.state.read((slot, xid, now.mono), &request, &identities, now, outbox);
         }
-        self.state.connections.enqueue(slot, Pending::Read { xid, request, arrived: now.mono });
+        let identities = Arc::clone(&self.state.connections.at(slot).identities);
+        let pending = Pending::Read { xid, request, identities, arrived: now.mono };
+        self.state.connections.enqueue(slot, pending);
         self.throttle(slot, outbox);
     }
 
@@ -143,7 +158,7 @@ impl Peer {
     fn authenticate(&mut self, slot: Slot, xid: Xid, packet: &AuthPacket, outbox: &mut Outbox) {
         let connection = self.state.connections.at_mut(slot);
         let conn = connection.id;
-        let result = authenticate(&mut connection.identities, packet, &self.state.auth);
+        let result = authenticate(Arc::make_mut(&mut connection.identities), packet, &self.state.auth);
         let err = result.err().map_or(0, ErrorCode::code);
         let header = ReplyHeader { xid, zxid: Zxid(0), err };
         self.state.replier(outbox).send(slot, |out| header.encode(out));

@@ -13,15 +13,29 @@ const SLOW: Millis = Millis(1_000);
 impl Peer {
     pub(super) fn log_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
         assert!(seq <= self.log_seq, "storage confirms {seq:?}, which nobody asked for");
+        self.log_stored = seq;
         match self.role {
             // Alone, durable here is committed.
-            Role::Standalone => self.commit_up_to(now, seq, outbox),
+            Role::Standalone => self.go_on(now, outbox),
         }
         self.end_when_drained(outbox);
     }
 
-    fn commit_up_to(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
-        while let Some(proposal) = self.commit.pop_stored(seq) {
+    /// Whether an input has left something behind that another could do at once.
+    pub(super) fn has_more(&self) -> bool {
+        !self.state.connections.unfinished.is_empty() || self.commit.has_stored(self.log_stored)
+    }
+
+    /// Answers what was left, then applies what is durable, as long as one input may: a connection's reads must not see what was
+    /// written behind them.
+    pub(super) fn go_on(&mut self, now: Now, outbox: &mut Outbox) {
+        while !self.state.is_part_full(outbox) {
+            if let Some(conn) = self.state.connections.unfinished.pop_front() {
+                self.admit_early(now, conn, outbox);
+                self.state.drain_queue(conn, now, outbox);
+                continue;
+            }
+            let Some(proposal) = self.commit.pop_stored(self.log_stored) else { return };
             self.note_slow(now, &proposal, outbox);
             let (zxid, origin) = (proposal.zxid(), proposal.origin);
             self.state.apply(proposal, now, outbox);

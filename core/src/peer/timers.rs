@@ -16,6 +16,9 @@ impl Peer {
     /// When [`crate::contract::Input::Timeout`] is due; none when nothing will happen by itself. It may lie in the past: then more is due
     /// than one input is allowed to do.
     pub fn next_timeout(&self) -> Option<Mono> {
+        if self.has_more() {
+            return Some(self.started.mono);
+        }
         if self.is_ending() {
             return None;
         }
@@ -30,6 +33,8 @@ impl Peer {
 
     /// `Input::Timeout`. Harmless before its time.
     pub(super) fn timeout(&mut self, now: Now, outbox: &mut Outbox) {
+        self.go_on(now, outbox);
+        self.end_when_drained(outbox);
         if self.is_ending() {
             return;
         }

@@ -9,8 +9,8 @@ use super::connections::Slot;
 use super::proposal::{Origin, Proposal};
 use super::state::ServerState;
 use crate::contract::{Outbox, StoreSeq};
-use crate::jute::TxnRecord;
-use crate::vocabulary::{ConnId, Now, Zxid};
+use crate::jute::{OpCode, TxnRecord};
+use crate::vocabulary::{ConnId, Now, SessionId, Zxid};
 use std::collections::VecDeque;
 
 /// Txns that are not committed yet.
@@ -34,7 +34,7 @@ impl CommitQueue {
 
     /// Takes the oldest txn, if it stands in the log no later than `seq`.
     pub(crate) fn pop_stored(&mut self, seq: StoreSeq) -> Option<Proposal> {
-        if self.uncommitted.front()?.seq > seq {
+        if !self.has_stored(seq) {
             return None;
         }
         let proposal = self.uncommitted.pop_front()?;
@@ -45,6 +45,20 @@ impl CommitQueue {
     /// What waits of the server's own txns, in txns and in nodes that they remove.
     pub(crate) fn own_work(&self) -> usize {
         self.own_work
+    }
+
+    /// Whether the oldest txn stands in the log no later than `seq`.
+    pub(crate) fn has_stored(&self, seq: StoreSeq) -> bool {
+        self.uncommitted.front().is_some_and(|proposal| proposal.seq <= seq)
+    }
+
+    /// The createSession of `session` that is not applied yet gets another origin; false when there is none.
+    pub(crate) fn hand_over(&mut self, session: SessionId, origin: Origin) -> bool {
+        let is_its = |proposal: &&mut Proposal| {
+            proposal.txn.header.session == session && proposal.txn.header.opcode == OpCode::CreateSession
+        };
+        let found = self.uncommitted.iter_mut().find(is_its);
+        found.map(|proposal| proposal.origin = origin).is_some()
     }
 
     /// How many txns wait.
@@ -80,14 +94,22 @@ fn own_work(proposal: &Proposal) -> usize {
 }
 
 impl ServerState {
-    /// Answers what has come to the head of a connection's queue and can be answered.
+    /// Whether the input under way has asked for enough.
+    pub(crate) fn is_part_full(&self, outbox: &Outbox) -> bool {
+        outbox.bytes() >= self.part_end
+    }
+
+    /// Answers what has come to the head of a connection's queue and can be answered, as long as the input under way may.
     pub(crate) fn drain_queue(&mut self, conn: ConnId, now: Now, outbox: &mut Outbox) {
         while let Some(slot) = self.connections.slot(conn)
             && self.is_head_ready(slot)
         {
+            if self.is_part_full(outbox) {
+                return self.connections.unfinished.push_back(conn);
+            }
             match self.connections.dequeue(slot).expect("a ready head is there") {
-                Pending::Read { xid, request, arrived } => {
-                    self.read((slot, xid, arrived), &request, now, outbox);
+                Pending::Read { xid, request, identities, arrived } => {
+                    self.read((slot, xid, arrived), &request, &identities, now, outbox);
                 }
                 Pending::Refused { xid, opcode, code, arrived } => {
                     self.refuse((slot, xid, arrived), (opcode, code), now, outbox);

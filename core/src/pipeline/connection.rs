@@ -1,7 +1,7 @@
 //! One client connection: who it is, its session, what it waits for, and what operators ask of it.
 //!
 //! Invariants: the queue is in request order and its head can't be answered yet; requests that came before the session was
-//! established wait in `early`; behind a request that ends the connection nothing is taken any more.
+//! established wait in `early`, and so do those behind them; behind a request that ends the connection nothing is taken any more.
 
 use crate::auth::Identities;
 use crate::contract::Identity;
@@ -9,6 +9,7 @@ use crate::jute::Request;
 use crate::metrics::{Decimal4, Summary};
 use crate::vocabulary::{ConnId, Millis, Mono, SessionId, Wall, Xid, Zxid};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(crate) enum Pending {
     Write { zxid: Zxid },
     /// A re-attached session's earlier writes: nothing behind is answered before they are applied.
     Barrier { zxid: Zxid },
-    /// Answered from the tree as soon as everything before it is.
-    Read { xid: Xid, request: Request, arrived: Mono },
+    /// Answered from the tree as soon as everything before it is, for whom its client was when it asked.
+    Read { xid: Xid, request: Request, identities: Arc<Identities>, arrived: Mono },
     /// Refused already, for its turn.
     Refused { xid: Xid, opcode: i32, code: i32, arrived: Mono },
 }
@@ -114,14 +115,16 @@ pub(crate) enum PauseReason {
 pub struct Connection {
     pub(crate) id: ConnId,
     pub(crate) identity: Identity,
-    pub(crate) identities: Identities,
+    /// Who its client is; shared with the reads that wait.
+    pub(crate) identities: Arc<Identities>,
     pub(crate) state: ConnectionState,
     pub(crate) session: SessionId,
     pub(crate) timeout: Millis,
     pub(crate) queue: VecDeque<Pending>,
     pub(crate) early: VecDeque<Early>,
-    /// Reads and refusals in `queue`: what is lost with the connection.
     pub(crate) pauses: u8,
+    /// Bytes of the last reply.
+    pub(crate) reply_length: usize,
     pub(crate) stats: ConnectionStats,
 }
 
@@ -129,7 +132,7 @@ impl Connection {
     pub(crate) fn new(id: ConnId, identity: Identity, deadline: Mono, now: Wall) -> Self {
         Connection {
             id,
-            identities: Identities::new(identity.address.ip()),
+            identities: Arc::new(Identities::new(identity.address.ip())),
             identity,
             state: ConnectionState::Accepted { deadline },
             session: SessionId::NONE,
@@ -137,6 +140,7 @@ impl Connection {
             queue: VecDeque::new(),
             early: VecDeque::new(),
             pauses: 0,
+            reply_length: 0,
             stats: ConnectionStats::new(now),
         }
     }

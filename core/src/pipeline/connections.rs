@@ -22,6 +22,11 @@ pub(crate) struct Connections {
     free: Vec<Slot>,
     /// Reads and refusals waiting in queues.
     pub(crate) waiting_reads: usize,
+    /// Connections, open or not any more, that have something in their queue which could be answered, but not by the input under
+    /// way: it has asked for enough.
+    pub(crate) unfinished: VecDeque<ConnId>,
+    /// Connections that end with the input under way, for the reply they would have got is too long.
+    pub(crate) overlong: Vec<ConnId>,
 }
 
 impl Connections {
@@ -33,6 +38,8 @@ impl Connections {
             places: Vec::new(),
             free: Vec::new(),
             waiting_reads: 0,
+            unfinished: VecDeque::new(),
+            overlong: Vec::new(),
         }
     }
 
@@ -151,11 +158,14 @@ impl Connections {
                     return Err(format!("{session} is not attached to {id:?}, which has it"));
                 }
             }
-            if let Some(Pending::Read { .. } | Pending::Refused { .. }) = connection.queue.front() {
+            let is_unfinished = self.unfinished.contains(&id);
+            if let Some(Pending::Read { .. } | Pending::Refused { .. }) = connection.queue.front()
+                && !is_unfinished
+            {
                 return Err(format!("{id:?} waits with something that can be answered"));
             }
             let has_early = !connection.early.is_empty();
-            if has_early && connection.state != ConnectionState::Establishing {
+            if has_early && connection.state != ConnectionState::Establishing && !is_unfinished {
                 return Err(format!("{id:?} has a session and keeps requests back"));
             }
         }

@@ -5,7 +5,7 @@ use super::connections::{Connections, Slot};
 use super::operation;
 use super::state::ServerState;
 use crate::contract::Outbox;
-use crate::jute::{Encode, ReplyHeader, Writer, write_frame};
+use crate::jute::{Encode, ReplyHeader, Writer, write_frame_within};
 use crate::metrics::{Advanced, Counter, Metrics};
 use crate::vocabulary::{ErrorCode, Mono, Now, Xid, Zxid};
 
@@ -26,6 +26,8 @@ pub(crate) struct Replier<'a> {
     pub(crate) connections: &'a mut Connections,
     pub(crate) metrics: &'a mut Metrics,
     pub(crate) outbox: &'a mut Outbox,
+    /// The longest reply, bytes.
+    pub(crate) limit: usize,
 }
 
 impl Replier<'_> {
@@ -47,18 +49,28 @@ impl Replier<'_> {
         });
     }
 
-    /// Sends a frame that answers no operation: handshakes, authentication. Only packets are counted. Returns its length.
+    /// Sends a frame that answers no operation: handshakes, authentication. Only packets are counted. Returns its length; one
+    /// that is too long is not sent, and its connection ends instead.
     pub(crate) fn send(&mut self, slot: Slot, frame: impl FnOnce(&mut Writer<'_>)) -> u64 {
-        let connection = self.connections.at_mut(slot);
-        let mut size = 0;
-        self.outbox.send(connection.id, |out| {
+        let conn = self.connections.at(slot).id;
+        if self.connections.overlong.contains(&conn) {
+            return 0;
+        }
+        let (mut size, mut written) = (0, Ok(()));
+        self.outbox.send(conn, |out| {
             let start = out.len();
-            write_frame(out, frame);
-            size = (out.len() - start) as u64;
+            written = write_frame_within(out, self.limit, frame);
+            size = out.len() - start;
         });
+        if written.is_err() {
+            self.connections.overlong.push(conn);
+            return 0;
+        }
+        let connection = self.connections.at_mut(slot);
+        connection.reply_length = size;
         connection.stats.sent += 1;
         self.metrics.server.packets_sent += 1;
-        size
+        size as u64
     }
 
     /// Answers with a frame that has no reply header: the handshake's.
@@ -88,7 +100,8 @@ impl Replier<'_> {
 impl ServerState {
     /// The part of the state that replies are sent with.
     pub(crate) fn replier<'a>(&'a mut self, outbox: &'a mut Outbox) -> Replier<'a> {
-        Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox }
+        let limit = self.config.limits.backlog_close;
+        Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit }
     }
 
     /// Answers a read with an error, at the last zxid.

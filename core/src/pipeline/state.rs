@@ -19,4 +19,6 @@ pub(crate) struct ServerState {
     pub(crate) connections: Connections,
     pub(crate) sessions: SessionTracker,
     pub(crate) metrics: Metrics,
+    /// The size of the outbox at which the input under way has asked for enough: what could still be answered waits for the next.
+    pub(crate) part_end: usize,
 }

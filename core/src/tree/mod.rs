@@ -40,7 +40,7 @@ pub use digest::{DIGEST_VERSION, node_digest};
 pub use frozen::FrozenTree;
 pub use image::SnapshotImage;
 pub use owner::Owner;
-pub use quota::{QuotaVerdict, StatsTrack};
+pub use quota::{QuotaVerdict, StatsTrack, governs_nothing, is_usage};
 pub use snapshot_decoder::{SnapshotDecoder, SnapshotError};
 pub use snapshot_encoder::SnapshotEncoder;
 pub use stat::StatPersisted;

@@ -6,6 +6,7 @@
 use super::data_tree::DataTree;
 use super::page::NodeId;
 use super::path;
+use crate::jute::java_string;
 use std::collections::BTreeSet;
 
 /// The node with the limits, below the governed path's double.
@@ -23,6 +24,8 @@ pub enum QuotaVerdict {
         /// The governed path whose limit it is.
         path: String,
     },
+    /// Limits or usage can't be parsed: ZooKeeper's server fails the write.
+    Unreadable,
     /// A hard limit is passed.
     Hard {
         /// The governed path whose limit it is.
@@ -44,13 +47,29 @@ pub struct StatsTrack {
 }
 
 impl StatsTrack {
-    /// Reads the text; what is missing or no number is -1.
-    pub fn parse(text: &[u8]) -> Self {
-        let mut track = StatsTrack { count: -1, bytes: -1, count_hard_limit: -1, byte_hard_limit: -1 };
-        for pair in String::from_utf8_lossy(text).split([',', ';']) {
-            let mut halves = pair.split('=');
-            let (key, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-            let value = value.parse().unwrap_or(-1);
+    /// What nothing is known about.
+    pub const UNKNOWN: StatsTrack =
+        StatsTrack { count: -1, bytes: -1, count_hard_limit: -1, byte_hard_limit: -1 };
+
+    /// Reads a node's text; what is missing is -1. None where ZooKeeper's server throws: for null, for a part that is no
+    /// `key=number`.
+    pub fn parse(text: Option<&[u8]>) -> Option<Self> {
+        let mut track = StatsTrack::UNKNOWN;
+        let text = java_string(text?);
+        let pairs = text.trim_end_matches([',', ';']);
+        if pairs.is_empty() {
+            return Some(track);
+        }
+        if pairs.starts_with([',', ';']) {
+            return None;
+        }
+        for pair in pairs.split([',', ';']).filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.trim_end_matches('=').split('=');
+            let key = halves.next().unwrap_or_default();
+            let value = match halves.next()? {
+                "" => -1,
+                value => value.parse().ok()?,
+            };
             match key {
                 "count" => track.count = value,
                 "bytes" => track.bytes = value,
@@ -59,7 +78,7 @@ impl StatsTrack {
                 _ => {}
             }
         }
-        track
+        Some(track)
     }
 
     /// The text. The `=` before the first `;` is ZooKeeper's own.
@@ -105,12 +124,33 @@ fn governed_by(parent: &str) -> Option<&str> {
     parent.strip_prefix(path::QUOTA).filter(|governed| governed.is_empty() || governed.starts_with('/'))
 }
 
+/// Whether a node at `path` would be limits that govern no path, so that no ZooKeeper server could load the tree again: it takes
+/// what stands before the first `/zookeeper_limits` for the governed path.
+pub fn governs_nothing(path: &str) -> bool {
+    let Some(inside) = path.strip_prefix(path::QUOTA) else { return false };
+    inside.strip_prefix('/').is_some_and(|inside| inside.starts_with(LIMITS))
+        && path::name(path) == Some(LIMITS)
+}
+
+/// Whether the node at `path` holds usage.
+pub fn is_usage(path: &str) -> bool {
+    path.starts_with(path::QUOTA) && path::name(path) == Some(STATS)
+}
+
 impl DataTree {
     /// Whether a write that adds so many bytes and nodes at `path` stays within its quota. Usage is the applied one.
     pub fn check_quota(&self, path: &str, bytes_delta: i64, count_delta: i64) -> QuotaVerdict {
         let Some(governed) = self.quotas.governing(path) else { return QuotaVerdict::Within };
-        let Some(limits) = self.quota_track(governed, LIMITS) else { return QuotaVerdict::Within };
-        let Some(usage) = self.quota_track(governed, STATS) else { return QuotaVerdict::Within };
+        let Some(limits) = self.quota_node(governed, LIMITS) else { return QuotaVerdict::Within };
+        let Some(limits) = self.track(limits) else { return QuotaVerdict::Unreadable };
+        let is_limited = |delta: i64, soft: i64, hard: i64| delta != 0 && (soft > -1 || hard > -1);
+        if !is_limited(count_delta, limits.count, limits.count_hard_limit)
+            && !is_limited(bytes_delta, limits.bytes, limits.byte_hard_limit)
+        {
+            return QuotaVerdict::Within;
+        }
+        let Some(usage) = self.quota_node(governed, STATS) else { return QuotaVerdict::Within };
+        let Some(usage) = self.track(usage) else { return QuotaVerdict::Unreadable };
         let mut verdict = QuotaVerdict::Within;
         let measures = [
             (count_delta, usage.count, limits.count, limits.count_hard_limit),
@@ -129,9 +169,8 @@ impl DataTree {
         verdict
     }
 
-    fn quota_track(&self, governed: &str, which: &str) -> Option<StatsTrack> {
-        let id = self.quota_node(governed, which)?;
-        Some(StatsTrack::parse(self.slab.pages.data(id).unwrap_or_default()))
+    fn track(&self, id: NodeId) -> Option<StatsTrack> {
+        StatsTrack::parse(self.slab.pages.data(id))
     }
 
     fn quota_node(&self, governed: &str, which: &str) -> Option<NodeId> {
@@ -168,7 +207,8 @@ impl DataTree {
     pub(super) fn quota_moved(&mut self, path: &str, bytes_delta: i64, count_delta: i64) {
         let Some(governed) = self.quotas.governing(path) else { return };
         let Some(id) = self.quota_node(governed, STATS) else { return };
-        let mut usage = StatsTrack::parse(self.slab.pages.data(id).unwrap_or_default());
+        // What can't be parsed can't be written any more; an old log may have it.
+        let mut usage = self.track(id).unwrap_or(StatsTrack::UNKNOWN);
         usage.bytes = usage.bytes.saturating_add(bytes_delta);
         usage.count = usage.count.saturating_add(count_delta);
         self.store_usage(id, usage);
@@ -177,7 +217,7 @@ impl DataTree {
     /// Counts what is below `governed` anew.
     fn recount_quota(&mut self, governed: &str) {
         let Some(stats) = self.quota_node(governed, STATS) else { return };
-        let mut usage = StatsTrack { count: 0, bytes: 0, count_hard_limit: -1, byte_hard_limit: -1 };
+        let mut usage = StatsTrack { count: 0, bytes: 0, ..StatsTrack::UNKNOWN };
         let top = self.find(governed);
         let mut at = top;
         while let (Some(id), Some(top)) = (at, top) {
@@ -225,13 +265,52 @@ mod tests {
 
     #[test]
     fn quota_texts_are_read_and_written_as_java_does() {
-        let track = StatsTrack::parse(b"count=5,bytes=-1=;byteHardLimit=100;countHardLimit=7");
+        let parse = |text: &str| StatsTrack::parse(Some(text.as_bytes()));
+        let track = parse("count=5,bytes=-1=;byteHardLimit=100;countHardLimit=7").expect("it is well-formed");
         assert_eq!(track, StatsTrack { count: 5, bytes: -1, count_hard_limit: 7, byte_hard_limit: 100 });
         assert_eq!(track.text(), "count=5,bytes=-1=;byteHardLimit=100;countHardLimit=7");
-        let plain = StatsTrack::parse(b"count=1,bytes=2");
+        let plain = parse("count=1,bytes=2").expect("it is well-formed");
         assert_eq!(plain.text(), "count=1,bytes=2");
-        for nonsense in [&b""[..], b"=;,;", b"count=,bytes", b"\xff\xfe", b"count=9999999999999999999999"] {
-            assert_eq!(StatsTrack::parse(nonsense).text(), "count=-1,bytes=-1");
+        for unlimited in ["", ",", ";,;", "foo=1", "count==5", "=5", "count=-1,;bytes=-1=="] {
+            assert_eq!(parse(unlimited), Some(StatsTrack::UNKNOWN), "{unlimited:?}");
+        }
+        let one = Some(StatsTrack { count: 1, ..StatsTrack::UNKNOWN });
+        for limited in ["count=1", "count=+1;;,", "count=1=2", "count=1;;zzz=4"] {
+            assert_eq!(parse(limited), one, "{limited:?}");
+        }
+        let nonsense = [
+            "garbage",
+            "=",
+            "count",
+            "count=",
+            "count= 1",
+            "count=x",
+            ",count=1",
+            "count=1,=",
+            "count=99999999999999999999",
+        ];
+        for nonsense in nonsense {
+            assert_eq!(parse(nonsense), None, "{nonsense:?}");
+        }
+        assert_eq!(StatsTrack::parse(None), None);
+        assert_eq!(StatsTrack::parse(Some(b"\xff\xfe")), None);
+    }
+
+    #[test]
+    fn limits_govern_the_path_before_the_first_limits() {
+        for nothing in
+            ["/zookeeper/quota/zookeeper_limits", "/zookeeper/quota/zookeeper_limitsx/zookeeper_limits"]
+        {
+            assert!(governs_nothing(nothing), "{nothing}");
+        }
+        for something in [
+            "/zookeeper/quota/a/zookeeper_limits",
+            "/zookeeper/quota/zookeeper_limitsx",
+            "/zookeeper/quota/zookeeper_stats",
+            "/zookeeper/quotax/zookeeper_limits",
+            "/zookeeper_limits",
+        ] {
+            assert!(!governs_nothing(something), "{something}");
         }
     }
 }

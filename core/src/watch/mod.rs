@@ -22,6 +22,7 @@ mod table;
 mod trigger;
 
 pub use mode::{Modes, WatchMode};
+pub use replay::Replay;
 pub use table::{WatchSummary, Watches};
 pub use trigger::{Notice, Selected, write_notification};
 

@@ -1,12 +1,30 @@
 //! What a client missed while it was away (`client-protocol.md` §16.6).
 //!
 //! No ACL, existence or validity is asked for any path: as ZooKeeper has it. Persistent watches are only registered again;
-//! changes made meanwhile are lost to them.
+//! changes made meanwhile are lost to them. A null among the others ends the request there, in ZooKeeper's server by an exception.
 
 use super::mode::WatchMode;
 use super::table::Watches;
 use crate::jute::{EventType, SetWatches, WatcherEvent};
 use crate::vocabulary::{ConnId, Zxid};
+
+/// What a request to register watches again came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// What was missed.
+    pub events: Vec<WatcherEvent>,
+    /// A null path was met: what stands behind it was not looked at.
+    pub is_cut: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Data,
+    Exist,
+    Child,
+    Persistent,
+    Recursive,
+}
 
 impl Watches {
     /// Registers the watches of `request` for `conn`, but those whose event has happened already: these are returned, in
@@ -17,36 +35,51 @@ impl Watches {
         conn: ConnId,
         request: &SetWatches,
         mut lookup: impl FnMut(&str) -> Option<(Zxid, Zxid)>,
-    ) -> Vec<WatcherEvent> {
+    ) -> Replay {
         let mut events = Vec::new();
-        let mut settle = |path: &String, missed: Option<EventType>, mode: WatchMode| match missed {
-            Some(kind) => events.push(WatcherEvent { kind, path: path.clone() }),
-            None => self.add(conn, path, mode),
-        };
         let since = request.relative_zxid;
-        for path in &request.data {
-            let missed = match lookup(path) {
-                None => Some(EventType::NodeDeleted),
-                Some((mzxid, _)) => (mzxid > since).then_some(EventType::NodeDataChanged),
+        let lists = [
+            (List::Data, &request.data),
+            (List::Exist, &request.exist),
+            (List::Child, &request.child),
+            (List::Persistent, &request.persistent),
+            (List::Recursive, &request.persistent_recursive),
+        ];
+        for (list, path) in
+            lists.into_iter().flat_map(|(list, paths)| paths.iter().map(move |path| (list, path)))
+        {
+            let Some(path) = path else {
+                if matches!(list, List::Persistent | List::Recursive) {
+                    continue;
+                }
+                return Replay { events, is_cut: true };
             };
-            settle(path, missed, WatchMode::Data);
-        }
-        for path in &request.exist {
-            settle(path, lookup(path).map(|_| EventType::NodeCreated), WatchMode::Data);
-        }
-        for path in &request.child {
-            let missed = match lookup(path) {
-                None => Some(EventType::NodeDeleted),
-                Some((_, pzxid)) => (pzxid > since).then_some(EventType::NodeChildrenChanged),
+            let (missed, mode) = match list {
+                List::Data => (missed_data(lookup(path), since), WatchMode::Data),
+                List::Exist => (lookup(path).map(|_| EventType::NodeCreated), WatchMode::Data),
+                List::Child => (missed_child(lookup(path), since), WatchMode::Child),
+                List::Persistent => (None, WatchMode::Persistent),
+                List::Recursive => (None, WatchMode::PersistentRecursive),
             };
-            settle(path, missed, WatchMode::Child);
+            match missed {
+                Some(kind) => events.push(WatcherEvent { kind, path: path.clone() }),
+                None => self.add(conn, path, mode),
+            }
         }
-        for path in &request.persistent {
-            settle(path, None, WatchMode::Persistent);
-        }
-        for path in &request.persistent_recursive {
-            settle(path, None, WatchMode::PersistentRecursive);
-        }
-        events
+        Replay { events, is_cut: false }
+    }
+}
+
+fn missed_data(found: Option<(Zxid, Zxid)>, since: Zxid) -> Option<EventType> {
+    match found {
+        None => Some(EventType::NodeDeleted),
+        Some((mzxid, _)) => (mzxid > since).then_some(EventType::NodeDataChanged),
+    }
+}
+
+fn missed_child(found: Option<(Zxid, Zxid)>, since: Zxid) -> Option<EventType> {
+    match found {
+        None => Some(EventType::NodeDeleted),
+        Some((_, pzxid)) => (pzxid > since).then_some(EventType::NodeChildrenChanged),
     }
 }

@@ -80,11 +80,15 @@ impl Script {
                 "persistent" => &mut request.persistent,
                 _ => &mut request.persistent_recursive,
             };
-            list.push(path.to_owned());
+            list.push((path != "~").then(|| path.to_owned()));
         }
         let nodes = &self.nodes;
-        for event in self.watches.replay(conn, &request, |path| nodes.get(path).copied()) {
+        let replay = self.watches.replay(conn, &request, |path| nodes.get(path).copied());
+        for event in replay.events {
             writeln!(out, "  -> {:?} {}", event.kind, event.path).expect("a string takes all");
+        }
+        if replay.is_cut {
+            writeln!(out, "  -> cut").expect("a string takes all");
         }
         self.list(out);
     }

@@ -95,8 +95,8 @@ fn create(verb: &str, arguments: &Arguments<'_>) -> CreateRequest {
 }
 
 fn set_watches(arguments: &Arguments<'_>) -> SetWatches {
-    let list = |key| -> Vec<String> {
-        arguments.value(key).into_iter().flat_map(|list| list.split(',')).filter_map(text).collect()
+    let list = |key| -> Vec<WirePath> {
+        arguments.value(key).into_iter().flat_map(|list| list.split(',')).map(text).collect()
     };
     SetWatches {
         relative_zxid: Zxid(arguments.number("zxid").unwrap_or(0)),

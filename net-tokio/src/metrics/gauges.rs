@@ -57,7 +57,7 @@ fn quotas<'a>(facts: &Facts<'a>) -> Vec<Metric<'a>> {
         let Some(label) = path.split('/').nth(1).filter(|label| !label.is_empty()) else { continue };
         let track = |leaf: &str| {
             let node = tree.node(&format!("/zookeeper/quota{path}/{leaf}"))?;
-            Some(StatsTrack::parse(node.data().unwrap_or_default()))
+            StatsTrack::parse(node.data())
         };
         let (Some(limits), Some(usage)) = (track("zookeeper_limits"), track("zookeeper_stats")) else {
             continue;

@@ -8,10 +8,9 @@ use super::connection::Connection;
 use super::ingress::Ingress;
 use super::serve::serve;
 use super::table::Table;
-use crate::config::ListenConfig;
+use crate::config::{ListenConfig, ServerConfig};
 use quorate_core::contract::{Identity, Input};
 use quorate_core::jute::{ClientDecoder, FieldLimit};
-use quorate_core::vocabulary::PeerConfig;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::cell::RefCell;
@@ -97,24 +96,23 @@ pub(super) struct Acceptor {
     pub(super) max_frame: u32,
     /// The longest field in a frame.
     pub(super) field_limit: FieldLimit,
+    /// Whether `stmk` is executed, so that a mask follows it.
+    pub(super) takes_mask: bool,
     /// `clientTcpKeepAlive`.
     pub(super) keep_alive: bool,
 }
 
 impl Acceptor {
     /// An acceptor with nothing accepted yet.
-    pub(super) fn new(
-        table: Rc<RefCell<Table>>,
-        ingress: Rc<Ingress>,
-        peer: &PeerConfig,
-        keep_alive: bool,
-    ) -> Self {
+    pub(super) fn new(table: Rc<RefCell<Table>>, ingress: Rc<Ingress>, config: &ServerConfig) -> Self {
+        let limits = &config.peer.limits;
         Acceptor {
             table,
             ingress,
-            max_frame: peer.limits.max_frame,
-            field_limit: FieldLimit(peer.limits.max_field()),
-            keep_alive,
+            max_frame: limits.max_frame,
+            field_limit: FieldLimit(limits.max_field()),
+            takes_mask: config.four_letter.allows("stmk"),
+            keep_alive: config.listen.tcp_keep_alive,
         }
     }
 
@@ -122,10 +120,7 @@ impl Acceptor {
     pub(super) async fn run(self, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => {
-                    self.ingress.turnstile.pass().await;
-                    self.add(stream, address);
-                }
+                Ok((stream, address)) => self.add(stream, address),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(
@@ -151,6 +146,7 @@ impl Acceptor {
         self.ingress
             .push(Input::Accepted { conn: connection.id, identity: Identity { address, certificate: None } });
         let decoder = ClientDecoder::new(self.max_frame, self.field_limit);
+        let decoder = if self.takes_mask { decoder } else { decoder.without_mask() };
         tokio::task::spawn_local(serve(connection, read, decoder, Rc::clone(&self.ingress)));
     }
 }

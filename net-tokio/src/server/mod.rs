@@ -40,7 +40,6 @@ mod serve;
 mod start;
 mod supervise;
 mod table;
-mod turnstile;
 pub(crate) mod version;
 
 pub(crate) use accept::BoundPort;

@@ -40,7 +40,7 @@ use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// How often the poller may bring more of what waited in sockets before a deadline is believed.
-const CATCH_UP_ROUNDS: usize = 64;
+const CATCH_UP_ROUNDS: u32 = 64;
 /// Inputs after which what the peer wants done is done, though more wait.
 const INPUTS_A_PART: usize = 256;
 /// And bytes of replies.
@@ -124,8 +124,7 @@ impl Owner {
     pub(super) fn start(parts: Parts, listener: Option<TcpListener>) -> Self {
         let (table, ingress) = (Rc::<RefCell<Table>>::default(), Rc::<Ingress>::default());
         let config = &parts.config;
-        let keep_alive = config.listen.tcp_keep_alive;
-        let acceptor = Acceptor::new(Rc::clone(&table), Rc::clone(&ingress), &config.peer, keep_alive);
+        let acceptor = Acceptor::new(Rc::clone(&table), Rc::clone(&ingress), config);
         Owner {
             accepting: listener.map(|listener| spawn_local(acceptor.run(listener))),
             parts,
@@ -171,10 +170,6 @@ impl Owner {
 
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.ingress.turnstile.turn() > 0 {
-            // More may pass in the next turn, whatever comes of this one.
-            context.waker().wake_by_ref();
-        }
         if !self.ingress.is_empty() || self.parts.mailbox.is_full() {
             return Poll::Ready(());
         }
@@ -199,14 +194,11 @@ impl Owner {
 
     /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
     async fn catch_up(&mut self, now: Now) {
-        // Who stands in line by now is let in before.
-        let in_line = self.ingress.turnstile.turn();
-        for _ in 0..CATCH_UP_ROUNDS + in_line {
+        for _ in 0..CATCH_UP_ROUNDS {
             self.held.release(&self.ingress);
             // Comes back behind everything that the poller found.
             yield_now().await;
-            let in_line = self.ingress.turnstile.turn();
-            if in_line == 0 && self.ingress.is_empty() && !self.parts.mailbox.is_full() {
+            if self.ingress.is_empty() && !self.parts.mailbox.is_full() {
                 return;
             }
             self.handle_waiting(now);

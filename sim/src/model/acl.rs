@@ -75,6 +75,12 @@ impl Model {
     pub(super) fn fix_acl(who: &Who, acl: Option<&Vec<Acl>>) -> Result<Vec<Acl>, i32> {
         let mut distinct: Vec<&Acl> = Vec::new();
         for entry in acl.into_iter().flatten() {
+            // Java compares permissions, scheme and id, and trips over a null.
+            let Id { scheme, id } = &entry.id;
+            let mut equal_perms = distinct.iter().filter(|other| other.perms == entry.perms);
+            if equal_perms.any(|other| scheme.is_none() || (id.is_none() && *scheme == other.id.scheme)) {
+                return Err(-5);
+            }
             if !distinct.contains(&entry) {
                 distinct.push(entry);
             }

@@ -8,13 +8,18 @@ use quorate_core::vocabulary::{ConnId, SessionId};
 pub(crate) type ReadOutcome = (Result<Response, i32>, Vec<(ConnId, ExpectedEvent)>);
 
 impl Model {
-    /// Executes a read of `conn` where history is now.
-    pub(crate) fn read(&mut self, conn: ConnId, session: SessionId, request: &Request) -> ReadOutcome {
+    /// Executes a read of `conn`, asked by `who`, where history is now.
+    pub(crate) fn read(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        who: &Who,
+        request: &Request,
+    ) -> ReadOutcome {
         if let Request::SetWatches(watches) | Request::SetWatches2(watches) = request {
             return (Ok(Response::Empty), self.set_watches(conn, watches));
         }
-        let who = self.who[&conn].clone();
-        (self.answer(conn, session, &who, request), Vec::new())
+        (self.answer(conn, session, who, request), Vec::new())
     }
 
     fn answer(
@@ -112,7 +117,8 @@ impl Model {
 
     fn own_ephemerals(&self, session: SessionId, prefix: &WirePath) -> Vec<String> {
         let prefix = prefix.as_deref().unwrap_or_default();
-        let prefix = if prefix.trim().is_empty() { "" } else { prefix };
+        let trimmed = prefix.trim_matches(|character| character <= ' ');
+        let prefix = if matches!(trimmed, "" | "/") { "" } else { prefix };
         let is_own = |node: &Node| node.kind == NodeKind::Ephemeral(session);
         let own = self.tree.iter().filter(|(path, node)| is_own(node) && path.starts_with(prefix));
         own.map(|(path, _)| path.clone()).collect()

@@ -165,20 +165,20 @@ impl Model {
         let node = |path: &String| -> Option<&Node> { self.tree.get(path) };
         let mut data = Vec::new();
         let mut child = Vec::new();
-        for path in &request.data {
+        for path in request.data.iter().flatten() {
             match node(path) {
                 None => missed.push((EventType::NodeDeleted, path)),
                 Some(node) if node.stat.mzxid > since => missed.push((EventType::NodeDataChanged, path)),
                 Some(_) => data.push(path),
             }
         }
-        for path in &request.exist {
+        for path in request.exist.iter().flatten() {
             match node(path) {
                 None => data.push(path),
                 Some(_) => missed.push((EventType::NodeCreated, path)),
             }
         }
-        for path in &request.child {
+        for path in request.child.iter().flatten() {
             match node(path) {
                 None => missed.push((EventType::NodeDeleted, path)),
                 Some(node) if node.stat.pzxid > since => missed.push((EventType::NodeChildrenChanged, path)),
@@ -187,8 +187,8 @@ impl Model {
         }
         data.into_iter().for_each(|path| self.watches.watch_data(conn, path));
         child.into_iter().for_each(|path| self.watches.watch_children(conn, path));
-        request.persistent.iter().for_each(|path| self.watches.add(conn, path, 0));
-        request.persistent_recursive.iter().for_each(|path| self.watches.add(conn, path, 1));
+        request.persistent.iter().flatten().for_each(|path| self.watches.add(conn, path, 0));
+        request.persistent_recursive.iter().flatten().for_each(|path| self.watches.add(conn, path, 1));
         missed
             .into_iter()
             .map(|(kind, path)| {

@@ -138,7 +138,7 @@ impl Model {
         };
         self.tree.roll_back();
         self.quotas = quotas_before;
-        if ops.iter().any(has_null_path) {
+        if error == -5 || ops.iter().any(has_null_path) {
             return Outcome::error(-5);
         }
         let codes = (0..ops.len()).map(|index| match index.cmp(&failed_at) {

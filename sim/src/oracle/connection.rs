@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub(super) struct Awaited {
     pub(super) xid: Xid,
     pub(super) request: Arc<Request>,
+    /// Who asked: what is proven behind a request is none of its own.
+    pub(super) who: Who,
     /// The zxid of its txn, once it has one.
     pub(super) zxid: Option<Zxid>,
     /// What the model says, once it has executed it.
@@ -107,8 +109,9 @@ impl Oracle {
         connection.is_condemned = is_alive && matches!(request, Request::Unknown { .. });
         connection.may_close |=
             is_refused || matches!(request, Request::Unknown { .. } | Request::CloseSession);
+        let who = self.model.who[&conn].clone();
         let request = Arc::new(request.clone());
-        connection.queue.push_back(Awaited { xid, request, zxid: None, outcome: None, is_refused });
+        connection.queue.push_back(Awaited { xid, request, who, zxid: None, outcome: None, is_refused });
     }
 
     /// The connection is gone: nothing is owed to it any more.

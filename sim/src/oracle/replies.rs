@@ -137,7 +137,7 @@ impl Oracle {
         let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
         let session = connection.session;
         let sent = std::mem::take(&mut connection.replayed);
-        let (result, replayed) = self.model.read(conn, session, &awaited.request);
+        let (result, replayed) = self.model.read(conn, session, &awaited.who, &awaited.request);
         let replayed: Vec<ExpectedEvent> = replayed.into_iter().map(|(_, event)| event).collect();
         watches::replayed(&sent, &replayed)?;
         let expected: Result<&Response, i32> = result.as_ref().map_err(|error| *error);

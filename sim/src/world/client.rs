@@ -330,7 +330,7 @@ impl Client {
     }
 
     fn set_watches(&self) -> Option<Request> {
-        let list = |paths: &BTreeSet<String>| paths.iter().cloned().collect::<Vec<_>>();
+        let list = |paths: &BTreeSet<String>| paths.iter().cloned().map(Some).collect::<Vec<_>>();
         let watches = SetWatches {
             relative_zxid: self.last_zxid,
             data: list(&self.watching.data),

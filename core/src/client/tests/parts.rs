@@ -124,7 +124,10 @@ fn every_registered_watch_is_in_exactly_one_batch_of_its_own_list() {
     let batches = table.batches(&chroot, Zxid(1));
     let [Request::SetWatches2(batch)] = batches.as_slice() else { panic!("{batches:?}") };
     let lists = [&batch.data, &batch.exist, &batch.child, &batch.persistent, &batch.persistent_recursive];
-    assert_eq!(lists.map(|list| list.join(",")), ["/app/d", "/app/e", "/app/c", "", "/app"]);
+    assert_eq!(
+        lists.map(|list| list.iter().flatten().cloned().collect::<Vec<_>>().join(",")),
+        ["/app/d", "/app/e", "/app/c", "", "/app"]
+    );
 }
 
 /// The server's bytes may come in any pieces; what the session wants done is the same.

@@ -26,7 +26,7 @@ impl ServerState {
         self.greet(slot, read_only, (arrived, now), outbox);
     }
 
-    /// Answers a handshake with the session that the connection has now; reading goes on.
+    /// Answers a handshake with the session that the connection has now.
     pub(crate) fn greet(
         &mut self,
         slot: Slot,
@@ -52,7 +52,6 @@ impl ServerState {
         let asked = Asked { slot, xid: Xid(0), opcode: OpCode::CreateSession.code(), arrived, now };
         let zxid = self.database.last_zxid();
         self.replier(outbox).frame(&asked, zxid, |out| response.encode(out));
-        self.resume(conn, PauseReason::Handshake, outbox);
     }
 
     /// The closeSession txn is applied: nothing of the session is left, and its connection ends.

@@ -2,9 +2,8 @@
 
 use super::changes::Edit;
 use super::{Context, Prep, Prep1, parent_of};
-use crate::auth::fix_acl;
 use crate::jute::{Acl, CreateFlag, CreateKind, CreateRequest, CreateTxn, Permissions, TxnRecord};
-use crate::tree::{Owner, StatPersisted, path as paths};
+use crate::tree::{Owner, StatPersisted, governs_nothing, path as paths};
 use crate::vocabulary::{ErrorCode, Zxid};
 
 impl Prep {
@@ -13,7 +12,7 @@ impl Prep {
         let (flag, owner) = kind_of_node(context, create, extended_types)?;
         let wanted = create.path.as_deref().ok_or(ErrorCode::MarshallingError)?;
         let parent_path = parent_of(wanted)?;
-        let acl = fix_acl(context.ground.auth, context.asker.identities, create.acl.as_deref())?;
+        let acl = self.fix_acl(context, create.acl.as_deref())?;
         let tree = context.ground.tree;
         let parent = self.changes.look(tree, parent_path).ok_or(ErrorCode::NoNode)?;
         context.require(parent.acl, Permissions::CREATE)?;
@@ -29,6 +28,9 @@ impl Prep {
         let parent_after = (count_creation(parent.stat, context.zxid), parent.children + 1);
         let bytes = create.data.as_ref().map_or(0, |data| data.len());
         self.check_quota(context, &path, (bytes as i64, 1))?;
+        if governs_nothing(&path) {
+            return Err(ErrorCode::BadArguments);
+        }
         self.changes.put(tree, parent_path, parent_after, Edit::default());
         let (zxid, time) = (context.zxid, context.ground.time.0);
         let stat = StatPersisted {

@@ -9,6 +9,7 @@
 //! - A version never becomes -1, which would match "any version" (ZOOKEEPER-4743): -2 is followed by 0, as in 3.10.
 //! - A request behind a pending setACL is checked against the new ACL; ZooKeeper's server checks the old one.
 //! - A sequential create whose parent's counter has reached its end collides at once, as it does in ZooKeeper's tree.
+//! - What would keep ZooKeeper's server from reading the log is -8: limits for no path, usage that it can't parse.
 //! - createTTL with a flag that has no TTL is -8 whatever the TTL; ZooKeeper's server exits for a negative one.
 //!
 //! Absent: local sessions, session owners (-118), reconfig beyond its refusals.
@@ -24,7 +25,7 @@ mod session;
 mod set_acl;
 mod set_data;
 
-use crate::auth::{AuthConfig, Identities, check_acl};
+use crate::auth::{AuthConfig, Identities, check_acl, fix_acl};
 use crate::jute::{Acl, Encode, OpCode, Permissions, Request, Txn, TxnDigest, TxnHeader, TxnRecord, Writer};
 use crate::tree::{DIGEST_VERSION, DataTree, path as paths};
 use crate::vocabulary::{ErrorCode, LookupSeed, PeerConfig, SessionId, Wall, Xid, Zxid};
@@ -93,12 +94,20 @@ pub(crate) struct Prep {
     arena: BytesMut,
     /// The last request's, if it passed one.
     quota_note: Option<QuotaNote>,
+    /// What the ACLs of the request under way may still come to, bytes.
+    acl_room: usize,
 }
 
 impl Prep {
     /// Nothing pending over a tree with this digest, whose last txn was `last_zxid`.
     pub(crate) fn new(seed: LookupSeed, last_zxid: Zxid, digest: u64) -> Self {
-        Prep { changes: Changes::new(seed, digest), last_zxid, arena: BytesMut::new(), quota_note: None }
+        Prep {
+            changes: Changes::new(seed, digest),
+            last_zxid,
+            arena: BytesMut::new(),
+            quota_note: None,
+            acl_room: 0,
+        }
     }
 
     /// The zxid of the last txn prepared.
@@ -163,6 +172,7 @@ impl Prep {
         self.last_zxid = zxid;
         self.changes.begin(zxid);
         self.quota_note = None;
+        self.acl_room = ground.config.limits.max_field() as usize;
         let context = Context { ground, asker, zxid };
         if let Ok((opcode, record)) = operation(self, &context)
             .inspect_err(|_| self.changes.rollback())
@@ -204,6 +214,11 @@ impl Prep {
         Some(Prepared { txn, bytes })
     }
 
+    /// The ACL to store for one that the asker asks for.
+    fn fix_acl(&mut self, context: &Context<'_>, acl: Option<&[Acl]>) -> Result<Vec<Acl>, ErrorCode> {
+        fix_acl(context.ground.auth, context.asker.identities, acl, &mut self.acl_room)
+    }
+
     /// Whether a quota lets `path` grow by so much; notes when one is passed.
     fn check_quota(
         &mut self,
@@ -217,6 +232,7 @@ impl Prep {
         }
         match context.ground.tree.check_quota(path, bytes, count) {
             QuotaVerdict::Within => Ok(()),
+            QuotaVerdict::Unreadable => Err(ErrorCode::MarshallingError),
             QuotaVerdict::Soft { path } => {
                 self.quota_note = Some(QuotaNote { path, hard: false });
                 Ok(())

@@ -22,6 +22,8 @@ impl Prep {
                         records.push(record);
                         continue;
                     }
+                    // What is -5 here is an exception there, which ends the multi and not the op.
+                    Err(ErrorCode::MarshallingError) => return Err(ErrorCode::MarshallingError),
                     Err(error) => {
                         failed = true;
                         error

@@ -2,7 +2,6 @@
 
 use super::changes::Edit;
 use super::{Context, Prep, Prep1, next_version, valid};
-use crate::auth::fix_acl;
 use crate::jute::{Acl, OpCode, Permissions, TxnRecord};
 use crate::vocabulary::ErrorCode;
 
@@ -15,7 +14,7 @@ impl Prep {
         expected: i32,
     ) -> Prep1 {
         let path = valid(path)?;
-        let acl = fix_acl(context.ground.auth, context.asker.identities, acl)?;
+        let acl = self.fix_acl(context, acl)?;
         let tree = context.ground.tree;
         let node = self.changes.look(tree, path).ok_or(ErrorCode::NoNode)?;
         context.require(node.acl, Permissions::ADMIN)?;

@@ -1,6 +1,7 @@
 //! getChildren, getChildren2, getAllChildrenNumber, getEphemerals.
 
 use super::Replier;
+use crate::auth::Identities;
 use crate::contract::Outbox;
 use crate::jute::{Encode, Permissions, Writer};
 use crate::metrics::BasicSet;
@@ -13,46 +14,53 @@ use crate::watch::WatchMode;
 /// Appends the names of a node's children, without collecting them.
 pub(super) fn write_children(node: &NodeView<'_>, out: &mut Writer<'_>) {
     out.count(node.child_count());
-    node.children().for_each(|name| out.string(name));
+    for name in node.children() {
+        out.string(name);
+        if out.is_full() {
+            return;
+        }
+    }
 }
 
 impl ServerState {
     pub(super) fn get_children(
         &mut self,
-        asked: &Asked,
+        who: (&Asked, &Identities),
         path: Option<&str>,
         watch: bool,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
-        self.children(asked, (path, watch), false, outbox)
+        self.children(who, (path, watch), false, outbox)
     }
 
     pub(super) fn get_children2(
         &mut self,
-        asked: &Asked,
+        who: (&Asked, &Identities),
         path: Option<&str>,
         watch: bool,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
-        self.children(asked, (path, watch), true, outbox)
+        self.children(who, (path, watch), true, outbox)
     }
 
     fn children(
         &mut self,
-        asked: &Asked,
+        (asked, identities): (&Asked, &Identities),
         (path, watch): (Option<&str>, bool),
         with_stat: bool,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
         let path = path.ok_or(ErrorCode::MarshallingError)?;
         let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
-        self.require(asked, node.acl(), Permissions::READ)?;
+        self.require(identities, node.acl(), Permissions::READ)?;
         if watch {
             self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Child);
         }
         self.metrics.add_path(BasicSet::ReadPerNamespace, path, path.len() as i64);
         let zxid = self.database.last_zxid();
-        let mut replier = Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox };
+        let limit = self.config.limits.backlog_close;
+        let mut replier =
+            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
         replier.succeed(asked, zxid, |out| {
             write_children(&node, out);
             if with_stat {
@@ -64,27 +72,29 @@ impl ServerState {
 
     pub(super) fn get_all_children_number(
         &mut self,
-        asked: &Asked,
+        (asked, identities): (&Asked, &Identities),
         path: Option<&str>,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
         let path = path.ok_or(ErrorCode::MarshallingError)?;
         let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
-        self.require(asked, node.acl(), Permissions::READ)?;
+        self.require(identities, node.acl(), Permissions::READ)?;
         let count = self.database.tree.descendants(path).expect("a node that is there has descendants");
         let zxid = self.database.last_zxid();
         self.replier(outbox).succeed(asked, zxid, |out| out.count(count));
         Ok(())
     }
 
-    /// The asking session's own, by a prefix of characters, not of path components; without one, all.
+    /// The asking session's own, by a prefix of characters, not of path components; all without one, and for a slash with
+    /// anything around it that Java trims.
     pub(super) fn get_ephemerals(
         &mut self,
         asked: &Asked,
         prefix: Option<&str>,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
-        let prefix = prefix.filter(|prefix| !prefix.trim().is_empty()).unwrap_or("/");
+        let trimmed = prefix.unwrap_or_default().trim_matches(|character| character <= ' ');
+        let prefix = if matches!(trimmed, "" | "/") { "/" } else { prefix.unwrap_or_default() };
         let session = self.connections.at(asked.slot).session;
         let mut paths = self.database.tree.ephemerals(session);
         paths.retain(|path| path.starts_with(prefix));

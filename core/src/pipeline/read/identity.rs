@@ -1,6 +1,6 @@
 //! ping, sync, whoAmI: what asks nothing of the tree.
 
-use crate::auth;
+use crate::auth::{Identities, who_am_i};
 use crate::contract::Outbox;
 use crate::jute::ReplyHeader;
 use crate::pipeline::reply::Asked;
@@ -27,8 +27,12 @@ impl ServerState {
         Ok(())
     }
 
-    pub(super) fn who_am_i(&mut self, asked: &Asked, outbox: &mut Outbox) -> Result<(), ErrorCode> {
-        let infos = auth::who_am_i(&self.connections.at(asked.slot).identities, &self.auth);
+    pub(super) fn who_am_i(
+        &mut self,
+        (asked, identities): (&Asked, &Identities),
+        outbox: &mut Outbox,
+    ) -> Result<(), ErrorCode> {
+        let infos = who_am_i(identities, &self.auth);
         let zxid = self.database.last_zxid();
         self.replier(outbox).succeed(asked, zxid, |out| out.vector(&infos));
         Ok(())

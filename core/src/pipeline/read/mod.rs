@@ -11,39 +11,38 @@ mod watches;
 use super::connections::Slot;
 use super::reply::{Asked, Replier};
 use super::state::ServerState;
-use crate::auth::check_acl;
+use crate::auth::{Identities, check_acl};
 use crate::contract::Outbox;
 use crate::jute::{Acl, Malformed, MalformedReason, MultiResult, Permissions, ReplyHeader, Request};
 use crate::vocabulary::{ErrorCode, Mono, Now, Xid, Zxid};
 
 impl ServerState {
-    /// Answers a request that makes no txn. The connection may be gone behind it.
+    /// Answers a request that makes no txn, for somebody who was known by `identities` when it came. The connection may be gone
+    /// behind it.
     pub(crate) fn read(
         &mut self,
         (slot, xid, arrived): (Slot, Xid, Mono),
         request: &Request,
+        identities: &Identities,
         now: Now,
         outbox: &mut Outbox,
     ) {
         let asked = Asked { slot, xid, opcode: request.opcode(), arrived, now };
+        let who = (&asked, identities);
         let result = match request {
-            Request::GetData { path, watch } => self.get_data(&asked, path.as_deref(), *watch, outbox),
-            Request::Exists { path, watch } => self.exists(&asked, path.as_deref(), *watch, outbox),
-            Request::GetChildren { path, watch } => {
-                self.get_children(&asked, path.as_deref(), *watch, outbox)
-            }
-            Request::GetChildren2 { path, watch } => {
-                self.get_children2(&asked, path.as_deref(), *watch, outbox)
-            }
-            Request::GetAcl { path } => self.get_acl(&asked, path.as_deref(), outbox),
+            Request::GetData { path, watch } => self.get_data(who, path.as_deref(), *watch, outbox),
+            Request::Exists { path, watch } => self.exists(who, path.as_deref(), *watch, outbox),
+            Request::GetChildren { path, watch } => self.get_children(who, path.as_deref(), *watch, outbox),
+            Request::GetChildren2 { path, watch } => self.get_children2(who, path.as_deref(), *watch, outbox),
+            Request::GetAcl { path } => self.get_acl(who, path.as_deref(), outbox),
             Request::GetAllChildrenNumber { path } => {
-                self.get_all_children_number(&asked, path.as_deref(), outbox)
+                self.get_all_children_number(who, path.as_deref(), outbox)
             }
             Request::GetEphemerals { prefix } => self.get_ephemerals(&asked, prefix.as_deref(), outbox),
-            Request::MultiRead(ops) => self.multi_read(&asked, ops, outbox),
+            Request::MultiRead(ops) => self.multi_read(who, ops, outbox),
             Request::Sync { path } => self.sync(&asked, path.as_deref(), outbox),
             Request::Ping => self.ping(&asked, outbox),
-            Request::WhoAmI => self.who_am_i(&asked, outbox),
+            Request::WhoAmI => self.who_am_i(who, outbox),
             Request::SetWatches(watches) | Request::SetWatches2(watches) => {
                 self.set_watches(&asked, watches, outbox)
             }
@@ -63,9 +62,8 @@ impl ServerState {
         }
     }
 
-    /// Asks for any of `wanted` under an ACL, for the asking connection.
-    fn require(&self, asked: &Asked, acl: &[Acl], wanted: Permissions) -> Result<(), ErrorCode> {
-        let identities = &self.connections.at(asked.slot).identities;
+    /// Asks for any of `wanted` under an ACL.
+    fn require(&self, identities: &Identities, acl: &[Acl], wanted: Permissions) -> Result<(), ErrorCode> {
         if check_acl(&self.auth, identities, acl, wanted) { Ok(()) } else { Err(ErrorCode::NoAuth) }
     }
 

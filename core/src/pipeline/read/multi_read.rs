@@ -2,7 +2,7 @@
 
 use super::Replier;
 use super::children::write_children;
-use crate::auth::check_acl;
+use crate::auth::{Identities, check_acl};
 use crate::contract::Outbox;
 use crate::jute::{Encode, MultiReadOp, MultiResult, OpCode, Permissions, Writer};
 use crate::pipeline::reply::Asked;
@@ -13,7 +13,7 @@ use crate::vocabulary::ErrorCode;
 impl ServerState {
     pub(super) fn multi_read(
         &mut self,
-        asked: &Asked,
+        (asked, identities): (&Asked, &Identities),
         ops: &[MultiReadOp],
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
@@ -25,16 +25,20 @@ impl ServerState {
             return Ok(());
         }
         let (tree, auth) = (&self.database.tree, &self.auth);
-        let identities = self.connections.at(asked.slot).identities.clone();
         let find = |path: &Option<String>| -> Result<NodeView<'_>, ErrorCode> {
             let node = tree.node(path.as_deref().unwrap_or_default()).ok_or(ErrorCode::NoNode)?;
-            let allowed = check_acl(auth, &identities, node.acl(), Permissions::READ);
+            let allowed = check_acl(auth, identities, node.acl(), Permissions::READ);
             if allowed { Ok(node) } else { Err(ErrorCode::NoAuth) }
         };
         let zxid = self.database.last_zxid();
-        let mut replier = Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox };
+        let limit = self.config.limits.backlog_close;
+        let mut replier =
+            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
         replier.succeed(asked, zxid, |out| {
             for op in ops {
+                if out.is_full() {
+                    return;
+                }
                 let (MultiReadOp::GetData { path } | MultiReadOp::GetChildren { path }) = op;
                 match (find(path), op) {
                     (Err(error), _) => MultiResult::Error { code: error.code() }.encode(out),

@@ -1,6 +1,7 @@
 //! exists, getData, getACL.
 
-use crate::auth::{check_acl, mask_acl};
+use super::Replier;
+use crate::auth::{Identities, check_acl, mask_acl};
 use crate::contract::Outbox;
 use crate::jute::{Encode, Permissions};
 use crate::metrics::BasicSet;
@@ -12,14 +13,14 @@ use crate::watch::WatchMode;
 impl ServerState {
     pub(super) fn get_data(
         &mut self,
-        asked: &Asked,
+        (asked, identities): (&Asked, &Identities),
         path: Option<&str>,
         watch: bool,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
         let path = path.ok_or(ErrorCode::MarshallingError)?;
         let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
-        self.require(asked, node.acl(), Permissions::READ)?;
+        self.require(identities, node.acl(), Permissions::READ)?;
         if watch {
             self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Data);
         }
@@ -29,8 +30,9 @@ impl ServerState {
             path,
             (path.len() + data.map_or(0, <[u8]>::len)) as i64,
         );
+        let limit = self.config.limits.backlog_close;
         let mut replier =
-            super::Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox };
+            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
         replier.succeed(asked, zxid, |out| {
             out.buffer(data);
             stat.encode(out);
@@ -41,7 +43,7 @@ impl ServerState {
     /// A watch is left on a missing node too; on one that may not be read none is.
     pub(super) fn exists(
         &mut self,
-        asked: &Asked,
+        (asked, identities): (&Asked, &Identities),
         path: Option<&str>,
         watch: bool,
         outbox: &mut Outbox,
@@ -52,7 +54,7 @@ impl ServerState {
         }
         let node = self.database.tree.node(path);
         if let Some(node) = node {
-            self.require(asked, node.acl(), Permissions::READ)?;
+            self.require(identities, node.acl(), Permissions::READ)?;
         }
         let stat = node.map(|node| node.stat());
         if watch {
@@ -68,13 +70,12 @@ impl ServerState {
     /// Whoever may not administer the node sees digests masked.
     pub(super) fn get_acl(
         &mut self,
-        asked: &Asked,
+        (asked, identities): (&Asked, &Identities),
         path: Option<&str>,
         outbox: &mut Outbox,
     ) -> Result<(), ErrorCode> {
         let path = path.ok_or(ErrorCode::MarshallingError)?;
         let node = self.database.tree.node(path).ok_or(ErrorCode::NoNode)?;
-        let identities = &self.connections.at(asked.slot).identities;
         let may = |wanted| check_acl(&self.auth, identities, node.acl(), wanted);
         let acl = if may(Permissions::ADMIN) {
             node.acl().to_vec()

@@ -1,7 +1,7 @@
 //! addWatch, checkWatches, removeWatches, setWatches (`client-protocol.md` §12.6, §16.4, §16.6).
 //!
-//! A null path can be watched in ZooKeeper's server, to no effect. Here addWatch says yes to it and keeps nothing, so
-//! removeWatches of a null path is -121.
+//! A null path can be watched in ZooKeeper's server, to no effect. Here addWatch and setWatches2 say yes to it and keep nothing,
+//! so checkWatches and removeWatches of a null path are -121.
 
 use crate::contract::Outbox;
 use crate::jute::{AddWatchMode, SetWatches, WatcherType};
@@ -78,10 +78,14 @@ impl ServerState {
         let conn = self.connections.at(asked.slot).id;
         let tree = &self.database.tree;
         let lookup = |path: &str| tree.node(path).map(|node| node.stored()).map(|s| (s.mzxid, s.pzxid));
-        for event in self.watches.replay(conn, watches, lookup) {
+        let replay = self.watches.replay(conn, watches, lookup);
+        for event in replay.events {
             outbox.send(conn, |out| write_notification(out, Zxid(-1), event.kind, &event.path));
             self.connections.at_mut(asked.slot).stats.sent += 1;
             self.metrics.server.packets_sent += 1;
+        }
+        if replay.is_cut {
+            return Err(ErrorCode::MarshallingError);
         }
         let zxid = self.database.last_zxid();
         self.replier(outbox).succeed(asked, zxid, |_| {});
