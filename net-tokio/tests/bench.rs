@@ -140,11 +140,12 @@ impl Fake {
                 tree.remove(&path.unwrap()).map(|_| Response::Empty).ok_or(ErrorCode::NoNode)
             }
             Request::GetData { path, watch } => {
-                let (data, version) = tree.get(&path.unwrap()).ok_or(ErrorCode::NoNode)?;
+                let path = path.unwrap();
+                let (data, version) = tree.get(&path).ok_or(ErrorCode::NoNode)?;
                 if watch {
                     self.watchers.lock().unwrap().push(stream.try_clone().unwrap());
                     if self.lie == Lie::EarlyEvent {
-                        self.fire();
+                        self.fire(&path);
                     }
                 }
                 let mut sent = data.clone();
@@ -155,9 +156,10 @@ impl Fake {
                 if self.lie == Lie::Refuse {
                     return Err(ErrorCode::NoAuth);
                 }
-                let node = tree.get_mut(&path.unwrap()).ok_or(ErrorCode::NoNode)?;
+                let path = path.unwrap();
+                let node = tree.get_mut(&path).ok_or(ErrorCode::NoNode)?;
                 *node = (data.unwrap().to_vec(), node.1 + 1);
-                self.fire();
+                self.fire(&path);
                 Ok(Response::Stat(stat(&node.0, node.1)))
             }
             Request::GetChildren { path, .. } => {
@@ -176,9 +178,8 @@ impl Fake {
         }
     }
 
-    fn fire(&self) {
-        let event =
-            WatcherEvent { kind: EventType::NodeDataChanged, path: "/quorate-bench/watched".to_owned() };
+    fn fire(&self, path: &str) {
+        let event = WatcherEvent { kind: EventType::NodeDataChanged, path: path.to_owned() };
         let mut out = BytesMut::new();
         write_frame(&mut out, |writer| {
             ReplyHeader { xid: Xid::NOTIFICATION, zxid: Zxid(-1), err: 0 }.encode(writer);
@@ -260,9 +261,58 @@ fn what_it_made_it_removes() {
         assert_eq!(tree.lock().unwrap().keys().collect::<Vec<_>>(), ["/other"], "{workload} left something");
     }
     assert_eq!(bench(&address, "read", &["--keep"]).0, 0);
-    assert!(tree.lock().unwrap().len() > 20);
+    let kept = tree.lock().unwrap().len();
+    assert!(kept > 20);
     assert_eq!(bench(&address, "write", &[]).0, 0, "what an earlier run left is in the way");
-    assert_eq!(tree.lock().unwrap().len(), 1);
+    assert_eq!(tree.lock().unwrap().len(), kept, "what was to be kept is gone, or something else is left");
+}
+
+#[test]
+fn two_runs_at_once_do_not_meet() {
+    let server = Fake::start(Lie::None);
+    let runs = ["write", "read", "children"].map(|workload| {
+        let server = server.clone();
+        std::thread::spawn(move || bench(&server, workload, &[]))
+    });
+    for run in runs {
+        let (code, out, err) = run.join().unwrap();
+        assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    }
+}
+
+#[test]
+fn figures_that_say_less_than_they_seem_to_come_with_a_warning() {
+    let text = |more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_quorate"))
+            .args(["bench", "--server", &Fake::start(Lie::None), "--znodes", "20", "--warmup", "0"])
+            .args(more)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let missed = text(&["--rate", "2000000", "--duration", "0.05"]);
+    assert!(missed.contains("\nbeware       the rate was missed: "), "{missed}");
+    // Its own figure must be read in time, however busy it is.
+    let (_, out, _) = bench(&Fake::start(Lie::None), "read", &["--rate", "1000000"]);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert!(report["bench_busy"].as_f64().unwrap() > 0.0, "{out}");
+    let reached = text(&["--rate", "20", "--duration", "0.5", "--connections", "1"]);
+    assert!(!reached.contains("the bench itself"), "{reached}");
+}
+
+#[test]
+fn what_can_not_be_is_told_with_its_name() {
+    for wrong in
+        [["--connections", "0"], ["--rate", "0"], ["--depth", "0"], ["--znodes", "0"], ["--duration", "0"]]
+    {
+        let (code, _, err) = bench("127.0.0.1:1", "read", &wrong);
+        assert!(code == 2 && err.contains(wrong[0]), "{wrong:?}: {err}");
+    }
+    let (code, _, err) = bench("127.0.0.1:1", "read", &[]);
+    assert!(code == 1 && err.contains("cannot connect to 127.0.0.1:1: Connection refused"), "{err}");
+    let server = Fake::start(Lie::None);
+    let (code, _, err) = bench(&server, "read", &["--server-pid", "999999999"]);
+    assert!(code == 1 && err.contains("--server-pid 999999999: No such file"), "{err}");
 }
 
 #[test]

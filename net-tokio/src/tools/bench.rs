@@ -4,12 +4,12 @@
 //! measures from the moment a request *should* have gone out, so that a server that stalls can't hide behind a client that
 //! waits. Every reply is checked: order of xids, error code, length and content that follow from the request.
 //!
-//! One thread drives all connections. What is measured of the server (`--server-pid`) is read from `/proc` at the edges of
-//! the measured window, which begins after `--warmup`.
+//! One thread drives all connections. What is measured of the server (`--server-pid`), and of the bench itself, another
+//! thread reads from `/proc` at the edges of the measured window, which begins after `--warmup`: however busy the first is.
 //!
 //! ```text
 //! wire          one connection: handshake, requests out, replies in
-//! znodes        setting up and removing the znodes below /quorate-bench
+//! znodes        setting up and removing the znodes of a run
 //! workload      which request comes next, and what its reply must be
 //! driver        when requests go out: closed loop, open loop
 //! fanout        one writer, many watchers
@@ -146,8 +146,31 @@ impl Window {
     }
 }
 
-/// Runs the workload and prints what was measured. Exit code 1 when the server could not be used, or a reply was wrong.
+impl BenchArgs {
+    /// What of it can't be, if anything.
+    fn mistake(&self) -> Option<&'static str> {
+        let mistakes = [
+            (self.connections == 0 || self.depth == 0, "--connections and --depth are at least 1"),
+            (
+                self.workload == WorkloadKind::WatchFanout && self.connections < 2,
+                "watch-fanout needs a writer and a watcher: --connections 2 or more",
+            ),
+            (self.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())), "--rate is a positive number"),
+            (self.znodes == 0, "--znodes is at least 1"),
+            (!(self.duration > 0.0 && self.duration.is_finite()), "--duration is a positive number"),
+            (!(self.warmup >= 0.0 && self.warmup.is_finite()), "--warmup is not negative"),
+        ];
+        mistakes.into_iter().find_map(|(made, text)| made.then_some(text))
+    }
+}
+
+/// Runs the workload and prints what was measured. Exit code 1 when the server could not be used, or a reply was wrong; 2
+/// when the command line asks for what can't be.
 pub(crate) fn main(arguments: BenchArgs) -> ExitCode {
+    if let Some(mistake) = arguments.mistake() {
+        eprintln!("quorate bench: {mistake}");
+        return ExitCode::from(2);
+    }
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = match runtime {
@@ -175,15 +198,6 @@ fn failed(reason: &str) -> ExitCode {
 /// Sets the znodes up, lets the connections work, and cleans up behind them.
 async fn measure(run: Rc<Run>) -> Result<Report, BenchError> {
     let arguments = &run.arguments;
-    if arguments.connections == 0 || arguments.depth == 0 {
-        return Err(BenchError::Usage("--connections and --depth are at least 1"));
-    }
-    if arguments.workload == WorkloadKind::WatchFanout && arguments.connections < 2 {
-        return Err(BenchError::Usage("watch-fanout needs a writer and a watcher: --connections 2 or more"));
-    }
-    if arguments.rate.is_some_and(|rate| !(rate > 0.0 && rate.is_finite())) {
-        return Err(BenchError::Usage("--rate is a positive number"));
-    }
     let process = arguments.server_pid.map(ServerProcess::open).transpose()?;
     let idle_memory = process.as_ref().map(ServerProcess::resident_kib).transpose()?;
     let mut keeper = Wire::connect(&arguments.server, arguments.session_timeout_ms).await?;
@@ -192,13 +206,14 @@ async fn measure(run: Rc<Run>) -> Result<Report, BenchError> {
     let wires = connect_all(arguments).await?;
     let connected_memory = process.as_ref().map(ServerProcess::resident_kib).transpose()?;
     let window = Window::soon(arguments);
-    let watcher = tokio::task::spawn_local(watch(run.clone(), window, process));
+    let observer = std::thread::spawn(move || observe(window, process.as_ref()));
+    tokio::task::spawn_local(show_progress(run.clone(), window));
     match arguments.workload {
         WorkloadKind::WatchFanout => fanout::run(&run, wires, window).await?,
         WorkloadKind::IdleSessions => idle::run(&run, wires, window).await?,
         _ => driver::run(&run, wires, window).await?,
     }
-    let usage = watcher.await.map_err(|_| BenchError::Usage("the observing task ended"))??;
+    let usage = observer.join().map_err(|_| BenchError::Ended("the observing thread ended"))??;
     if !arguments.keep {
         let mut keeper = Wire::connect(&arguments.server, arguments.session_timeout_ms).await?;
         znodes::remove_all(&mut keeper, arguments).await?;
@@ -222,7 +237,7 @@ async fn connect_all(arguments: &BenchArgs) -> Result<Vec<Wire>, BenchError> {
             })
             .collect();
         for task in tasks {
-            wires.push(task.await.map_err(|_| BenchError::Usage("a connecting task ended"))??);
+            wires.push(task.await.map_err(|_| BenchError::Ended("a connecting task ended"))??);
         }
         bar.set_position(wires.len() as u64);
         // Sessions opened first must not expire while the last are still being opened.
@@ -234,26 +249,29 @@ async fn connect_all(arguments: &BenchArgs) -> Result<Vec<Wire>, BenchError> {
     Ok(wires)
 }
 
-/// Reads the CPU time of the server, and this process's own, at both edges of the window, and shows progress meanwhile.
-async fn watch(
-    run: Rc<Run>,
+/// Reads the CPU time of the server, and this process's own, at both edges of the window.
+fn observe(
     window: Window,
-    process: Option<ServerProcess>,
+    process: Option<&ServerProcess>,
 ) -> Result<(Option<process::Usage>, process::Usage), BenchError> {
     let own = ServerProcess::own()?;
-    let bar = progress((window.end - window.start).as_millis() as u64, "warming up");
-    let read = || process.as_ref().map(ServerProcess::sample).transpose();
-    tokio::time::sleep_until(window.measured_from.into()).await;
+    let read = || process.map(ServerProcess::sample).transpose();
+    std::thread::sleep(window.measured_from.saturating_duration_since(Instant::now()));
     let (before, own_before) = (read()?, own.sample()?);
-    bar.set_message("measuring");
+    std::thread::sleep(window.end.saturating_duration_since(Instant::now()));
+    let (after, own_after) = (read()?, own.sample()?);
+    Ok((before.zip(after).map(|(before, after)| after.since(&before)), own_after.since(&own_before)))
+}
+
+async fn show_progress(run: Rc<Run>, window: Window) {
+    let bar = progress((window.end - window.start).as_millis() as u64, "warming up");
+    tokio::time::sleep_until(window.measured_from.into()).await;
     while Instant::now() < window.end {
         bar.set_position(window.start.elapsed().as_millis() as u64);
         bar.set_message(format!("{} operations", run.recorder.borrow().operations()));
         tokio::time::sleep_until((Instant::now() + Duration::from_millis(200)).min(window.end).into()).await;
     }
-    let (after, own_after) = (read()?, own.sample()?);
     bar.finish_and_clear();
-    Ok((before.zip(after).map(|(before, after)| after.since(&before)), own_after.since(&own_before)))
 }
 
 /// A bar on terminals, nothing elsewhere.

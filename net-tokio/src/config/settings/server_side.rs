@@ -11,9 +11,12 @@ const OWN_PIPELINE: &str = "the pipeline has no worker threads";
 const OWN_LOG: &str = "the log goes to standard error; log.filter and log.format say how";
 const CLIENTS: &str = "concerns clients only";
 const NO_CACHE: &str = "replies are made, not cached";
-const NO_THROTTLE: &str = "requests are not throttled by this, only by globalOutstandingLimit";
+// These shape load and keep nobody out, so a server without them is no less safe: what is in process stays bounded by
+// `globalOutstandingLimit`, and connections by `maxClientCnxns` and `maxCnxns`.
+const NO_THROTTLE: &str =
+    "it shapes load and keeps nobody out; what is in process is bounded by globalOutstandingLimit only";
 const NO_CONNECTION_THROTTLE: &str =
-    "connections are not throttled by this, only by maxClientCnxns and maxCnxns";
+    "it shapes load and keeps nobody out; connections are bounded by maxClientCnxns and maxCnxns only";
 
 const MS: Kind = Kind::Decoded(0, INT, "milliseconds");
 const ANY: Kind = Kind::Decoded(-INT, INT, "");

@@ -70,12 +70,12 @@ pub(super) async fn run(run: &Rc<Run>, wires: Vec<Wire>, window: Window) -> Resu
         .collect();
     let mut result = Ok(());
     for task in tasks {
-        let ended = task.await.unwrap_or(Err(BenchError::Usage("a connection's task ended")));
+        let ended = task.await.unwrap_or(Err(BenchError::Ended("a connection's task ended")));
         result = result.and(ended);
     }
     over.store(true, Ordering::Relaxed);
     if let Some(pacer) = pacer {
-        pacer.join().map_err(|_| BenchError::Usage("the pacing thread ended"))?;
+        pacer.join().map_err(|_| BenchError::Ended("the pacing thread ended"))?;
     }
     result
 }

@@ -21,7 +21,7 @@ enum Told {
 
 /// Rounds until the window closes.
 pub(super) async fn run(run: &Rc<Run>, mut wires: Vec<Wire>, window: Window) -> Result<(), BenchError> {
-    let mut writer = wires.pop().ok_or(BenchError::Usage("no connections"))?;
+    let mut writer = wires.pop().ok_or(BenchError::Ended("no connections"))?;
     let watchers = wires.len();
     let (tell, told) = mpsc::unbounded_channel();
     let tasks: Vec<_> =
@@ -42,7 +42,7 @@ pub(super) async fn run(run: &Rc<Run>, mut wires: Vec<Wire>, window: Window) -> 
         intended += step.unwrap_or_default();
         let reply = writer
             .call(OpCode::SetData, |out| {
-                out.string(znodes::WATCHED);
+                out.string(&znodes::WATCHED);
                 out.buffer(Some(&data));
                 out.int(-1);
             })
@@ -126,7 +126,7 @@ async fn watch(mut wire: Wire, tell: mpsc::UnboundedSender<Result<Told, BenchErr
 async fn arm(wire: &mut Wire) -> Result<(), BenchError> {
     let reply = wire
         .call(OpCode::GetData, |out| {
-            out.string(znodes::WATCHED);
+            out.string(&znodes::WATCHED);
             out.boolean(true);
         })
         .await?;
@@ -141,7 +141,7 @@ async fn hear(wire: &mut Wire) -> Result<Instant, BenchError> {
         while let Some(incoming) = wire.next()? {
             match incoming {
                 Incoming::Event(event)
-                    if event.kind == EventType::NodeDataChanged && event.path == znodes::WATCHED =>
+                    if event.kind == EventType::NodeDataChanged && event.path == *znodes::WATCHED =>
                 {
                     return Ok(Instant::now());
                 }

@@ -17,7 +17,7 @@ pub(super) async fn run(run: &Rc<Run>, wires: Vec<Wire>, window: Window) -> Resu
         .collect();
     let mut result = Ok(());
     for task in tasks {
-        result = result.and(task.await.unwrap_or(Err(BenchError::Usage("a session's task ended"))));
+        result = result.and(task.await.unwrap_or(Err(BenchError::Ended("a session's task ended"))));
     }
     result
 }

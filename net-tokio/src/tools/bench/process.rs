@@ -30,7 +30,8 @@ impl ServerProcess {
     /// The process with this id, if it may be looked at.
     pub(super) fn open(pid: u32) -> Result<Self, BenchError> {
         let process = ServerProcess { pid, ticks_per_second: rustix::param::clock_ticks_per_second() };
-        process.sample()?;
+        let looked_at = process.sample();
+        looked_at.map_err(|error| BenchError::Protocol(format!("--server-pid {pid}: {error}")))?;
         Ok(process)
     }
 

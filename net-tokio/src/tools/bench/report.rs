@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+/// Less than this of the rate that was asked for is told as a miss.
+const REACHED: f64 = 0.98;
+/// Of its thread's time, what the bench may use before it is told as the limit.
+const BUSY: f64 = 0.9;
 /// Anything longer than ten minutes is told as ten minutes.
 const LONGEST_NS: u64 = 600_000_000_000;
 
@@ -137,6 +141,26 @@ impl Report {
         Report { json, clean }
     }
 
+    /// What makes the figures say less than they seem to.
+    fn reservations(&self) -> Vec<String> {
+        let number = |name: &str| self.json[name].as_f64();
+        let mut reservations = Vec::new();
+        // Of watch-fanout the rate is of writes, and operations are the events of all watchers.
+        let of_operations =
+            self.json["workload"] != "watch-fanout" && self.json["workload"] != "idle-sessions";
+        if let (Some(rate), Some(reached), true) = (number("rate"), number("operations_per_s"), of_operations)
+            && reached < rate * REACHED
+        {
+            reservations.push(format!("the rate was missed: {reached}/s of {rate}/s"));
+        }
+        if let Some(busy) = number("bench_busy").filter(|busy| *busy >= BUSY) {
+            let percent = (busy * 100.0).round();
+            reservations
+                .push(format!("the bench itself was busy {percent} % of the time and may be the limit"));
+        }
+        reservations
+    }
+
     /// Whether every request was answered rightly.
     pub(super) fn is_clean(&self) -> bool {
         self.clean
@@ -198,6 +222,9 @@ impl fmt::Display for Report {
                 field("server_cpu_us_per_operation"),
                 field("server_rss_kib")
             )?;
+        }
+        for reservation in self.reservations() {
+            writeln!(f, "beware       {reservation}")?;
         }
         if !self.clean {
             writeln!(

@@ -18,9 +18,9 @@ use tokio::net::TcpStream;
 /// Why a run ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BenchError {
-    /// The command line asks for something that can't be.
+    /// A part of this program ended before its time.
     #[error("{0}")]
-    Usage(&'static str),
+    Ended(&'static str),
     /// The connection.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -66,10 +66,10 @@ const MAX_FRAME: u32 = 64 << 20;
 impl Wire {
     /// Connects and opens a session.
     pub(super) async fn connect(server: &str, timeout_ms: u32) -> Result<Self, BenchError> {
-        let connecting = tokio::time::timeout(Duration::from_secs(30), TcpStream::connect(server));
-        let stream = connecting
-            .await
-            .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "connecting takes too long"))??;
+        let connecting = tokio::time::timeout(Duration::from_secs(30), TcpStream::connect(server)).await;
+        let connected = connecting.unwrap_or_else(|late| Err(late.into()));
+        let stream = connected
+            .map_err(|error| BenchError::Protocol(format!("cannot connect to {server}: {error}")))?;
         stream.set_nodelay(true)?;
         let mut wire = Wire {
             stream,

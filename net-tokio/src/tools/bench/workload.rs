@@ -66,7 +66,7 @@ impl Workload {
             WorkloadKind::Create => self.push_create(wire),
             WorkloadKind::Children => {
                 wire.push(OpCode::GetChildren, |out| {
-                    out.string(znodes::PARENT);
+                    out.string(&znodes::PARENT);
                     out.boolean(false);
                 });
                 Expected::Children

@@ -1,20 +1,24 @@
-//! The znodes below `/quorate-bench`: made before a run, removed behind it.
+//! The znodes below the root of a run: made before it, removed behind it. Each run has a root of its own, named after its
+//! process, so that several may load one server.
 //!
-//! At most a thousand children a parent, so that any server can list what it has, and this can remove what an earlier run
-//! left. `children` is the exception: there the long list is what is asked for.
+//! At most a thousand children a parent, so that any server can list what it has, and this can remove it. `children` is the
+//! exception: there the long list is what is asked for.
 
 use super::wire::{BenchError, Reply, Wire};
 use super::{BenchArgs, WorkloadKind, progress};
 use quorate_core::jute::{Acl, OpCode, Response, Writer};
 use quorate_core::vocabulary::ErrorCode;
+use std::sync::LazyLock;
 
 /// Everything is below this.
-pub(super) const ROOT: &str = "/quorate-bench";
+pub(super) static ROOT: LazyLock<String> = LazyLock::new(|| format!("/quorate-bench-{}", std::process::id()));
 /// What watch-fanout watches.
-pub(super) const WATCHED: &str = "/quorate-bench/watched";
+pub(super) static WATCHED: LazyLock<String> = LazyLock::new(|| format!("{}/watched", *ROOT));
 /// What children lists.
-pub(super) const PARENT: &str = "/quorate-bench/children";
+pub(super) static PARENT: LazyLock<String> = LazyLock::new(|| format!("{}/children", *ROOT));
 
+/// Data with which a request comes near to the longest that a default server takes.
+const LONG: usize = 1_000_000;
 /// Children of one parent.
 const SHARD: usize = 1000;
 /// Requests on their way while znodes are made and removed.
@@ -25,7 +29,7 @@ pub(super) fn write_path(path: &mut String, index: usize) {
     use std::fmt::Write;
     path.clear();
     // Writing to a string can't fail.
-    let _ = write!(path, "{ROOT}/d{}/n{}", index / SHARD, index % SHARD);
+    let _ = write!(path, "{}/d{}/n{}", *ROOT, index / SHARD, index % SHARD);
 }
 
 /// Writes the path of what connection `connection` creates as its `index`-th: every thousand and first is a parent.
@@ -33,7 +37,7 @@ pub(super) fn write_created_path(path: &mut String, connection: usize, index: u6
     use std::fmt::Write;
     let (parent, child) = (index / (SHARD as u64 + 1), index % (SHARD as u64 + 1));
     path.clear();
-    let _ = write!(path, "{ROOT}/c{connection}/d{parent}");
+    let _ = write!(path, "{}/c{connection}/d{parent}", *ROOT);
     if child > 0 {
         let _ = write!(path, "/n{child}");
     }
@@ -47,19 +51,27 @@ pub(super) fn write_create(out: &mut Writer<'_>, path: &str, data: &[u8]) {
     out.int(0);
 }
 
-/// Makes what the workload needs, after removing what an earlier run left.
+/// Makes what the workload needs, after removing what an earlier run of a process with this number left.
 pub(super) async fn set_up(wire: &mut Wire, arguments: &BenchArgs) -> Result<(), BenchError> {
-    remove_below(wire, ROOT).await?;
+    let made = make(wire, arguments).await;
+    made.map_err(|error| match arguments.size {
+        size if size > LONG => BenchError::Protocol(format!(
+            "--size {size}: {error}; a request with that much data may be longer than the server's jute.maxbuffer, by default \
+             1048575 bytes"
+        )),
+        _ => error,
+    })
+}
+
+async fn make(wire: &mut Wire, arguments: &BenchArgs) -> Result<(), BenchError> {
+    remove_below(wire, &ROOT).await?;
     let data = vec![b'x'; arguments.size];
-    create(wire, ROOT, &data).await?;
+    create(wire, &ROOT, &data).await?;
     match arguments.workload {
         WorkloadKind::Read | WorkloadKind::Write | WorkloadKind::Mixed => {
-            if arguments.znodes == 0 {
-                return Err(BenchError::Usage("--znodes is at least 1"));
-            }
             let mut path = String::new();
             let shards = arguments.znodes.div_ceil(SHARD);
-            let paths = (0..shards).map(|shard| format!("{ROOT}/d{shard}"));
+            let paths = (0..shards).map(|shard| format!("{}/d{shard}", *ROOT));
             create_many(wire, paths, &data, shards).await?;
             let paths = (0..arguments.znodes).map(|index| {
                 write_path(&mut path, index);
@@ -68,15 +80,15 @@ pub(super) async fn set_up(wire: &mut Wire, arguments: &BenchArgs) -> Result<(),
             create_many(wire, paths, &data, arguments.znodes).await
         }
         WorkloadKind::Children => {
-            create(wire, PARENT, &data).await?;
-            let paths = (0..arguments.znodes).map(|index| format!("{PARENT}/n{index}"));
+            create(wire, &PARENT, &data).await?;
+            let paths = (0..arguments.znodes).map(|index| format!("{}/n{index}", *PARENT));
             create_many(wire, paths, &data, arguments.znodes).await
         }
         WorkloadKind::Create => {
-            let paths = (0..arguments.connections).map(|connection| format!("{ROOT}/c{connection}"));
+            let paths = (0..arguments.connections).map(|connection| format!("{}/c{connection}", *ROOT));
             create_many(wire, paths, &data, arguments.connections).await
         }
-        WorkloadKind::WatchFanout => create(wire, WATCHED, &data).await,
+        WorkloadKind::WatchFanout => create(wire, &WATCHED, &data).await,
         WorkloadKind::IdleSessions => Ok(()),
     }
 }
@@ -85,10 +97,10 @@ pub(super) async fn set_up(wire: &mut Wire, arguments: &BenchArgs) -> Result<(),
 pub(super) async fn remove_all(wire: &mut Wire, arguments: &BenchArgs) -> Result<(), BenchError> {
     if arguments.workload == WorkloadKind::Children {
         // The list may be too long for anyone to read, but the names are known.
-        let paths = (0..arguments.znodes).map(|index| format!("{PARENT}/n{index}"));
+        let paths = (0..arguments.znodes).map(|index| format!("{}/n{index}", *PARENT));
         delete_many(wire, paths).await?;
     }
-    remove_below(wire, ROOT).await
+    remove_below(wire, &ROOT).await
 }
 
 async fn create(wire: &mut Wire, path: &str, data: &[u8]) -> Result<(), BenchError> {
@@ -123,7 +135,7 @@ async fn create_many(
         bar.inc(1);
     }
     while wire.in_flight() > 0 {
-        succeeded("create", ROOT, &wire.reply().await?)?;
+        succeeded("create", &ROOT, &wire.reply().await?)?;
     }
     bar.finish_and_clear();
     Ok(())
