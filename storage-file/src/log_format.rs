@@ -232,11 +232,30 @@ pub fn find_entry_after(bytes: &[u8], above: Zxid) -> Option<(Zxid, usize)> {
     })
 }
 
+/// Whether a file that begins with `bytes` and is no log was to be one: nothing of its header is there, or only the first bytes, and
+/// zeros where the write was cut short, because the file had grown before.
+///
+/// # Panics
+/// When there are fewer bytes than a header has.
+pub fn is_torn_header(bytes: &[u8]) -> bool {
+    let (header, bytes) = (log_header(), &bytes[..LOG_HEADER as usize]);
+    if bytes.starts_with(&[0; LOG_MAGIC.len()]) {
+        return true;
+    }
+    let there = header.iter().zip(bytes).take_while(|(wanted, found)| wanted == found).count();
+    bytes[there..].iter().all(|byte| *byte == 0)
+}
+
+fn log_header() -> [u8; LOG_HEADER as usize] {
+    let mut header = [0; LOG_HEADER as usize];
+    header[..4].copy_from_slice(&LOG_MAGIC);
+    header[7] = 2;
+    header
+}
+
 /// Appends a log's header.
 pub fn write_log_header(out: &mut BytesMut) {
-    out.put_slice(&LOG_MAGIC);
-    out.put_i32(2);
-    out.put_i64(0);
+    out.put_slice(&log_header());
 }
 
 /// Appends an entry.

@@ -169,6 +169,10 @@ transcript!(
      log log.3
      pad log.3 600
      recover
+     log log.3
+     cut log.3 3
+     pad log.3 600
+     recover
      ls"
 );
 

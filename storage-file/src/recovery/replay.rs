@@ -8,7 +8,7 @@ use super::mend::Mend;
 use super::report::{LogSummary, RecoveryError, TailProblem};
 use super::tail::{Tail, TailBytes};
 use crate::disk::FileName;
-use crate::log_format::{LogEntry, LogItem, LogParser};
+use crate::log_format::{LogEntry, LogItem, LogParser, is_torn_header};
 use crate::names::torn_name;
 use quorate_core::tree::{Database, Unobserved};
 use quorate_core::vocabulary::Zxid;
@@ -101,7 +101,7 @@ impl Replay {
                 LogItem::Padding => break TailProblem::BytesBehindZeros,
                 LogItem::Damaged(damage) => break TailProblem::Entry(damage),
                 LogItem::ShortHeader(_) => break TailProblem::Header,
-                LogItem::NotALog if log.parser.rest()[..4] == [0; 4] => break TailProblem::Header,
+                LogItem::NotALog if is_torn_header(log.parser.rest()) => break TailProblem::Header,
                 LogItem::NotALog => break TailProblem::NotALog,
             }
         };
