@@ -8,6 +8,7 @@ pub(crate) mod durability;
 pub(crate) mod ephemerals;
 pub(crate) mod executed_at_most_once;
 pub(crate) mod java_opens_it;
+pub(crate) mod lies;
 pub(crate) mod linearizable_writes;
 pub(crate) mod multi_atomic;
 pub(crate) mod no_early_expiry;

@@ -19,6 +19,12 @@ fn parent_of(path: &str) -> &str {
 }
 
 impl SequenceNumbers {
+    /// A create that was judged before, counted again.
+    pub(crate) fn recreated(&mut self, txn: &CreateTxn) {
+        *self.created.entry(parent_of(&txn.path).to_string()).or_default() += 1;
+        self.created.remove(&txn.path);
+    }
+
     /// A create is committed that `request` asked for.
     pub(crate) fn created(&mut self, request: &CreateRequest, txn: &CreateTxn) -> Verdict {
         let count = self.created.entry(parent_of(&txn.path).to_string()).or_default();

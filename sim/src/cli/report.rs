@@ -118,13 +118,14 @@ pub(super) fn failure(plan: &Plan, outcome: &Outcome, command: &str) -> String {
 pub(super) fn missing(counters: &Counters) -> Vec<String> {
     const CODES: [i32; 15] =
         [0, -5, -6, -8, -101, -102, -103, -108, -110, -111, -114, -115, -121, -123, -125];
-    const FAULTS: [&str; 13] = [
+    const FAULTS: [&str; 14] = [
         "cut",
         "disk_errors",
         "disk_full",
         "fuzzy_snapshot",
         "half_open",
         "kill",
+        "lying_disk",
         "pause",
         "power_loss",
         "reset",
@@ -133,7 +134,7 @@ pub(super) fn missing(counters: &Counters) -> Vec<String> {
         "stall",
         "wall_jump",
     ];
-    const PROBES: [&str; 18] = [
+    const PROBES: [&str; 20] = [
         "asked_behind_close",
         "client_gives_up",
         "crash_log_empty",
@@ -144,6 +145,8 @@ pub(super) fn missing(counters: &Counters) -> Vec<String> {
         "fuzzy_half_multi",
         "handshake_refused",
         "hard_quota_exceeded",
+        "lie_ends_in_refusal",
+        "lie_loses_acknowledged",
         "pause_read",
         "process_exit",
         "recovery_failed",

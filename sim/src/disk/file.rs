@@ -19,6 +19,8 @@ pub(super) struct SimFileData {
     current: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
     changes: Vec<Change>,
+    /// Some of the changes were said to be synced.
+    is_lied_about: bool,
 }
 
 impl Change {
@@ -88,7 +90,17 @@ impl SimFileData {
         self.change(Change::SetLength(length));
     }
 
+    /// What a disk that lies makes of a sync.
+    pub(super) fn pretend_to_sync(&mut self) {
+        self.is_lied_about |= !self.is_clean();
+    }
+
+    pub(super) fn is_lied_about(&self) -> bool {
+        self.is_lied_about
+    }
+
     pub(super) fn sync(&mut self) {
+        self.is_lied_about = false;
         if self.durable.is_empty() {
             // Most files are written once: nothing is copied.
             self.durable = Arc::clone(&self.current);
@@ -103,6 +115,7 @@ impl SimFileData {
     /// length that may be ahead of the data, or behind it.
     pub(super) fn lose_power(&mut self, draws: &mut Draws<'_>) {
         let changes = std::mem::take(&mut self.changes);
+        self.is_lied_about = false;
         let synced = self.durable.len() as u64;
         let longest = changes.iter().map(Change::end).max().unwrap_or(0).max(synced);
         match draws.below(6) {

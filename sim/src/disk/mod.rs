@@ -6,11 +6,15 @@
 //!   leaves all in doubt.
 //! - Space is finite: [`SimDisk::set_capacity`]; a write that does not fit writes what does.
 //!
-//! Absent: damage to what was synced; a device that acknowledges a sync without doing it.
+//! - It may lie ([`SimDisk::set_lying`]): a sync says that it succeeded and has done nothing; the next one that is honest makes up
+//!   for it. [`SimDisk::lies`] tells what rests on such a word.
+//!
+//! Absent: damage to what was synced.
 
 mod file;
 mod shapes;
 
+use crate::checkers::lies::Lies;
 use crate::chooser::{Choice, Chooser, Draws};
 use crate::plan::Moment;
 use file::SimFileData;
@@ -36,6 +40,8 @@ struct Names {
     current: BTreeMap<String, SimFile>,
     durable: BTreeMap<String, SimFile>,
     changes: Vec<NameChange>,
+    /// Some of the changes were said to be synced.
+    is_lied_about: bool,
 }
 
 /// See the module's words.
@@ -52,6 +58,9 @@ pub struct SimDisk {
     /// The last call was a sync, of a file or a directory.
     last_was_sync: bool,
     last_failed: bool,
+    is_lying: bool,
+    /// Whether it ever was.
+    has_lied: bool,
 }
 
 impl Default for SimDisk {
@@ -73,12 +82,39 @@ impl SimDisk {
             calls: 0,
             last_was_sync: false,
             last_failed: false,
+            is_lying: false,
+            has_lied: false,
         }
     }
 
     /// Lets the next call fail; a write has written so many bytes by then, or fewer.
     pub fn fail_next(&mut self, kind: DiskErrorKind, written: u64) {
         self.fail_next = Some((kind, written));
+    }
+
+    /// From now on, or no longer, syncs do nothing and say that they did.
+    pub fn set_lying(&mut self, is_lying: bool) {
+        self.is_lying = is_lying;
+        self.has_lied |= is_lying;
+    }
+
+    /// What was said to be synced and is not.
+    pub(crate) fn lies(&self) -> Lies {
+        if !self.has_lied {
+            return Lies::default();
+        }
+        let of = |directory: Directory| {
+            self.names.get(&directory).is_some_and(|names| {
+                let mut files = names.current.values().filter_map(|file| self.files.get(file));
+                names.is_lied_about || files.any(SimFileData::is_lied_about)
+            })
+        };
+        Lies { of_logs: of(Directory::Log) || of(Directory::LogRoot), of_snapshots: of(Directory::Snap) }
+    }
+
+    /// Whether it ever lied: what is on it then is as good as the last recovery found it, no better.
+    pub(crate) fn has_lied(&self) -> bool {
+        self.has_lied
     }
 
     /// Lets the next call succeed after all.
@@ -214,6 +250,7 @@ impl SimDisk {
 impl Names {
     /// True when files may have lost their name for good.
     fn sync(&mut self) -> bool {
+        self.is_lied_about = false;
         self.durable.clone_from(&self.current);
         let is_loss = |change: &NameChange| !matches!(change, NameChange::Set(..));
         self.changes.drain(..).fold(false, |found, change| found | is_loss(&change))
@@ -221,6 +258,7 @@ impl Names {
 
     /// Each change that was not synced is kept or lost, on its own; most often all share one fate.
     fn lose_power(&mut self, draws: &mut Draws<'_>) {
+        self.is_lied_about = false;
         let fate = draws.below(4);
         let mut names = std::mem::take(&mut self.durable);
         for change in self.changes.drain(..) {
@@ -314,7 +352,11 @@ impl Disk for SimDisk {
 
     fn sync(&mut self, file: &SimFile) -> Result<(), DiskError> {
         self.begin(DiskOperation::Sync, "a file")?;
-        self.file(file).sync();
+        if self.is_lying {
+            self.file(file).pretend_to_sync();
+        } else {
+            self.file(file).sync();
+        }
         Ok(())
     }
 
@@ -350,6 +392,11 @@ impl Disk for SimDisk {
 
     fn sync_directory(&mut self, directory: Directory) -> Result<(), DiskError> {
         self.begin(DiskOperation::SyncDirectory, "a directory")?;
+        if self.is_lying {
+            let names = self.names(directory);
+            names.is_lied_about |= !names.changes.is_empty();
+            return Ok(());
+        }
         if self.names(directory).sync() {
             self.forget_nameless();
         }

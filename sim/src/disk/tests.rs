@@ -29,6 +29,29 @@ fn what_was_synced_with_its_name_survives_every_power_loss() {
 }
 
 #[test]
+fn what_a_lie_covers_is_not_synced_until_an_honest_sync_comes() {
+    let file_after = |honest: bool, seed: u64| {
+        let mut disk = SimDisk::new();
+        let file = open(&mut disk, "log.1");
+        disk.write(&file, 0, &[7; 100]).unwrap();
+        disk.set_lying(true);
+        disk.sync(&file).unwrap();
+        disk.sync_directory(Directory::Log).unwrap();
+        assert!(disk.lies().of_logs && !disk.lies().of_snapshots);
+        disk.set_lying(false);
+        if honest {
+            disk.sync(&file).unwrap();
+            disk.sync_directory(Directory::Log).unwrap();
+            assert!(!disk.lies().any());
+        }
+        disk.lose_power(&mut Seeded { seed }, 1);
+        disk.content(&FileName::log("log.1")).map(<[u8]>::to_vec)
+    };
+    assert!((0..50).all(|seed| file_after(true, seed) == Some(vec![7; 100])));
+    assert!((0..50).any(|seed| file_after(false, seed) != Some(vec![7; 100])));
+}
+
+#[test]
 fn what_was_not_synced_is_kept_lost_and_torn_over_many_seeds() {
     let (mut whole, mut lost, mut torn, mut unnamed) = (0, 0, 0, 0);
     for seed in 0..200 {

@@ -6,6 +6,7 @@
 //! Absent: reconfig, SASL, local sessions, 3.8's differences.
 
 mod acl;
+mod adopt;
 mod auth;
 mod path;
 mod quota;

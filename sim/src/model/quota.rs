@@ -136,6 +136,20 @@ impl Model {
         }
     }
 
+    /// Quotas are those whose limits the tree holds.
+    pub(super) fn adopt_quotas(&mut self) {
+        self.quotas = Quotas::default();
+        let governed = |path: &String| {
+            let governed = path.strip_prefix(ROOT)?.strip_suffix("/zookeeper_limits")?;
+            (!governed.is_empty()).then(|| governed.to_string())
+        };
+        let all: Vec<String> = self.tree.iter().filter_map(|(path, _)| governed(path)).collect();
+        for governed in all {
+            self.set_active(self.zxid, &governed, true);
+            self.refresh(self.zxid, &governed);
+        }
+    }
+
     fn recount(&mut self, governed: &str) {
         let below = format!("{governed}/");
         let covered = self.tree.iter().filter(|(path, _)| *path == governed || path.starts_with(&below));

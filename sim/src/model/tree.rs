@@ -137,6 +137,11 @@ impl Tree {
         }
     }
 
+    /// Nothing but these nodes is there from now on.
+    pub(super) fn replace(&mut self, nodes: Vec<(String, Node)>) {
+        self.nodes = nodes.into_iter().collect();
+    }
+
     /// The node at `path`; "" is the root too.
     pub(crate) fn get(&self, path: &str) -> Option<&Node> {
         self.nodes.get(if path.is_empty() { "/" } else { path })

@@ -13,6 +13,7 @@ mod replies;
 mod restart;
 mod session;
 
+use crate::checkers::lies::Lies;
 use crate::checkers::sequence_numbers::SequenceNumbers;
 use crate::checkers::versions::Versions;
 use crate::checkers::{Verdict, digest, durability, recovered_state, watches};
@@ -49,6 +50,10 @@ pub(crate) struct Oracle {
     unconfirmed: VecDeque<(StoreSeq, Zxid)>,
     logged: Zxid,
     confirmed: Zxid,
+    /// How far history was confirmed when all of that was on the disk.
+    honest: Zxid,
+    /// What rested on lies of the disk when the power went.
+    lies: Lies,
     /// Every txn that history holds, oldest first.
     pub(crate) history: Vec<Txn>,
     /// Events that are owed, over all connections.
@@ -73,6 +78,8 @@ impl Oracle {
             unconfirmed: VecDeque::new(),
             logged: Zxid::ZERO,
             confirmed: Zxid::ZERO,
+            honest: Zxid::ZERO,
+            lies: Lies::default(),
             history: Vec::new(),
             owed: 0,
             sequence_numbers: SequenceNumbers::default(),

@@ -124,12 +124,20 @@ fn operations(draws: &mut Draws<'_>, swarm: &Swarm, clients: &[ClientPlan]) -> V
 }
 
 fn faults(draws: &mut Draws<'_>, swarm: &Swarm) -> Vec<PlannedFault> {
-    let mut faults: Vec<PlannedFault> = (0..swarm.fault_count)
-        .map(|_| {
-            let kind = FAULTS[draws.weighted(&swarm.faults)];
-            PlannedFault { at_us: draws.between(100_000, SECONDS * 1_000_000 - 1), fault: fault(draws, kind) }
-        })
-        .collect();
+    let mut faults = Vec::new();
+    for _ in 0..swarm.fault_count {
+        let kind = FAULTS[draws.weighted(&swarm.faults)];
+        let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
+        let planned = PlannedFault { at_us, fault: fault(draws, kind) };
+        // A lie that no power loss follows is none.
+        if let Fault::LyingDisk { ms } = planned.fault
+            && draws.chance(800)
+        {
+            let at_us = at_us + draws.below(ms * 1000);
+            faults.push(PlannedFault { at_us, fault: fault(draws, FaultKind::PowerLoss) });
+        }
+        faults.push(planned);
+    }
     faults.sort_by_key(|planned| planned.at_us);
     faults
 }
@@ -168,6 +176,7 @@ fn fault(draws: &mut Draws<'_>, kind: FaultKind) -> Fault {
         FaultKind::DiskFull => {
             Fault::DiskFull { room: draws.of(&[0, 9, 300, 5000]), ms: draws.of(&[50, 1000, 5000]) }
         }
+        FaultKind::LyingDisk => Fault::LyingDisk { ms: draws.of(&[200, 2000, 10_000]) },
         FaultKind::SlowDisk => {
             Fault::SlowDisk { ms: draws.of(&[100, 2000, 6000]), call_ms: draws.of(&[5, 50, 1000]) }
         }

@@ -312,6 +312,11 @@ pub enum Fault {
         /// For how long.
         ms: u64,
     },
+    /// Syncs report success and do nothing.
+    LyingDisk {
+        /// For how long.
+        ms: u64,
+    },
     /// Disk calls hang.
     SlowDisk {
         /// For how long.
@@ -336,6 +341,7 @@ impl Fault {
             Fault::Cut { .. } => "cut",
             Fault::DiskErrors { .. } => "disk_errors",
             Fault::DiskFull { .. } => "disk_full",
+            Fault::LyingDisk { .. } => "lying_disk",
             Fault::SlowDisk { .. } => "slow_disk",
         }
     }

@@ -68,9 +68,10 @@ pub(super) enum FaultKind {
     DiskErrors,
     DiskFull,
     SlowDisk,
+    LyingDisk,
 }
 
-pub(super) const FAULTS: [FaultKind; 12] = [
+pub(super) const FAULTS: [FaultKind; 13] = [
     FaultKind::Kill,
     FaultKind::PowerLoss,
     FaultKind::Shutdown,
@@ -83,9 +84,12 @@ pub(super) const FAULTS: [FaultKind; 12] = [
     FaultKind::DiskErrors,
     FaultKind::DiskFull,
     FaultKind::SlowDisk,
+    FaultKind::LyingDisk,
 ];
 
-const USUAL_FAULTS: [u64; 12] = [4, 8, 3, 4, 5, 8, 3, 5, 3, 3, 2, 3];
+const USUAL_FAULTS: [u64; 13] = [4, 8, 3, 4, 5, 8, 3, 5, 3, 3, 2, 3, 4];
+/// Behind a lie less can be asked, so most runs have none: in a thousand.
+const LYING: u64 = 400;
 
 /// The weights of one run; 0 for what does not exist in it.
 #[derive(Clone, Debug)]
@@ -117,7 +121,10 @@ impl Swarm {
         let mut operations = exists(&USUAL, 700);
         // Something has to be there to be read and deleted.
         operations[0] = operations[0].max(6);
-        let faults = exists(&USUAL_FAULTS, 500);
+        let mut faults = exists(&USUAL_FAULTS, 500);
+        if !draws.chance(LYING) {
+            faults[FaultKind::LyingDisk as usize] = 0;
+        }
         let fault_count =
             if faults.iter().all(|weight| *weight == 0) { 0 } else { draws.of(&[0, 4, 8, 12, 16, 30]) };
         Swarm {

@@ -136,7 +136,7 @@ impl Client {
         self.phase = Phase::Away { until: now + wait };
     }
 
-    fn forget_session(&mut self) {
+    pub(super) fn forget_session(&mut self) {
         self.session = SessionId::NONE;
         self.password = Bytes::from_static(&[0; 16]);
         self.watching = Watching::default();

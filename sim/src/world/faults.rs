@@ -23,6 +23,7 @@ pub(super) struct Troubles {
     pub(super) disk_errors: Vec<(usize, u64)>,
     pub(super) slow_disk: Vec<(usize, u64)>,
     pub(super) disk_full: Vec<usize>,
+    pub(super) lying_disk: Vec<usize>,
     /// The power is about to go.
     pub(super) power_loss: Option<PowerLoss>,
     /// How long the machine stays down when the process ends by itself, ns.
@@ -68,6 +69,12 @@ impl World<'_> {
                 self.report_space(0)?;
                 true
             }
+            Fault::LyingDisk { ms } => {
+                self.troubles.lying_disk.push(index);
+                self.server.disk.set_lying(true);
+                lasts = Some(*ms);
+                true
+            }
             Fault::SlowDisk { ms, call_ms } => {
                 self.troubles.slow_disk.push((index, call_ms * MS));
                 lasts = Some(*ms);
@@ -94,6 +101,8 @@ impl World<'_> {
         }
         self.troubles.disk_errors.retain(|(other, _)| *other != index);
         self.troubles.slow_disk.retain(|(other, _)| *other != index);
+        self.troubles.lying_disk.retain(|other| *other != index);
+        self.server.disk.set_lying(!self.troubles.lying_disk.is_empty());
         if let Fault::DiskFull { .. } = fault {
             self.troubles.disk_full.retain(|other| *other != index);
             if self.troubles.disk_full.is_empty() {
@@ -108,6 +117,7 @@ impl World<'_> {
     pub(super) fn end_all_faults(&mut self) -> Verdict {
         self.note("end of faults", [0; 3]);
         self.troubles = Troubles::default();
+        self.server.disk.set_lying(false);
         self.server.empty_disk();
         self.report_space(1 << 40)?;
         if self.server.is_paused() {

@@ -163,7 +163,8 @@ impl World<'_> {
     pub(super) fn maybe_replace_snapshot(&mut self) -> Verdict {
         let life = self.server.life;
         let mut draws = Draws::new(&mut *self.chooser, Choice::Image, (life, 0));
-        if !draws.chance(self.plan.disk.fuzzy_permille) {
+        // Behind a lie nobody can say what of history the log still holds.
+        if !draws.chance(self.plan.disk.fuzzy_permille) || self.oracle.was_lied_to() {
             return Ok(());
         }
         let entries = self

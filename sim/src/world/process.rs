@@ -1,13 +1,16 @@
 //! The server's process in the world: what reaches it, what it does, how it ends and how it comes back.
 
+use super::client::Client;
 use super::net::Piece;
 use super::server::{Process, State};
 use super::{Event, World};
+use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, durability, violated};
 use crate::chooser::{Choice, Key};
 use quorate_core::contract::{Identity, Input, Lane, Output, PeerEvent};
 use quorate_core::peer::Peer;
-use quorate_core::vocabulary::{ConnId, Entropy, ServerId};
+use quorate_core::tree::Database;
+use quorate_core::vocabulary::{ConnId, Entropy, LookupSeed, ServerId};
 use quorate_storage_file::{DiskErrorKind, Recovered, Recovery, RecoveryError, RecoveryStep, Step, Storage};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -22,6 +25,7 @@ impl World<'_> {
             self.trace.words(|| format!("{input:?}"));
         }
         let was_timeout = matches!(input, Input::Timeout);
+        self.oracle.disk_says(self.server.disk.lies());
         self.oracle.input(now, &input)?;
         let State::Running(process) = &mut self.server.state else { return Ok(()) };
         process.handled += 1;
@@ -381,6 +385,7 @@ impl World<'_> {
         self.note("power loss", [self.server.life, 0, 0]);
         self.check_everything()?;
         self.process_gone(false);
+        self.oracle.loses_power(self.server.disk.lies());
         self.server.disk.lose_power(&mut *self.chooser, self.server.life);
         self.server.disk.torn_logs().into_iter().for_each(|shape| self.counters.probe(shape));
         self.schedule(self.now + down_ns, Event::Restart { life: self.server.life });
@@ -457,6 +462,13 @@ impl World<'_> {
             Ok(RecoveryStep::Done(recovered)) => return self.start(*recovered),
             Err(RecoveryError::Disk(_)) if had_errors => self.try_again(),
             Err(_) if had_errors => self.try_again(),
+            Err(_) if self.oracle.was_lied_to() => {
+                // The operator has to restore it from elsewhere; here it ends.
+                self.counters.probe("lie_ends_in_refusal");
+                self.is_refused = true;
+                self.is_over = true;
+                return Ok(());
+            }
             Err(refusal) => return durability::refused(&refusal.to_string()),
         }
         self.maybe_lose_power()
@@ -469,6 +481,17 @@ impl World<'_> {
         self.schedule(self.now + 100 * MS, Event::Restart { life: self.server.life });
     }
 
+    /// Acknowledged txns are gone with a lie: clients that remember them would be sent away for ever, so they are begun anew too.
+    fn begin_anew(&mut self) -> Verdict {
+        let conns: Vec<ConnId> = self.net.links.keys().copied().collect();
+        for conn in conns {
+            self.reset(conn)?;
+        }
+        self.real_time = RealTime::default();
+        self.clients.iter_mut().for_each(Client::forget_session);
+        Ok(())
+    }
+
     /// History is back: the process serves.
     fn start(&mut self, recovered: Recovered) -> Verdict {
         self.server.boot_at = self.now;
@@ -478,7 +501,11 @@ impl World<'_> {
         if !recovered.report.repairs.is_empty() {
             self.counters.probe("recovery_mended");
         }
-        self.oracle.recovered(&recovered, now.mono)?;
+        let fresh = Database::new(LookupSeed(self.server.life), self.server.tree_options);
+        if self.oracle.recovered(&recovered, now.mono, fresh)? {
+            self.counters.probe("lie_loses_acknowledged");
+            self.begin_anew()?;
+        }
         self.oracle.disk_is_good(&self.server.disk, &self.server.recovery_options())?;
         let entropy = Entropy::new(self.plan.seed, ServerId(1), self.server.life);
         let storage = Storage::new(self.server.storage_options.clone(), recovered.report.last_zxid);
