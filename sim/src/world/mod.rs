@@ -9,9 +9,12 @@ mod clients;
 mod encode;
 mod faults;
 mod fuzzy;
+mod lanes;
+mod lives;
 mod net;
 mod process;
 mod server;
+mod sockets;
 
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
