@@ -5,8 +5,8 @@
 //! mailbox, with the time that it took.
 //!
 //! Clients that wait for one write after the other would share syncs badly: those who were answered by one sync would always just miss
-//! the next. So the log waits a moment for as many ops as the last sync and the one before it brought together, never
-//! longer than half the time that a sync takes, and not at all when a batch is large anyway or nobody was answered lately.
+//! the next. So a slow log waits a moment for as many ops as were just confirmed and wait already, never longer than half
+//! the time that a sync takes, and not at all when a batch is large anyway.
 
 use super::mailbox::Mailbox;
 use super::owner::Message;
@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// Batches from this size on wait for nothing: a sync costs each of their ops little.
 const LARGE_BATCH: usize = 64;
+/// Syncs faster than this are not worth sharing: a disk that waits for clients then costs more than a sync.
+const SLOW_SYNC: Duration = Duration::from_micros(500);
 /// How long a batch waits at most, however long a sync takes.
 const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
@@ -190,9 +192,16 @@ impl<Op> Inbox<Op> {
     /// those that wait already.
     fn gathering(&self, count: usize, took: Duration) -> Gathering {
         let wanted = count + self.lock().ops.len();
-        let is_worth_it = (2..LARGE_BATCH).contains(&wanted);
-        let patience = if is_worth_it { (took / 2).min(LONGEST_GATHERING) } else { Duration::ZERO };
-        Gathering { wanted, until: Instant::now() + patience }
+        Gathering { wanted, until: Instant::now() + patience(wanted, took) }
+    }
+}
+
+/// How long a batch of `wanted` ops is worth waiting for when writing one takes so long.
+fn patience(wanted: usize, took: Duration) -> Duration {
+    if took >= SLOW_SYNC && (2..LARGE_BATCH).contains(&wanted) {
+        (took / 2).min(LONGEST_GATHERING)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -280,6 +289,7 @@ fn message(step: Step, took: &mut Option<Duration>) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread::JoinHandle;
 
     const NEVER: Duration = Duration::from_secs(3600);
 
@@ -294,50 +304,68 @@ mod tests {
         outgoing.send();
     }
 
-    /// What a thread takes that waits so, while these ops are sent.
-    fn taken(outgoing: &mut Outgoing<u32>, wanted: usize, patience: Duration, ops: &[u32]) -> Vec<u32> {
-        let theirs = Arc::clone(&outgoing.inbox);
+    /// A thread that takes a batch, and what it takes.
+    fn take(outgoing: &Outgoing<u32>, wanted: usize, patience: Duration) -> JoinHandle<Vec<u32>> {
+        let inbox = Arc::clone(&outgoing.inbox);
         let gathering = Gathering { wanted, until: Instant::now() + patience };
-        let thread = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let mut taken = Vec::new();
-            theirs.take(gathering, &mut taken);
+            inbox.take(gathering, &mut taken);
             taken.into_iter().map(|(_, op)| op).collect()
-        });
-        ops.iter().for_each(|op| send(outgoing, *op));
-        thread.join().unwrap()
+        })
+    }
+
+    /// How many ops it sleeps for, once it sleeps.
+    fn asleep_for(outgoing: &Outgoing<u32>) -> usize {
+        loop {
+            match outgoing.inbox.lock().wanted {
+                0 => std::thread::yield_now(),
+                wanted => return wanted,
+            }
+        }
     }
 
     #[test]
     fn a_batch_waits_for_as_many_ops_as_are_wanted() {
-        assert_eq!(taken(&mut inbox(), 3, NEVER, &[1, 2, 3]), [1, 2, 3]);
+        let mut outgoing = inbox();
+        let thread = take(&outgoing, 3, NEVER);
+        for op in 1..=3 {
+            assert_eq!(asleep_for(&outgoing), 3);
+            send(&mut outgoing, op);
+        }
+        assert_eq!(thread.join().unwrap(), [1, 2, 3]);
     }
 
     #[test]
-    fn a_batch_of_what_is_there_is_taken_when_the_time_is_over() {
+    fn what_is_there_is_a_batch_when_the_time_is_over() {
         let mut outgoing = inbox();
         send(&mut outgoing, 1);
-        assert_eq!(taken(&mut outgoing, 3, Duration::ZERO, &[]), [1]);
+        assert_eq!(take(&outgoing, 3, Duration::ZERO).join().unwrap(), [1]);
     }
 
     #[test]
-    fn nothing_is_never_a_batch() {
-        assert!(!taken(&mut inbox(), 3, Duration::ZERO, &[1]).is_empty());
-    }
-
-    #[test]
-    fn only_small_batches_of_several_ops_are_worth_waiting_for() {
+    fn nothing_is_no_batch_however_long_it_takes() {
         let mut outgoing = inbox();
-        let patience = |outgoing: &Outgoing<u32>, count, took| {
-            let begin = Instant::now();
-            let gathering = outgoing.inbox.gathering(count, took);
-            (gathering.wanted, gathering.until > begin + took / 4)
-        };
-        let took = Duration::from_millis(2);
-        assert_eq!(patience(&outgoing, 1, NEVER), (1, false));
-        assert_eq!(patience(&outgoing, 2, took), (2, true));
-        assert_eq!(patience(&outgoing, LARGE_BATCH, NEVER), (LARGE_BATCH, false));
+        let thread = take(&outgoing, 3, Duration::ZERO);
+        assert_eq!(asleep_for(&outgoing), 1);
         send(&mut outgoing, 1);
-        assert_eq!(patience(&outgoing, 1, took), (2, true));
-        assert_eq!(patience(&outgoing, 2, NEVER), (3, false), "no longer than {LONGEST_GATHERING:?}");
+        assert_eq!(thread.join().unwrap(), [1]);
+    }
+
+    #[test]
+    fn only_small_batches_behind_slow_syncs_are_worth_waiting_for() {
+        let (slow, fast) = (Duration::from_micros(1500), Duration::from_micros(499));
+        assert_eq!(patience(2, slow), slow / 2);
+        assert_eq!(patience(LARGE_BATCH - 1, NEVER), LONGEST_GATHERING);
+        for (wanted, took) in [(1, slow), (LARGE_BATCH, slow), (2, fast)] {
+            assert_eq!(patience(wanted, took), Duration::ZERO, "{wanted} ops, {took:?}");
+        }
+    }
+
+    #[test]
+    fn those_who_were_answered_are_expected_beside_those_who_wait() {
+        let mut outgoing = inbox();
+        send(&mut outgoing, 1);
+        assert_eq!(outgoing.inbox.gathering(4, NEVER).wanted, 5);
     }
 }
