@@ -136,6 +136,9 @@ pub enum Output {
     },
 }
 
+/// An arena that has grown beyond this is not kept for the next batch: one long reply must not hold its memory for ever.
+const ARENA_KEPT: usize = 4 << 20;
+
 #[derive(Debug)]
 enum Entry {
     Send { conn: ConnId, range: Range<usize> },
@@ -195,6 +198,9 @@ impl Outbox {
     /// Takes everything out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = Output> + '_ {
         let bytes = self.arena.split().freeze();
+        if bytes.len() + self.arena.capacity() > ARENA_KEPT {
+            self.arena = BytesMut::new();
+        }
         self.entries.drain(..).map(move |entry| match entry {
             Entry::Send { conn, range } => Output::Send { conn, bytes: bytes.slice(range) },
             Entry::Other(output) => output,

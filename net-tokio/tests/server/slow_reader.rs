@@ -1,9 +1,9 @@
-//! A client that asks and does not take the answers.
+//! A client that asks and does not take the answers, or asks for more than anybody gets at once.
 
-use crate::client::{Client, GET_DATA, create, data_of, get};
+use crate::client::{Client, GET_DATA, create, data_of, get, set};
 use crate::process::{Server, poll_until};
 use bytes::BytesMut;
-use quorate_core::jute::Response;
+use quorate_core::jute::{MultiReadOp, MultiResult, OpCode, Request, Response};
 use tempfile::tempdir;
 
 const SIZE: usize = 200_000;
@@ -15,6 +15,13 @@ fn resident_mb(server: &Server) -> u64 {
     let text = std::fs::read_to_string(path).unwrap();
     let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as u64 / (1 << 20)
+}
+
+fn peak_mb(server: &Server) -> u64 {
+    let path = format!("/proc/{}/status", server.pid().as_raw_nonzero());
+    let text = std::fs::read_to_string(path).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
 }
 
 fn ask_for_much(client: &mut Client) -> Vec<quorate_core::vocabulary::Xid> {
@@ -52,12 +59,12 @@ fn is_held_back_while_others_go_on_and_misses_nothing() {
 fn is_closed_when_it_leaves_too_much() {
     let dir = tempdir().unwrap();
     let server =
-        Server::start(dir.path(), &["client.backlogPauseBytes=1000", "client.backlogCloseBytes=100000"]);
+        Server::start(dir.path(), &["client.backlogPauseBytes=1000", "client.backlogCloseBytes=300000"]);
     let (mut client, _) = Client::with_session(server.address);
     client.ask(create("/large", &[1; SIZE])).unwrap();
     let (mut slow, _) = Client::with_session(server.address);
     ask_for_much(&mut slow);
-    server.logged("event=connection_dropped");
+    server.logged("its client does not take its replies");
     poll_until("others are alone again", || {
         crate::client::word(server.address, b"mntr").contains("\nzk_num_alive_connections\t2\n")
     });
@@ -68,4 +75,51 @@ fn is_closed_when_it_leaves_too_much() {
     }
     assert!(replies < REQUESTS, "{replies} replies");
     assert_eq!(data_of(&mut client, "/large").unwrap().len(), SIZE);
+}
+
+#[test]
+fn gets_a_long_reply_and_loses_its_connection_for_a_longer_one() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let (mut client, _) = Client::with_session(server.address);
+    client.ask(create("/large", &[1; SIZE])).unwrap();
+    let much =
+        |count| Request::MultiRead(vec![MultiReadOp::GetData { path: Some("/large".to_owned()) }; count]);
+    // 60 MB, then 460, from less than 30 KB.
+    let Ok(Response::Multi(results)) = client.ask(much(300)) else { panic!("no results") };
+    let is_whole = |result: &MultiResult| matches!(result, MultiResult::GetData { data: Some(data), .. } if data.len() == SIZE);
+    assert!(results.len() == 300 && results.iter().all(is_whole));
+    let (mut greedy, _) = Client::with_session(server.address);
+    greedy.send(&much(2300));
+    server.logged("a reply is too long (client.backlogCloseBytes)");
+    assert!(greedy.is_hung_up_on());
+    let peak = peak_mb(&server);
+    assert!(peak < 300, "{peak} MB for one reply");
+    assert_eq!(data_of(&mut client, "/large").unwrap().len(), SIZE);
+}
+
+#[test]
+fn hears_what_it_pipelined_behind_a_write_in_order() {
+    let dir = tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let (mut client, _) = Client::with_session(server.address);
+    client.ask(create("/large", &[1; SIZE])).unwrap();
+    let mut batch = BytesMut::new();
+    let mut asked = Vec::new();
+    for data in [2, 3] {
+        asked.push((client.add(&mut batch, &set("/large", &[data; SIZE])), None));
+        for _ in 0..100 {
+            asked.push((client.add(&mut batch, &get("/large")), Some(data)));
+        }
+    }
+    client.say(&batch);
+    for (xid, data) in asked {
+        let opcode = if data.is_some() { GET_DATA } else { OpCode::SetData.code() };
+        let (header, response) = client.hear_reply(opcode).unwrap();
+        assert_eq!((header.xid, header.err), (xid, 0));
+        if let Some(data) = data {
+            let Some(Response::GetData { data: Some(found), .. }) = response else { panic!("no data") };
+            assert!(found.iter().all(|byte| *byte == data), "what was not written then");
+        }
+    }
 }

@@ -201,10 +201,10 @@ fn a_word_outside_the_whitelist_is_refused_and_srvr_never_is() {
     let server = Server::start(dir.path(), &["4lw.commands.whitelist=ruok, mntr"]);
     assert_eq!(word(server.address, b"stat"), "stat is not executed because it is not in the whitelist.\n");
     assert_eq!(word(server.address, b"isro"), "isro is not executed because it is not in the whitelist.\n");
-    assert_eq!(
-        word(server.address, b"stmk\0\0\0\0\0\0\0\x01"),
-        "stmk is not executed because it is not in the whitelist.\n"
-    );
+    // The mask that would follow is not waited for.
+    for stmk in [&b"stmk"[..], b"stmk\0\0\0\0\0\0\0\x01"] {
+        assert_eq!(word(server.address, stmk), "stmk is not executed because it is not in the whitelist.\n");
+    }
     assert_eq!(word(server.address, b"ruok"), "imok");
     assert!(word(server.address, b"mntr").starts_with("zk_version\t3.9.5-quorate-"));
     assert!(word(server.address, b"srvr").starts_with("Zookeeper version: "));
