@@ -561,6 +561,27 @@ fn a_closed_terminal_does_not_end_the_server_and_neither_does_a_wish_for_a_threa
 }
 
 #[test]
+fn purging_is_announced_and_every_removed_file_is_told() {
+    let dir = TempDir::new().unwrap();
+    let mut start = command(BINARY, dir.path());
+    start.args(["server", "--port", "0", "--set", "snapCount=2"]);
+    let server = Server::start(start);
+    let announced = "event=purging retain=3 snapshots=1 logs=0 ";
+    assert!(server.said.iter().any(|line| line.contains(announced)), "{:#?}", server.said);
+    let version = dir.path().join("quorate-data/version-2");
+    // How many snapshots a load brings is the machine's affair; some are made of every hundred txns.
+    let load = ["--workload", "write", "--znodes", "100", "--duration", "0.1", "--warmup", "0"];
+    while ["snapshot.0", "log.1"].iter().any(|name| version.join(name).exists()) {
+        let (code, _, err) = run(dir.path(), &[&["bench", "--server", &server.address][..], &load].concat());
+        assert_eq!(code, 0, "{err}");
+    }
+    let (_, said) = server.terminate();
+    let snapshot = "event=purged file=snapshot.0 bytes=";
+    assert!(said.contains(snapshot) && !said.contains("file=snapshot.0 bytes=0 "), "{said}");
+    assert!(said.contains("event=purged file=log.1 bytes="), "{said}");
+}
+
+#[test]
 fn a_port_in_use_exits_1_and_a_directory_in_use_3() {
     let dir = TempDir::new().unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();

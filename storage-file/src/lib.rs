@@ -38,7 +38,7 @@ pub use epochs::{EpochFile, EpochJob, read_epoch};
 pub use log_lane::{LogLane, LogOp};
 pub use names::Compression;
 pub use options::{RecoveryOptions, StorageOptions};
-pub use purge_job::PurgeJob;
+pub use purge_job::{PurgeJob, RemovedFile};
 pub use recovery::{
     LogSummary, Recovered, Recovery, RecoveryError, RecoveryReport, RecoveryStep, Remains, Repair, Tail,
     TailBytes, TailProblem,

@@ -4,7 +4,7 @@
 //! retained one stays, because it straddles it; snapshots are removed, durably, before logs, so that at no moment the
 //! directory holds a snapshot whose logs are gone. With fewer valid snapshots than asked for, nothing is removed.
 
-use crate::disk::{Directory, Disk, DiskError, FileName, OpenMode};
+use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
 use crate::names::{parse_log_name, parse_snapshot_name};
 use crate::snapshot_job::{JobStep, SnapshotReader};
 use quorate_core::vocabulary::Zxid;
@@ -19,8 +19,17 @@ pub struct PurgeJob<F> {
     known_good: BTreeMap<String, u64>,
     /// Snapshots found right now, newest first.
     retained: Vec<Zxid>,
-    removed: Vec<FileName>,
+    removed: Vec<RemovedFile>,
     phase: Phase<F>,
+}
+
+/// A file that is superfluous, and then gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedFile {
+    /// Which.
+    pub name: FileName,
+    /// How long it was.
+    pub length: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +48,7 @@ enum Phase<F> {
         all: Vec<Candidate>,
     },
     Remove {
-        left: Vec<FileName>,
+        left: Vec<RemovedFile>,
         then: Then,
     },
     SyncSnapshots,
@@ -75,7 +84,7 @@ impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
     }
 
     /// What it has removed so far.
-    pub fn removed(&self) -> &[FileName] {
+    pub fn removed(&self) -> &[RemovedFile] {
         &self.removed
     }
 
@@ -127,10 +136,10 @@ impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
             }
             Phase::Remove { mut left, then } => match left.pop() {
                 None => self.phase = self.after_removal(then),
-                Some(name) => {
-                    disk.remove(&name)?;
-                    self.known_good.remove(&name.name);
-                    self.removed.push(name);
+                Some(file) => {
+                    disk.remove(&file.name)?;
+                    self.known_good.remove(&file.name.name);
+                    self.removed.push(file);
                     self.phase =
                         if left.is_empty() { self.after_removal(then) } else { Phase::Remove { left, then } };
                 }
@@ -182,10 +191,10 @@ impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
             return Phase::Choose { left, all };
         }
         let oldest = self.oldest_retained();
-        let mut superfluous: Vec<FileName> = all
+        let mut superfluous: Vec<RemovedFile> = all
             .into_iter()
             .filter(|candidate| candidate.zxid < oldest)
-            .map(|candidate| FileName::snap(candidate.name))
+            .map(|Candidate { name, length, .. }| RemovedFile { name: FileName::snap(name), length })
             .collect();
         superfluous.reverse();
         if superfluous.is_empty() {
@@ -196,7 +205,7 @@ impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
     }
 }
 
-fn candidates(entries: Vec<crate::disk::DirEntry>) -> Vec<Candidate> {
+fn candidates(entries: Vec<DirEntry>) -> Vec<Candidate> {
     let mut all: Vec<Candidate> = entries
         .into_iter()
         .filter_map(|entry| {
@@ -209,10 +218,11 @@ fn candidates(entries: Vec<crate::disk::DirEntry>) -> Vec<Candidate> {
 }
 
 /// The logs below the one that holds the txn behind `oldest`, ascending.
-fn superfluous_logs(entries: Vec<crate::disk::DirEntry>, oldest: Zxid) -> Vec<FileName> {
-    let mut logs: Vec<(Zxid, String)> =
-        entries.into_iter().filter_map(|entry| Some((parse_log_name(&entry.name)?, entry.name))).collect();
+fn superfluous_logs(entries: Vec<DirEntry>, oldest: Zxid) -> Vec<RemovedFile> {
+    let mut logs: Vec<(Zxid, DirEntry)> =
+        entries.into_iter().filter_map(|entry| Some((parse_log_name(&entry.name)?, entry))).collect();
     logs.sort();
     let straddling = logs.iter().rposition(|(zxid, _)| *zxid <= oldest).unwrap_or(0);
-    logs.into_iter().take(straddling).map(|(_, name)| FileName::log(name)).collect()
+    let removed = |(_, DirEntry { name, length })| RemovedFile { name: FileName::log(name), length };
+    logs.into_iter().take(straddling).map(removed).collect()
 }

@@ -5,7 +5,7 @@
 
 use crate::disk::Disk;
 use crate::options::StorageOptions;
-use crate::purge_job::PurgeJob;
+use crate::purge_job::{PurgeJob, RemovedFile};
 use crate::snapshot_job::{JobStep, SnapshotJob};
 use crate::storage::Step;
 use quorate_core::contract::{Lane, StoreSeq};
@@ -34,6 +34,8 @@ pub struct SnapshotLane<F> {
     /// Whether the newest snapshot of this process is written and was read back.
     may_purge: bool,
     known_good: BTreeMap<String, u64>,
+    /// What the last purge has removed, and nobody has taken.
+    removed: Vec<RemovedFile>,
 }
 
 #[derive(Clone, Debug)]
@@ -52,6 +54,7 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
             last_queued: StoreSeq(0),
             may_purge: false,
             known_good: BTreeMap::new(),
+            removed: Vec::new(),
         }
     }
 
@@ -69,6 +72,11 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
         self.queue.push_back((seq, op));
     }
 
+    /// What the last purge has removed, for whoever wants to tell of it.
+    pub fn take_removed(&mut self) -> Vec<RemovedFile> {
+        std::mem::take(&mut self.removed)
+    }
+
     /// Whether a step would do nothing.
     pub fn is_idle(&self) -> bool {
         self.job.is_none() && self.queue.is_empty()
@@ -81,6 +89,9 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
             Job::Snapshot(job) => job.step(disk),
             Job::Purge(job) => job.step(disk),
         };
+        if let (Job::Purge(job), JobStep::Done | JobStep::Failed(_)) = (&job, &step) {
+            self.removed = job.removed().to_vec();
+        }
         match step {
             JobStep::Progress => {
                 self.job = Some((seq, job));

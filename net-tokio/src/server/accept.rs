@@ -120,7 +120,10 @@ impl Acceptor {
     pub(super) async fn run(self, listener: TcpListener) {
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => self.add(stream, address),
+                Ok((stream, address)) => {
+                    self.ingress.turnstile.pass().await;
+                    self.add(stream, address);
+                }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
                     tracing::warn!(

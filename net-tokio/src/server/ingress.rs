@@ -3,6 +3,7 @@
 //! Invariant: a connection owns a buffer only while it holds part of a frame. Everything else is read into one shared buffer,
 //! whose memory goes to the requests that point into it and comes back when they are done with.
 
+use super::turnstile::Turnstile;
 use bytes::BytesMut;
 use quorate_core::contract::Input;
 use quorate_core::jute::ClientDecoder;
@@ -25,6 +26,8 @@ pub(super) struct Ingress {
     inputs: RefCell<Vec<Input>>,
     owner: RefCell<Option<Waker>>,
     buffer: RefCell<BytesMut>,
+    /// Where connections wait that come or go.
+    pub(super) turnstile: Turnstile,
 }
 
 impl Ingress {

@@ -12,7 +12,9 @@ use super::mailbox::Mailbox;
 use super::owner::Message;
 use quorate_core::contract::{Input, Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Millis;
-use quorate_storage_file::{LogLane, LogOp, SnapshotLane, SnapshotOp, StdDisk, StdFile, Step, Storage};
+use quorate_storage_file::{
+    LogLane, LogOp, RemovedFile, SnapshotLane, SnapshotOp, StdDisk, StdFile, Step, Storage,
+};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -276,6 +278,9 @@ impl Work for SnapshotWork {
         if !matches!(step, Step::Progress) {
             self.began = None;
             took = Some(began.elapsed());
+        }
+        for RemovedFile { name, length } in self.lane.take_removed() {
+            tracing::info!(name: "purged", file = %name, bytes = length, "newer snapshots make it superfluous");
         }
         message(step, &mut took)
     }

@@ -40,6 +40,7 @@ mod serve;
 mod start;
 mod supervise;
 mod table;
+mod turnstile;
 pub(crate) mod version;
 
 pub(crate) use accept::BoundPort;

@@ -40,7 +40,7 @@ use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 /// How often the poller may bring more of what waited in sockets before a deadline is believed.
-const CATCH_UP_ROUNDS: u32 = 64;
+const CATCH_UP_ROUNDS: usize = 64;
 /// Inputs after which what the peer wants done is done, though more wait.
 const INPUTS_A_PART: usize = 256;
 /// And bytes of replies.
@@ -170,6 +170,10 @@ impl Owner {
 
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.ingress.turnstile.turn() > 0 {
+            // More may pass in the next turn, whatever comes of this one.
+            context.waker().wake_by_ref();
+        }
         if !self.ingress.is_empty() || self.parts.mailbox.is_full() {
             return Poll::Ready(());
         }
@@ -194,11 +198,14 @@ impl Owner {
 
     /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
     async fn catch_up(&mut self, now: Now) {
-        for _ in 0..CATCH_UP_ROUNDS {
+        // Who stands in line by now is let in before.
+        let in_line = self.ingress.turnstile.turn();
+        for _ in 0..CATCH_UP_ROUNDS + in_line {
             self.held.release(&self.ingress);
             // Comes back behind everything that the poller found.
             yield_now().await;
-            if self.ingress.is_empty() && !self.parts.mailbox.is_full() {
+            let in_line = self.ingress.turnstile.turn();
+            if in_line == 0 && self.ingress.is_empty() && !self.parts.mailbox.is_full() {
                 return;
             }
             self.handle_waiting(now);

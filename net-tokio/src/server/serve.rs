@@ -52,6 +52,7 @@ pub(super) async fn serve(
     };
     drop(decoder);
     if end == End::Client {
+        ingress.turnstile.pass().await;
         ingress.push(Input::Closed { conn: connection.id });
     }
     write_the_rest(&connection, &ingress).await;
@@ -85,6 +86,10 @@ async fn read(
     ingress: &Ingress,
 ) -> Result<End, ProtocolViolation> {
     let mut end = End::Client;
+    let spoke = |context: &mut Context<'_>| poll_first_word(context, connection, socket, ingress);
+    if poll_fn(spoke).await == FirstWord::Unwanted {
+        return Ok(End::Server);
+    }
     loop {
         match poll_fn(|context| poll_read(context, connection, socket, decoder, ingress)).await {
             Some(0) => return Ok(end),
@@ -96,6 +101,30 @@ async fn read(
             None => return Ok(End::Server),
         }
     }
+}
+
+/// Whether the connection's first word is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstWord {
+    /// Something is there, and it is this connection's turn.
+    Awaited,
+    /// The server wants the connection closed.
+    Unwanted,
+}
+
+fn poll_first_word(
+    context: &mut Context<'_>,
+    connection: &Connection,
+    socket: &OwnedReadHalf,
+    ingress: &Ingress,
+) -> Poll<FirstWord> {
+    poll_blocked(context, connection, ingress);
+    if connection.is_closing() {
+        return Poll::Ready(FirstWord::Unwanted);
+    }
+    // What is wrong with a socket, reading it says.
+    ready!(socket.as_ref().poll_read_ready(context)).unwrap_or_default();
+    ingress.turnstile.poll_pass(context).map(|()| FirstWord::Awaited)
 }
 
 /// How many bytes came, 0 at the end of the stream; or `None` when the server wants the connection closed.

@@ -13,9 +13,10 @@ use crate::metrics::{self, HostMetrics, Startup};
 use quorate_core::peer::Peer;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{Entropy, PeerConfig, Wall};
+use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
 use quorate_storage_file::{
-    Compression, Directory, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport, Repair,
-    StdDisk, StdDiskOptions, Storage, StorageOptions,
+    Compression, Directory, Disk as _, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
+    Repair, StdDisk, StdDiskOptions, Storage, StorageOptions,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -91,6 +92,7 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
     }
     let entropy = entropy(&config.peer);
     let (recovered, startup) = recover(&config, disk.clone(), entropy)?;
+    announce_purging(&config, disk.clone());
 
     let clock = Clock::start();
     let mailbox = Arc::new(Mailbox::default());
@@ -183,6 +185,24 @@ fn announce(config: &ServerConfig) {
         name: "directories",
         data_dir = %data_dir.display(),
         data_log_dir = %data_log_dir.display(),
+    );
+}
+
+/// ZooKeeper purges only when it is told to, so whoever comes from there should hear that old files will go.
+fn announce_purging(config: &ServerConfig, mut disk: StdDisk) {
+    let retain = config.peer.sequences.retain_snapshots;
+    if retain == 0 {
+        return;
+    }
+    let mut files = |place| disk.list(place).unwrap_or_default();
+    let (snap, log) = (files(Directory::Snap), files(Directory::Log));
+    info!(
+        name: "purging",
+        retain,
+        snapshots = snap.iter().filter(|entry| parse_snapshot_name(&entry.name).is_some()).count() as u64,
+        logs = log.iter().filter(|entry| parse_log_name(&entry.name).is_some()).count() as u64,
+        "whenever a snapshot has been written, older ones than are retained are removed, with their logs; \
+         autopurge.purgeInterval=0 keeps them all"
     );
 }
 

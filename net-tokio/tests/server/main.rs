@@ -20,4 +20,5 @@ mod pages;
 mod slow_reader;
 mod start_and_stop;
 mod sync_order;
+mod torment;
 mod words;

@@ -94,7 +94,8 @@ fn a_port_in_use_is_said_clearly() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        stderr.contains(&format!("cannot listen on 127.0.0.1:{port} (clientPort): Address already in use")),
+        stderr.contains(&format!("cannot listen on 127.0.0.1:{port}: Address already in use"))
+            && stderr.contains("clientPort asks for it"),
         "{stderr}"
     );
 }

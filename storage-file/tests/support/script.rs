@@ -164,7 +164,7 @@ impl World {
                 JobStep::Failed(reason) => return format!("failed: {reason}"),
             }
         }
-        job.removed().iter().map(|name| format!("removed {name}\n")).collect()
+        job.removed().iter().map(|file| format!("removed {}\n", file.name)).collect()
     }
 
     fn truncate(&mut self, zxid: i64) -> String {

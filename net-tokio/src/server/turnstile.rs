@@ -1,0 +1,62 @@
+//! Comings and goings: so many connections pass in one turn of the owner, each when it is accepted, when it first speaks and
+//! when it is gone. A crowd that comes or goes at once stands in line here, and whoever is in is served between its members,
+//! instead of behind all of them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
+
+/// How many pass in one turn.
+const A_TURN: usize = 32;
+
+/// See the module's words. Lives on the owner's thread.
+#[derive(Debug, Default)]
+pub(super) struct Turnstile {
+    left: Cell<usize>,
+    /// Whoever is polled for another reason while it waits stands here twice, and is woken once too often.
+    line: RefCell<VecDeque<Waker>>,
+}
+
+impl Turnstile {
+    /// Ready when one may pass.
+    pub(super) fn poll_pass(&self, context: &Context<'_>) -> Poll<()> {
+        if self.left.get() == 0 {
+            self.line.borrow_mut().push_back(context.waker().clone());
+            return Poll::Pending;
+        }
+        self.left.set(self.left.get() - 1);
+        Poll::Ready(())
+    }
+
+    /// Waits until one may pass.
+    pub(super) async fn pass(&self) {
+        poll_fn(|context| self.poll_pass(context)).await;
+    }
+
+    /// The next turn begins. Returns in how many turns everybody who stands in line now will have passed.
+    pub(super) fn turn(&self) -> usize {
+        self.left.set(A_TURN);
+        let mut line = self.line.borrow_mut();
+        let turns = line.len().div_ceil(A_TURN);
+        let next = line.len().min(A_TURN);
+        line.drain(..next).for_each(Waker::wake);
+        turns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_pass_in_a_turn_and_the_rest_stands_in_line() {
+        let turnstile = Turnstile::default();
+        let context = Context::from_waker(Waker::noop());
+        assert!(turnstile.poll_pass(&context).is_pending(), "nobody passes before the first turn");
+        assert_eq!(turnstile.turn(), 1);
+        assert_eq!((0..100).filter(|_| turnstile.poll_pass(&context).is_ready()).count(), A_TURN);
+        assert_eq!(turnstile.turn(), (100 - A_TURN).div_ceil(A_TURN));
+        assert_eq!(turnstile.line.borrow().len(), 100 - 2 * A_TURN, "as many were woken as may pass");
+    }
+}
