@@ -39,7 +39,9 @@ for bug in "${bugs[@]}"; do
   [ "$expected" != nothing ] || [ "$slowest" -eq 0 ] || limit=$((4 * slowest + 100))
   git -C "$worktree" checkout --quiet -- .
   # The empty patch has nothing to apply.
-  if grep -q '^diff ' "$patch"; then git -C "$worktree" apply "$patch"; fi
+  if grep -q '^diff ' "$patch"; then
+    git -C "$worktree" apply "$patch" || { echo "$bug does not apply"; failed=1; continue; }
+  fi
   (cd "$worktree" && cargo build --quiet --profile "$profile" -p quorate-sim 2>"$log/build") || {
     echo "$bug does not compile"; cat "$log/build"; failed=1; continue
   }

@@ -6,6 +6,13 @@ use super::{Verdict, require};
 use crate::model::{Model, NodeKind};
 use quorate_core::tree::{Database, Owner};
 
+/// Replay came past `mismatches` states that are not those the log tells of, whatever it came to in the end.
+pub(crate) fn passed_through(mismatches: u64) -> Verdict {
+    require("recovered_state", mismatches == 0, || {
+        format!("{mismatches} txns were replayed to another digest than logged")
+    })
+}
+
 /// Compares `database` with the model, which stands at the same zxid. `checker` says where it came from.
 pub(crate) fn equals(checker: &'static str, database: &Database, model: &Model) -> Verdict {
     let zxid = database.last_zxid();

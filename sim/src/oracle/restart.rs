@@ -73,7 +73,7 @@ impl Oracle {
         // What came back from a cache may still rest on a lie.
         self.honest = self.honest.min(last);
         self.lies = Lies::default();
-        digest::replayed(recovered.report.digest_mismatches)?;
+        recovered_state::passed_through(recovered.report.digest_mismatches)?;
         digest::scanned(database)?;
         ephemerals::owned(database)?;
         self.model.recount_quotas();
