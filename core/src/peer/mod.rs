@@ -90,6 +90,7 @@ impl Peer {
     /// known are deleted, as `disk-format.md` §6.3 has it.
     pub fn new(config: PeerConfig, mut database: Database, entropy: Entropy, now: Now) -> Self {
         let seed = entropy.lookup_seed();
+        database.end_replay();
         database.drop_orphans();
         let mut sessions = SessionTracker::new(config.server_id, config.tick_time, entropy);
         for (session, timeout) in database.sessions() {

@@ -25,6 +25,9 @@ pub struct Database {
     sessions: BTreeMap<SessionId, i32>,
     last_zxid: Zxid,
     digest_mismatches: u64,
+    /// Whether no digest has been right since a snapshot was loaded. Java's is fuzzy: the digest in it, and those of the txns
+    /// that its nodes are ahead of, are wrong until replay has caught up, and then one is right.
+    is_catching_up: bool,
     digest_log: VecDeque<(Zxid, u64)>,
     /// What a fuzzy snapshot says the digest is at a later zxid. Until that is replayed nothing can be compared.
     awaited_digest: Option<(Zxid, u64)>,
@@ -55,6 +58,7 @@ impl Database {
             sessions,
             last_zxid: zxid,
             digest_mismatches: 0,
+            is_catching_up: true,
             digest_log: VecDeque::new(),
             awaited_digest: None,
         };
@@ -115,10 +119,19 @@ impl Database {
     }
 
     fn compare(&mut self, named: TxnDigest) {
-        let is_comparable = self.tree.options().digest && named.version == DIGEST_VERSION;
-        if is_comparable && named.tree_digest != self.tree.digest() {
-            self.digest_mismatches += 1;
+        if !self.tree.options().digest || named.version != DIGEST_VERSION {
+            return;
         }
+        if named.tree_digest != self.tree.digest() {
+            self.digest_mismatches += 1;
+        } else if std::mem::take(&mut self.is_catching_up) {
+            self.digest_mismatches = 0;
+        }
+    }
+
+    /// Replay is over: from here on every wrong digest stays one.
+    pub fn end_replay(&mut self) {
+        self.is_catching_up = false;
     }
 
     /// The zxid of the last txn applied.
@@ -131,7 +144,7 @@ impl Database {
         &self.sessions
     }
 
-    /// How often a digest named by a txn or a snapshot was not ours.
+    /// How often a digest named by a txn or a snapshot was not ours, but for those of a snapshot that replay has caught up with.
     pub fn digest_mismatches(&self) -> u64 {
         self.digest_mismatches
     }
@@ -174,5 +187,61 @@ impl Database {
     /// Says what does not hold.
     pub fn check_full(&self) -> Result<(), String> {
         self.tree.check_full()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jute::{Acl, CreateTxn, OpCode, TxnHeader};
+    use crate::vocabulary::{Wall, Xid};
+
+    fn create(database: &mut Database, path: &str) -> (Txn, Option<TxnDigest>) {
+        let zxid = database.last_zxid().next();
+        let header =
+            TxnHeader { session: SessionId(1), cxid: Xid(1), zxid, time: Wall(1), opcode: OpCode::Create };
+        let create = CreateTxn {
+            path: path.to_owned(),
+            data: None,
+            acl: Acl::open(),
+            ephemeral: false,
+            parent_cversion: zxid.0 as i32 + 10,
+            ttl: 0,
+        };
+        let mut txn = Txn { header, record: TxnRecord::Create(create), digest: None };
+        database.apply(&txn, &mut Unobserved).expect("the path is free");
+        txn.digest = database.txn_digest();
+        let digest = txn.digest;
+        (txn, digest)
+    }
+
+    #[test]
+    fn digests_are_wrong_only_until_replay_has_caught_up_with_a_fuzzy_snapshot() {
+        let mut database = Database::new(LookupSeed(0), TreeOptions::default());
+        let (_, first) = create(&mut database, "/a");
+        let txns: Vec<Txn> = ["/b", "/c", "/d"].map(|path| create(&mut database, path).0).into();
+        // Nodes of the third txn, named after the first, with its digest: Java wrote it while the others were applied.
+        let named = SnapshotDigest { zxid: Zxid(1), digest: first.expect("digests are kept") };
+        let fuzzy = |tree: &DataTree| Database::loaded(tree.clone(), BTreeMap::new(), Zxid(1), Some(named));
+        let mut ahead = Database::new(LookupSeed(0), TreeOptions::default());
+        ["/a", "/b", "/c"].iter().for_each(|path| drop(create(&mut ahead, path)));
+
+        let mut loaded = fuzzy(&ahead.tree);
+        assert_eq!(loaded.digest_mismatches(), 1);
+        // What the nodes are ahead of fails.
+        let replay = |loaded: &mut Database, txn: &Txn| loaded.apply(txn, &mut Unobserved).is_ok();
+        replay(&mut loaded, &txns[0]);
+        assert_eq!(loaded.digest_mismatches(), 2, "still behind");
+        replay(&mut loaded, &txns[1]);
+        assert_eq!(loaded.digest_mismatches(), 0, "caught up");
+        let mut wrong = txns[2].clone();
+        wrong.digest = first;
+        replay(&mut loaded, &wrong);
+        assert_eq!(loaded.digest_mismatches(), 1, "from there on a wrong digest is one");
+
+        let mut damaged = fuzzy(&ahead.tree);
+        damaged.end_replay();
+        assert_eq!(txns.iter().filter(|txn| replay(&mut damaged, txn)).count(), 1);
+        assert_eq!(damaged.digest_mismatches(), 2, "nothing is taken back in service");
     }
 }

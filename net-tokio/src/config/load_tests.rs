@@ -148,6 +148,14 @@ fn what_is_wrong_is_refused_in_zookeepers_words() {
             "zoo.cfg:3: server.1=zk1:2888: zk1:2888 does not have the form server_config or server_config;client_config where",
         ),
         (
+            "server.255=zk1:2888:3888",
+            "zoo.cfg:3: server.255=zk1:2888:3888: 255 can't be the top byte of session ids, and 255 marks the owners of nodes with a TTL",
+        ),
+        (
+            "server.-1=zk1:2888:3888",
+            "zoo.cfg:3: server.-1=zk1:2888:3888: -1 can't be the top byte of session ids",
+        ),
+        (
             "server.1=zk1:2888:3888:boss",
             "zoo.cfg:3: server.1=zk1:2888:3888:boss: Unrecognised peertype: boss",
         ),

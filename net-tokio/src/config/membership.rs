@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 const FORM: &str = " does not have the form server_config or server_config;client_config where server_config is the pipe \
                     separated list of host:port:port or host:port:port:type and client_config is port or host:port";
 
+/// The largest id of a server: ids are the top byte of session ids.
+const LAST_ID: i64 = 254;
+
 /// The servers by id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Membership {
@@ -39,6 +42,12 @@ impl Membership {
         let number = |text: &str| text.parse::<i64>().map_err(|_| not_a_number(text));
         if let Some(id) = key.strip_prefix("server.") {
             let id = number(id)?;
+            if !(0..=LAST_ID).contains(&id) {
+                return Err(Refusal::new(format!(
+                    "{id} can't be the top byte of session ids, and 255 marks the owners of nodes with a TTL"
+                ))
+                .expected(format!("an id from 0 to {LAST_ID}")));
+            }
             self.servers.insert(id, parse_member(id, value)?);
         } else if let Some(group) = key.strip_prefix("group.") {
             number(group)?;

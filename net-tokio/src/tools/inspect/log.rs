@@ -185,6 +185,9 @@ fn compare_digest(inspection: &mut Inspection<'_>, txn: &Txn, digests: &mut Dige
     if wrong {
         digests.wrong += 1;
         digests.first_wrong.get_or_insert(zxid);
+    } else if database.digest_mismatches() == 0 {
+        // What was wrong before was a fuzzy snapshot's, and replay has caught up with it.
+        (digests.wrong, digests.first_wrong) = (0, None);
     }
     wrong
 }

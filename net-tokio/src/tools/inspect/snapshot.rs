@@ -15,7 +15,8 @@ const CHUNK: usize = 1 << 20;
 /// Longer than any field a server with default limits writes.
 const LONGEST_FIELD: FieldLimit = FieldLimit(256 << 20);
 
-/// Prints a snapshot; an error when it is damaged.
+/// Prints a snapshot; an error when it is damaged. A digest that its nodes are ahead of is none: Java samples it while txns are
+/// applied.
 pub(super) fn inspect(
     inspection: &mut Inspection<'_>,
     path: &Path,
@@ -55,13 +56,14 @@ pub(super) fn inspect(
             path.display(),
             database.sessions().len(),
             database.tree.digest(),
-            if wrong { ", which is NOT the one it names" } else { "" }
+            if wrong {
+                ", which is NOT the one it names: fuzzy, if the logs that follow come to right digests"
+            } else {
+                ""
+            }
         ),
     };
     inspection.line(&line)?;
-    if wrong {
-        return Err(InspectError::Damaged("the tree's digest is not the one the snapshot names".to_owned()));
-    }
     // Without a name nothing says where in history this stands.
     inspection.database = zxid.map(|_| database);
     Ok(())
