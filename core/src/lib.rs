@@ -9,6 +9,8 @@ pub mod vocabulary;
 
 pub mod jute;
 
+pub mod quorum;
+
 pub mod tree;
 
 pub mod watch;
@@ -20,6 +22,8 @@ pub mod auth;
 pub mod metrics;
 
 pub mod contract;
+
+pub mod election;
 
 pub mod pipeline;
 

@@ -5,6 +5,7 @@
 
 mod client_decoder;
 mod codec;
+mod election;
 mod multi;
 mod opcode;
 mod records;
@@ -17,6 +18,9 @@ pub use client_decoder::{ClientDecoder, ClientMessage, FourLetterCommand, Protoc
 pub use codec::{
     Decode, DecodeError, Encode, FieldLimit, FrameTooLong, Reader, Writer, java_string, write_frame,
     write_frame_within,
+};
+pub use election::{
+    ElectionDecoder, ElectionMessage, ElectionViolation, InitialMessage, Notification, PeerState,
 };
 pub use multi::{MultiOp, MultiReadOp, MultiResult};
 pub use opcode::OpCode;
