@@ -56,7 +56,9 @@ pub enum MembershipError {
     #[error("Unrecognised peertype: {0}")]
     Role(String),
     /// An id that does not fit the byte it has in session ids; 255 is kept free.
-    #[error("server id {0} is not within 0 to 254")]
+    #[error(
+        "{0} can't be the top byte of session ids, and 255 marks the owners of nodes with a TTL: an id is 0 to 254"
+    )]
     ServerId(i64),
     /// Not a whole number.
     #[error("NumberFormatException: For input string: \"{0}\"")]

@@ -18,7 +18,10 @@ fn server_lines_are_read_as_java_reads_them() {
         ("server.1=a:1:2|b:3:4:observer;2181;2281", "a:1:2|b:3:4:observer;0.0.0.0:2181"),
         ("server.1=zk1:2888:3888;;2281", "zk1:2888:3888:participant"),
         ("server.1=zk1:2888:3888:boss", "Unrecognised peertype: boss"),
-        ("server.255=zk1:2888:3888", "server id 255 is not within 0 to 254"),
+        (
+            "server.255=zk1:2888:3888",
+            "255 can't be the top byte of session ids, and 255 marks the owners of nodes with a TTL: an id is 0 to 254",
+        ),
         ("server.x=zk1:2888:3888", "NumberFormatException: For input string: \"x\""),
         (
             "server.1=zk1:2888:2888",

@@ -1,9 +1,10 @@
 //! A configuration while it is being read: what rows of the table have set so far, and what can only be judged when all
 //! of them have spoken.
 
-use super::membership::{Membership, Role};
+use super::membership::Membership;
 use super::settings::Refusal;
 use super::{Notice, NoticeLevel, ServerConfig};
+use quorate_core::quorum::Role;
 use quorate_core::vocabulary::Millis;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};

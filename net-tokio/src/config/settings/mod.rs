@@ -18,8 +18,8 @@ mod server_side;
 mod zoo_cfg;
 
 use super::draft::Draft;
+pub(super) use kind::resolve;
 pub use kind::{Kind, Refusal, Value};
-pub(super) use kind::{not_a_number, resolve};
 
 /// One row of the table.
 #[derive(Clone, Copy, Debug)]
