@@ -11,7 +11,8 @@
 //! - [`StdDisk`] is the real disk; [`conformance`] says what any disk must do.
 //!
 //! Promises: an op is confirmed only when it survives a power loss, its file's name included; a torn tail is mended, damage
-//! to acknowledged txns is refused with file, offset and zxid; a snapshot's name only ever belongs to a whole file.
+//! to acknowledged txns is refused with file, offset and zxid, and no whole txn ever leaves the disk; a snapshot's name only ever
+//! belongs to a whole file.
 //!
 //! Absent: reading txns back for learners, and with it pins against purging; an epoch lane (nothing asks for one yet); retention
 //! by bytes.
@@ -30,6 +31,7 @@ mod seal;
 mod snapshot_job;
 mod snapshot_lane;
 mod std_disk;
+mod step;
 mod storage;
 mod truncate_job;
 
@@ -47,5 +49,6 @@ pub use seal::SealCheck;
 pub use snapshot_job::{JobStep, SnapshotJob};
 pub use snapshot_lane::{SnapshotLane, SnapshotOp};
 pub use std_disk::{LOCK_FILE, StdDisk, StdDiskOptions, StdFile};
-pub use storage::{Step, Storage};
+pub use step::Step;
+pub use storage::Storage;
 pub use truncate_job::TruncateJob;

@@ -14,7 +14,7 @@ use crate::disk::{Directory, Disk, DiskError, FileName, OpenMode};
 use crate::log_format::{write_log_entry, write_log_header};
 use crate::names::log_name;
 use crate::options::StorageOptions;
-use crate::storage::Step;
+use crate::step::Step;
 use bytes::{Bytes, BytesMut};
 use quorate_core::contract::{Lane, StoreSeq};
 use quorate_core::vocabulary::Zxid;

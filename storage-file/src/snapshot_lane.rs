@@ -7,7 +7,7 @@ use crate::disk::Disk;
 use crate::options::StorageOptions;
 use crate::purge_job::{PurgeJob, RemovedFile};
 use crate::snapshot_job::{JobStep, SnapshotJob};
-use crate::storage::Step;
+use crate::step::Step;
 use quorate_core::contract::{Lane, StoreSeq};
 use quorate_core::tree::SnapshotImage;
 use std::collections::{BTreeMap, VecDeque};

@@ -7,32 +7,9 @@ use crate::disk::Disk;
 use crate::log_lane::{LogLane, LogOp};
 use crate::options::StorageOptions;
 use crate::snapshot_lane::{SnapshotLane, SnapshotOp};
-use quorate_core::contract::{Input, Lane, StoreOp, StoreSeq};
+use crate::step::Step;
+use quorate_core::contract::{Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Zxid;
-
-/// What a step came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// There is nothing to do.
-    Idle,
-    /// Something was done, and more is to do.
-    Progress,
-    /// Every op of the lane up to this one is done.
-    Done(Lane, StoreSeq),
-    /// This op of the lane failed, for this reason. Of the log lane nothing more will be done.
-    Failed(Lane, StoreSeq, String),
-}
-
-impl Step {
-    /// What the peer is to be told.
-    pub fn into_input(self) -> Option<Input> {
-        match self {
-            Step::Idle | Step::Progress => None,
-            Step::Done(lane, seq) => Some(Input::Stored { lane, seq }),
-            Step::Failed(lane, seq, reason) => Some(Input::StoreFailed { lane, seq, reason }),
-        }
-    }
-}
 
 /// See the module's words. `F` is the disk's file type.
 #[derive(Clone, Debug)]
