@@ -14,8 +14,7 @@
 //! to acknowledged txns is refused with file, offset and zxid, and no whole txn ever leaves the disk; a snapshot's name only ever
 //! belongs to a whole file.
 //!
-//! Absent: reading txns back for learners, and with it pins against purging; an epoch lane (nothing asks for one yet); retention
-//! by bytes.
+//! Absent: reading txns back for learners, and with it pins against purging; an epoch lane (nothing asks for one yet).
 
 pub mod compression;
 pub mod conformance;

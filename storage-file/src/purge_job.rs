@@ -2,7 +2,11 @@
 //!
 //! Invariants: only snapshots whose seal was read and found right count as retained; the log that starts at or below the oldest
 //! retained one stays, because it straddles it; snapshots are removed, durably, before logs, so that at no moment the
-//! directory holds a snapshot whose logs are gone. With fewer valid snapshots than asked for, nothing is removed.
+//! directory holds a snapshot whose logs are gone. Snapshots are retained from the newest on, as many as were asked for, but
+//! behind the first none with which the files from it on, its logs included, would take more than the limit; so the newest
+//! valid one stays with its logs whatever they take. With fewer valid snapshots than asked for, and all files within the
+//! limit, nothing is removed, nor without any valid one. The logs listed may be behind those there are: then the one taken
+//! for straddling is an older one, and too much stays.
 
 use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
 use crate::names::{parse_log_name, parse_snapshot_name};
@@ -14,11 +18,17 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct PurgeJob<F> {
     retain: usize,
+    /// What snapshots and logs may take together; 0 for any.
+    max_bytes: u64,
     chunk_bytes: usize,
     /// Snapshots found right before, by name, with their length then.
     known_good: BTreeMap<String, u64>,
     /// Snapshots found right now, newest first.
     retained: Vec<Zxid>,
+    /// Ascending.
+    snapshots: Vec<Listed>,
+    /// Ascending.
+    logs: Vec<Listed>,
     removed: Vec<RemovedFile>,
     phase: Phase<F>,
 }
@@ -35,49 +45,49 @@ pub struct RemovedFile {
 #[derive(Clone, Debug)]
 enum Phase<F> {
     ListSnapshots,
-    /// Those still to be looked at, newest last.
-    Choose {
-        left: Vec<Candidate>,
-        all: Vec<Candidate>,
+    ListLogs,
+    /// The newest of these is to be looked at; it stands last.
+    Open {
+        left: Vec<Listed>,
     },
     Verify {
         file: F,
         reader: SnapshotReader,
-        current: Candidate,
-        left: Vec<Candidate>,
-        all: Vec<Candidate>,
+        current: Listed,
+        left: Vec<Listed>,
     },
+    /// The oldest stands last.
     Remove {
         left: Vec<RemovedFile>,
-        then: Then,
+        from: Directory,
     },
-    SyncSnapshots,
-    ListLogs,
-    SyncLogs,
+    Sync {
+        directory: Directory,
+    },
+    NothingLeft,
     Over,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    SyncSnapshots,
-    SyncLogs,
-}
-
-#[derive(Clone, Debug)]
-struct Candidate {
+/// A snapshot or a log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Listed {
     zxid: Zxid,
     name: String,
     length: u64,
 }
 
 impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
-    /// A job that will keep the newest `retain` valid snapshots, at least one.
-    pub fn new(retain: u32, chunk_bytes: usize, known_good: BTreeMap<String, u64>) -> Self {
+    /// A job that will keep the newest `retain` valid snapshots, or as many of them as take `max_bytes` with their logs if
+    /// that is not 0, at least one.
+    pub fn new(retain: u32, max_bytes: u64, chunk_bytes: usize, known_good: BTreeMap<String, u64>) -> Self {
         PurgeJob {
             retain: retain.max(1) as usize,
+            max_bytes,
             chunk_bytes,
             known_good,
             retained: Vec::new(),
+            snapshots: Vec::new(),
+            logs: Vec::new(),
             removed: Vec::new(),
             phase: Phase::ListSnapshots,
         }
@@ -111,118 +121,119 @@ impl<F: Clone + std::fmt::Debug> PurgeJob<F> {
     fn advance<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<JobStep, DiskError> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::ListSnapshots => {
-                let all = candidates(disk.list(Directory::Snap)?);
-                self.phase = self.choose(all.clone(), all);
-            }
-            Phase::Choose { mut left, all } => match left.pop() {
-                None => return Ok(JobStep::Done),
-                Some(current) => {
-                    let file = disk.open(&FileName::snap(current.name.clone()), OpenMode::Read)?;
-                    let reader = SnapshotReader::new(&current.name, self.chunk_bytes);
-                    self.phase = Phase::Verify { file, reader, current, left, all };
-                }
-            },
-            Phase::Verify { file, mut reader, current, left, all } => {
-                self.phase = match reader.step(disk, &file, &mut |_| Ok(())) {
-                    Ok(false) => Phase::Verify { file, reader, current, left, all },
-                    Ok(true) if reader.seal.verify().is_ok() => {
-                        self.known_good.insert(current.name, current.length);
-                        self.retained.push(current.zxid);
-                        self.choose(left, all)
-                    }
-                    // What can't be read, or is no snapshot, does not count; it is removed with those as old as it.
-                    Ok(true) | Err(_) => self.choose(left, all),
-                };
-            }
-            Phase::Remove { mut left, then } => match left.pop() {
-                None => self.phase = self.after_removal(then),
-                Some(file) => {
-                    disk.remove(&file.name)?;
-                    self.known_good.remove(&file.name.name);
-                    self.removed.push(file);
-                    self.phase =
-                        if left.is_empty() { self.after_removal(then) } else { Phase::Remove { left, then } };
-                }
-            },
-            Phase::SyncSnapshots => {
-                disk.sync_directory(Directory::Snap)?;
+                let zxid = |name: &str| Some(parse_snapshot_name(name)?.0);
+                self.snapshots = listed(disk.list(Directory::Snap)?, zxid);
                 self.phase = Phase::ListLogs;
             }
             Phase::ListLogs => {
-                let oldest = self.oldest_retained();
-                let mut left = superfluous_logs(disk.list(Directory::Log)?, oldest);
-                if left.is_empty() {
-                    return Ok(JobStep::Done);
-                }
-                // The oldest goes first, so that what stays has no hole at any moment.
-                left.reverse();
-                self.phase = Phase::Remove { left, then: Then::SyncLogs };
+                self.logs = listed(disk.list(Directory::Log)?, parse_log_name);
+                self.phase = self.choose(self.snapshots.clone());
             }
-            Phase::SyncLogs => {
-                disk.sync_directory(Directory::Log)?;
-                return Ok(JobStep::Done);
+            Phase::Open { mut left } => {
+                let current = left.pop().expect("it was looked at when this phase was chosen");
+                let file = disk.open(&FileName::snap(current.name.clone()), OpenMode::Read)?;
+                let reader = SnapshotReader::new(&current.name, self.chunk_bytes);
+                self.phase = Phase::Verify { file, reader, current, left };
             }
+            Phase::Verify { file, mut reader, current, left } => {
+                self.phase = match reader.step(disk, &file, &mut |_| Ok(())) {
+                    Ok(false) => Phase::Verify { file, reader, current, left },
+                    Ok(true) if reader.seal.verify().is_ok() => {
+                        self.known_good.insert(current.name, current.length);
+                        self.retained.push(current.zxid);
+                        self.choose(left)
+                    }
+                    // What can't be read, or is no snapshot, does not count; it is removed with those as old as it.
+                    Ok(true) | Err(_) => self.choose(left),
+                };
+            }
+            Phase::Remove { mut left, from } => {
+                let file = left.pop().expect("a removal has something to remove");
+                disk.remove(&file.name)?;
+                self.known_good.remove(&file.name.name);
+                self.removed.push(file);
+                self.phase = if left.is_empty() {
+                    Phase::Sync { directory: from }
+                } else {
+                    Phase::Remove { left, from }
+                };
+            }
+            Phase::Sync { directory } => {
+                disk.sync_directory(directory)?;
+                self.phase = match directory {
+                    Directory::Snap => self.remove_logs(),
+                    Directory::Log | Directory::LogRoot => return Ok(JobStep::Done),
+                };
+            }
+            Phase::NothingLeft => return Ok(JobStep::Done),
             Phase::Over => unreachable!("a job that is over is not stepped"),
         }
         Ok(JobStep::Progress)
     }
 
-    fn oldest_retained(&self) -> Zxid {
-        *self.retained.last().expect("logs are looked at when enough snapshots are retained")
-    }
-
-    fn after_removal(&self, then: Then) -> Phase<F> {
-        match then {
-            Then::SyncSnapshots => Phase::SyncSnapshots,
-            Then::SyncLogs => Phase::SyncLogs,
-        }
-    }
-
     /// Counts what is known to be good; goes on to the next that must be read, or to the removal.
-    fn choose(&mut self, mut left: Vec<Candidate>, all: Vec<Candidate>) -> Phase<F> {
-        while self.retained.len() < self.retain
-            && let Some(candidate) = left.last()
-            && self.known_good.get(&candidate.name) == Some(&candidate.length)
-        {
+    fn choose(&mut self, mut left: Vec<Listed>) -> Phase<F> {
+        while !self.is_enough(left.last()) {
+            let Some(candidate) = left.last() else { return Phase::NothingLeft };
+            if self.known_good.get(&candidate.name) != Some(&candidate.length) {
+                return Phase::Open { left };
+            }
             self.retained.push(candidate.zxid);
             left.pop();
         }
-        if self.retained.len() < self.retain {
-            return Phase::Choose { left, all };
-        }
+        self.remove_snapshots()
+    }
+
+    /// Whether nothing is to be retained beyond what is: not the `next` one either, nor, without one, all that is left.
+    fn is_enough(&self, next: Option<&Listed>) -> bool {
+        let with_next = || self.bytes_from(next.map_or(Zxid::ZERO, |next| next.zxid));
+        self.retained.len() >= self.retain
+            || (!self.retained.is_empty() && self.max_bytes > 0 && with_next() > self.max_bytes)
+    }
+
+    /// What the files take that stay when this is the oldest snapshot retained.
+    fn bytes_from(&self, oldest: Zxid) -> u64 {
+        let snapshots = self.snapshots.iter().filter(|snapshot| snapshot.zxid >= oldest);
+        let logs = &self.logs[straddling(&self.logs, oldest)..];
+        snapshots.chain(logs).map(|file| file.length).sum()
+    }
+
+    fn oldest_retained(&self) -> Zxid {
+        *self.retained.last().expect("files are removed when enough snapshots are retained")
+    }
+
+    fn remove_snapshots(&self) -> Phase<F> {
         let oldest = self.oldest_retained();
-        let mut superfluous: Vec<RemovedFile> = all
-            .into_iter()
-            .filter(|candidate| candidate.zxid < oldest)
-            .map(|Candidate { name, length, .. }| RemovedFile { name: FileName::snap(name), length })
-            .collect();
-        superfluous.reverse();
-        if superfluous.is_empty() {
-            Phase::ListLogs
-        } else {
-            Phase::Remove { left: superfluous, then: Then::SyncSnapshots }
-        }
+        let older = self.snapshots.iter().filter(|snapshot| snapshot.zxid < oldest);
+        let left: Vec<RemovedFile> = older.rev().map(|file| file.removed(FileName::snap)).collect();
+        if left.is_empty() { self.remove_logs() } else { Phase::Remove { left, from: Directory::Snap } }
+    }
+
+    /// The oldest goes first, so that what stays has no hole at any moment.
+    fn remove_logs(&self) -> Phase<F> {
+        let older = &self.logs[..straddling(&self.logs, self.oldest_retained())];
+        let left: Vec<RemovedFile> = older.iter().rev().map(|file| file.removed(FileName::log)).collect();
+        if left.is_empty() { Phase::NothingLeft } else { Phase::Remove { left, from: Directory::Log } }
     }
 }
 
-fn candidates(entries: Vec<DirEntry>) -> Vec<Candidate> {
-    let mut all: Vec<Candidate> = entries
+impl Listed {
+    fn removed(&self, name: fn(String) -> FileName) -> RemovedFile {
+        RemovedFile { name: name(self.name.clone()), length: self.length }
+    }
+}
+
+/// Those with a zxid in their name, ascending.
+fn listed(entries: Vec<DirEntry>, zxid: impl Fn(&str) -> Option<Zxid>) -> Vec<Listed> {
+    let mut all: Vec<Listed> = entries
         .into_iter()
-        .filter_map(|entry| {
-            let (zxid, _) = parse_snapshot_name(&entry.name)?;
-            Some(Candidate { zxid, name: entry.name, length: entry.length })
-        })
+        .filter_map(|DirEntry { name, length }| Some(Listed { zxid: zxid(&name)?, name, length }))
         .collect();
-    all.sort_by(|a, b| (a.zxid, &a.name).cmp(&(b.zxid, &b.name)));
+    all.sort();
     all
 }
 
-/// The logs below the one that holds the txn behind `oldest`, ascending.
-fn superfluous_logs(entries: Vec<DirEntry>, oldest: Zxid) -> Vec<RemovedFile> {
-    let mut logs: Vec<(Zxid, DirEntry)> =
-        entries.into_iter().filter_map(|entry| Some((parse_log_name(&entry.name)?, entry))).collect();
-    logs.sort();
-    let straddling = logs.iter().rposition(|(zxid, _)| *zxid <= oldest).unwrap_or(0);
-    let removed = |(_, DirEntry { name, length })| RemovedFile { name: FileName::log(name), length };
-    logs.into_iter().take(straddling).map(removed).collect()
+/// Which of the logs, ascending, is the first that a snapshot needs: the one that holds the txn behind it.
+fn straddling(logs: &[Listed], snapshot: Zxid) -> usize {
+    logs.iter().rposition(|log| log.zxid <= snapshot).unwrap_or(0)
 }

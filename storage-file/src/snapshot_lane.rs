@@ -17,10 +17,12 @@ use std::collections::{BTreeMap, VecDeque};
 pub enum SnapshotOp {
     /// Write this image.
     Snapshot(SnapshotImage),
-    /// Keep this many.
+    /// Keep this much, but at least one snapshot.
     Purge {
         /// How many snapshots to keep.
         retain: u32,
+        /// What snapshots and logs may take together; 0 for any.
+        max_bytes: u64,
     },
 }
 
@@ -121,9 +123,9 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
         let job = match op {
             SnapshotOp::Snapshot(image) => Job::Snapshot(Box::new(SnapshotJob::new(image, &self.options))),
             SnapshotOp::Purge { .. } if !self.may_purge => return Step::Done(Lane::Snapshot, seq),
-            SnapshotOp::Purge { retain } => {
+            SnapshotOp::Purge { retain, max_bytes } => {
                 let known_good = std::mem::take(&mut self.known_good);
-                Job::Purge(Box::new(PurgeJob::new(retain, self.options.chunk_bytes, known_good)))
+                Job::Purge(Box::new(PurgeJob::new(retain, max_bytes, self.options.chunk_bytes, known_good)))
             }
         };
         self.job = Some((seq, job));

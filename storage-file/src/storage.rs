@@ -41,8 +41,8 @@ impl<F: Clone + std::fmt::Debug> Storage<F> {
             (Lane::Snapshot, StoreOp::Snapshot(image)) => {
                 self.snapshot.queue(seq, SnapshotOp::Snapshot(image))
             }
-            (Lane::Snapshot, StoreOp::Purge { retain }) => {
-                self.snapshot.queue(seq, SnapshotOp::Purge { retain })
+            (Lane::Snapshot, StoreOp::Purge { retain, max_bytes }) => {
+                self.snapshot.queue(seq, SnapshotOp::Purge { retain, max_bytes })
             }
             (lane, op) => panic!("{op:?} does not belong into the lane {lane:?}"),
         }

@@ -66,7 +66,7 @@ impl Bench {
 
     fn purge(&mut self, retain: u32) {
         writeln!(self.transcript, "> purge {retain}").unwrap();
-        self.queue(Lane::Snapshot, StoreOp::Purge { retain });
+        self.queue(Lane::Snapshot, StoreOp::Purge { retain, max_bytes: 0 });
     }
 
     /// Steps until nothing is left to do; each step makes one call at most.
@@ -181,6 +181,26 @@ fn nothing_is_purged_before_a_snapshot_was_written_and_read_back() {
     bench.run();
     assert_eq!(bench.names(), ["log.2", "snapshot.2"]);
     insta::assert_snapshot!(bench.transcript);
+}
+
+#[test]
+fn fewer_snapshots_are_kept_than_asked_for_when_they_take_too_much() {
+    let mut bench = Bench::new(StorageOptions { preallocate: 0, ..storage_options() });
+    for _ in 0..3 {
+        bench.append(&[10]);
+        bench.roll();
+        bench.run();
+        bench.snapshot();
+    }
+    bench.queue(Lane::Snapshot, StoreOp::Purge { retain: 3, max_bytes: 0 });
+    bench.run();
+    assert_eq!(bench.names(), ["log.1", "log.2", "log.3", "snapshot.1", "snapshot.2", "snapshot.3"]);
+    bench.queue(Lane::Snapshot, StoreOp::Purge { retain: 3, max_bytes: 2000 });
+    bench.run();
+    assert_eq!(bench.names(), ["log.2", "log.3", "snapshot.2", "snapshot.3"]);
+    bench.queue(Lane::Snapshot, StoreOp::Purge { retain: 3, max_bytes: 1 });
+    bench.run();
+    assert_eq!(bench.names(), ["log.3", "snapshot.3"]);
 }
 
 #[test]

@@ -67,7 +67,10 @@ impl Load {
         let (lane, op) = match self.dice.below(30) {
             0 => (Lane::Log, StoreOp::Roll),
             1 => (Lane::Snapshot, StoreOp::Snapshot(self.history.database.image())),
-            2 => (Lane::Snapshot, StoreOp::Purge { retain: 2 }),
+            2 => {
+                let max_bytes = if self.snapshot_seq.is_multiple_of(2) { 0 } else { 8192 };
+                (Lane::Snapshot, StoreOp::Purge { retain: 2, max_bytes })
+            }
             _ => {
                 let (zxid, txn) = self.history.next_txn();
                 self.logged.insert(StoreSeq(self.log_seq + 1), zxid);

@@ -338,3 +338,57 @@ transcript!(
      ls
      recover"
 );
+
+transcript!(
+    a_purge_keeps_fewer_snapshots_than_asked_for_when_they_take_too_much,
+    "snapshot
+     log log.1 3
+     log log.4 3
+     snapshot
+     log log.7 1
+     snapshot
+     log log.8 2
+     snapshot
+     ls
+     purge 4 1000000
+     # What log.4, snapshot.6 and all that follow take: the log holds the txn behind the snapshot, and counts.
+     purge 4 3848
+     purge 4 3848
+     purge 4 3847
+     recover
+     # However little is allowed, one stays, and the log that straddles it.
+     purge 4 1
+     ls
+     recover"
+);
+
+transcript!(
+    a_purge_that_keeps_little_keeps_what_can_be_read,
+    "snapshot
+     log log.1 3
+     log log.4 3
+     snapshot
+     log log.7 1
+     snapshot
+     log log.8 2
+     snapshot
+     flip snapshot.9 60
+     purge 4 1
+     ls
+     recover
+     flip snapshot.7 60
+     purge 4 1
+     ls"
+);
+
+transcript!(
+    a_purge_removes_logs_below_the_only_snapshot_when_they_take_too_much,
+    "log log.1 3
+     log log.4 3
+     log log.7 1
+     snapshot
+     purge 3 1793
+     purge 3 1792
+     ls
+     recover"
+);

@@ -34,9 +34,12 @@ pub enum StoreOp {
     Roll,
     /// Snapshot: write this image. Confirmed when it, and its name, survive a power loss.
     Snapshot(SnapshotImage),
-    /// Snapshot: remove what the newest `retain` valid snapshots make superfluous.
+    /// Snapshot: remove what the newest `retain` valid snapshots make superfluous, or fewer of them, down to one, as long as
+    /// they take more than `max_bytes` with their logs.
     Purge {
         /// How many snapshots to keep.
         retain: u32,
+        /// What snapshots and logs may take together; 0 for any.
+        max_bytes: u64,
     },
 }

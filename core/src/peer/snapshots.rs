@@ -28,6 +28,7 @@ pub(super) struct Snapshots {
     snap_count: u32,
     snap_size: u64,
     retain: u32,
+    max_bytes: u64,
     /// Txns and bytes of log since the last roll, and where the next one is.
     txns: u64,
     bytes: u64,
@@ -46,6 +47,7 @@ impl Snapshots {
             snap_count: sequences.snap_count.max(2),
             snap_size: sequences.snap_size,
             retain: sequences.retain_snapshots,
+            max_bytes: sequences.retain_bytes,
             txns: 0,
             bytes: 0,
             txns_due: 0,
@@ -123,8 +125,13 @@ impl Peer {
         self.state.metrics.add(Basic::SnapshotTime, took.0 as i64);
         outbox.event(PeerEvent::SnapshotDurable { zxid: running.zxid });
         if self.snapshots.retain > 0 {
-            let (seq, retain) = (self.snapshots.next_seq(), self.snapshots.retain);
-            outbox.push(Output::Store { lane: Lane::Snapshot, seq, op: StoreOp::Purge { retain } });
+            let seq = self.snapshots.next_seq();
+            let Snapshots { retain, max_bytes, .. } = self.snapshots;
+            outbox.push(Output::Store {
+                lane: Lane::Snapshot,
+                seq,
+                op: StoreOp::Purge { retain, max_bytes },
+            });
         }
     }
 

@@ -88,6 +88,8 @@ pub struct Sequences {
     pub container_max_never_used: Millis,
     /// How many snapshots are kept when a new one is durable; 0 keeps all.
     pub retain_snapshots: u32,
+    /// What the snapshots kept may take together with their logs before fewer are kept, down to one; 0 for any.
+    pub retain_bytes: u64,
     /// So many sessions and ephemerals may be on their way out by expiry before the next session follows, and so many
     /// connections without a handshake are ended by one input: thousands at once do not stop the world.
     pub expiries_under_way: usize,
@@ -158,6 +160,7 @@ impl Default for Sequences {
             container_max_per_minute: 10_000,
             container_max_never_used: Millis(0),
             retain_snapshots: 3,
+            retain_bytes: 16 << 30,
             expiries_under_way: 200,
         }
     }

@@ -28,6 +28,10 @@ pub struct Draft {
     pub(super) extra_size: Option<u32>,
     /// `autopurge.snapRetainCount`.
     pub(super) snap_retain_count: u32,
+    /// Whether somebody has set it.
+    pub(super) snap_retain_count_is_set: bool,
+    /// `retention.maxMb` in bytes.
+    pub(super) retain_bytes: Option<u64>,
     /// Whether `autopurge.purgeInterval` is anything but 0.
     pub(super) purge: bool,
     /// `freeSpace.resumeMb` in bytes.
@@ -53,6 +57,8 @@ impl Draft {
             max_session_timeout: None,
             extra_size: None,
             snap_retain_count: 3,
+            snap_retain_count_is_set: false,
+            retain_bytes: None,
             purge: true,
             resume_space: None,
             standalone_enabled: true,
@@ -120,7 +126,14 @@ impl Draft {
         if limits.free_space_high < limits.free_space_low {
             refusals.push(("freeSpace.resumeMb", Refusal::new("smaller than freeSpace.lowMb")));
         }
-        self.config.peer.sequences.retain_snapshots = if self.purge { self.snap_retain_count } else { 0 };
+        let sequences = &mut self.config.peer.sequences;
+        sequences.retain_snapshots = if self.purge { self.snap_retain_count } else { 0 };
+        match self.retain_bytes {
+            Some(bytes) => sequences.retain_bytes = bytes,
+            // Whoever has said how many snapshots to keep gets as many.
+            None if self.snap_retain_count_is_set => sequences.retain_bytes = 0,
+            None => {}
+        }
         refusals
     }
 

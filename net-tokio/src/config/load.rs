@@ -149,6 +149,7 @@ impl Reading {
     fn judge(&mut self, draft: &mut Draft) {
         let counting = self.take_overridden();
         self.dynamic = counting.contains_key("dynamicConfigFile");
+        draft.snap_retain_count_is_set = counting.contains_key("autopurge.snapRetainCount");
         for row in settings::all().filter(|row| !row.default.is_empty() && !counting.contains_key(row.key)) {
             let verdict = self.apply(row, row.key, row.default, draft);
             assert!(!matches!(verdict, Verdict::Refused(_)), "the default of {} is refused", row.key);

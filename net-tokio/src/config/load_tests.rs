@@ -437,14 +437,17 @@ fn a_server_without_a_client_port_is_warned_of() {
 #[test]
 fn purging_is_on_unless_it_was_switched_off() {
     let retained = |lines: &str| {
-        World::new(&format!("dataDir=DIR/data\nclientPort=2181\n{lines}"))
-            .config()
-            .peer
-            .sequences
-            .retain_snapshots
+        World::new(&format!("dataDir=DIR/data\nclientPort=2181\n{lines}")).config().peer.sequences
     };
-    assert_eq!(retained(""), 3);
-    assert_eq!(retained("autopurge.snapRetainCount=10\n"), 10);
-    assert_eq!(retained("autopurge.snapRetainCount=10\nautopurge.purgeInterval=24\n"), 10);
-    assert_eq!(retained("autopurge.purgeInterval=0\nautopurge.snapRetainCount=10\n"), 0);
+    let count = |lines: &str| retained(lines).retain_snapshots;
+    assert_eq!(count(""), 3);
+    assert_eq!(count("autopurge.snapRetainCount=10\n"), 10);
+    assert_eq!(count("autopurge.snapRetainCount=10\nautopurge.purgeInterval=24\n"), 10);
+    assert_eq!(count("autopurge.purgeInterval=0\nautopurge.snapRetainCount=10\n"), 0);
+    let bytes = |lines: &str| retained(lines).retain_bytes;
+    assert_eq!(bytes(""), 16384 << 20);
+    assert_eq!(bytes("autopurge.purgeInterval=24\n"), 16384 << 20);
+    assert_eq!(bytes("autopurge.snapRetainCount=3\n"), 0, "a count that was asked for is kept");
+    assert_eq!(bytes("autopurge.snapRetainCount=3\nretention.maxMb=100\n"), 100 << 20);
+    assert_eq!(bytes("retention.maxMb=0\n"), 0);
 }

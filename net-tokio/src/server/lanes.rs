@@ -93,8 +93,8 @@ impl Lanes {
             (Lane::Snapshot, StoreOp::Snapshot(image)) => {
                 self.snapshot.batch.push((seq, SnapshotOp::Snapshot(image)));
             }
-            (Lane::Snapshot, StoreOp::Purge { retain }) => {
-                self.snapshot.batch.push((seq, SnapshotOp::Purge { retain }));
+            (Lane::Snapshot, StoreOp::Purge { retain, max_bytes }) => {
+                self.snapshot.batch.push((seq, SnapshotOp::Purge { retain, max_bytes }));
             }
             (lane, op) => panic!("{op:?} does not belong into the lane {lane:?}"),
         }

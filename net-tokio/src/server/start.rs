@@ -12,7 +12,7 @@ use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfi
 use crate::metrics::{self, HostMetrics, Startup};
 use quorate_core::peer::Peer;
 use quorate_core::tree::TreeOptions;
-use quorate_core::vocabulary::{Entropy, PeerConfig, Wall};
+use quorate_core::vocabulary::{Entropy, PeerConfig, Sequences, Wall};
 use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
 use quorate_storage_file::{
     Compression, Directory, Disk as _, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
@@ -190,7 +190,7 @@ fn announce(config: &ServerConfig) {
 
 /// ZooKeeper purges only when it is told to, so whoever comes from there should hear that old files will go.
 fn announce_purging(config: &ServerConfig, mut disk: StdDisk) {
-    let retain = config.peer.sequences.retain_snapshots;
+    let Sequences { retain_snapshots: retain, retain_bytes, .. } = config.peer.sequences;
     if retain == 0 {
         return;
     }
@@ -201,6 +201,7 @@ fn announce_purging(config: &ServerConfig, mut disk: StdDisk) {
         retain,
         snapshots = snap.iter().filter(|entry| parse_snapshot_name(&entry.name).is_some()).count() as u64,
         logs = log.iter().filter(|entry| parse_log_name(&entry.name).is_some()).count() as u64,
+        max_mb = retain_bytes >> 20,
         "whenever a snapshot has been written, older ones than are retained are removed, with their logs; \
          autopurge.purgeInterval=0 keeps them all"
     );

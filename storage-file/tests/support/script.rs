@@ -7,7 +7,7 @@
 //! - `pad FILE COUNT`, `cut FILE OFFSET`, `flip FILE OFFSET`, `zero FILE OFFSET COUNT`, `write FILE OFFSET HEX`,
 //!   `append FILE HEX`, `touch FILE`, `copy FROM TO`.
 //! - `recover [OPTION…]`: a recovery; `no-autocreate`, `trust-empty` and `limit=BYTES` are its options.
-//! - `ls`: names and lengths.   `purge RETAIN`, `truncate ZXID`: those jobs.
+//! - `ls`: names and lengths.   `purge RETAIN [BYTES]`, `truncate ZXID`: those jobs.
 
 use super::history::{History, recovery_options, storage_options};
 use bytes::BytesMut;
@@ -71,7 +71,8 @@ impl World {
             ["snapshot", "gz"] => self.snapshot(Compression::Gzip),
             ["snapshot", "snappy"] => self.snapshot(Compression::Snappy),
             ["recover", ref options @ ..] => return self.recover(options),
-            ["purge", retain] => return self.purge(retain.parse().unwrap()),
+            ["purge", retain] => return self.purge(retain.parse().unwrap(), 0),
+            ["purge", retain, bytes] => return self.purge(retain.parse().unwrap(), bytes.parse().unwrap()),
             ["truncate", zxid] => return self.truncate(zxid.parse().unwrap()),
             ["ls"] => return self.list(),
             ["touch", name] => std::fs::write(self.path(name), b"").unwrap(),
@@ -155,8 +156,8 @@ impl World {
         }
     }
 
-    fn purge(&mut self, retain: u32) -> String {
-        let mut job = PurgeJob::new(retain, 4096, Default::default());
+    fn purge(&mut self, retain: u32, max_bytes: u64) -> String {
+        let mut job = PurgeJob::new(retain, max_bytes, 4096, Default::default());
         loop {
             match job.step(&mut self.disk) {
                 JobStep::Progress => {}

@@ -38,6 +38,14 @@ pub(super) const ROWS: &[Setting] = &[
         }),
         "free space from which they are taken again; unset: twice freeSpace.lowMb",
     ),
+    own("retention.maxMb", Kind::Number(0, 1 << 40, "MiB"), "").is(
+        Effect::Own(|draft, value| {
+            draft.retain_bytes = Some(value.number() << 20);
+            Ok(())
+        }),
+        "what snapshots and logs may take together before purging keeps fewer snapshots, but at least the newest; 0: any; \
+         unset: 16384, and any if autopurge.snapRetainCount is set",
+    ),
     own("client.backlogPauseBytes", Kind::Number(1, 1 << 40, "bytes"), "1048576").is(
         Effect::Own(|draft, value| {
             draft.config.peer.limits.backlog_pause = value.number() as usize;
