@@ -9,6 +9,9 @@ use crate::vocabulary::{Millis, Now};
 
 /// A request that took this long is worth a line.
 const SLOW: Millis = Millis(1_000);
+/// So many txns are applied by one input; those that one sync made durable beyond that wait for the next, and whoever asked for
+/// something meanwhile comes between.
+const TXNS_A_PART: usize = 256;
 
 impl Peer {
     pub(super) fn log_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
@@ -29,13 +32,15 @@ impl Peer {
     /// Answers what was left, then applies what is durable, as long as one input may: a connection's reads must not see what was
     /// written behind them.
     pub(super) fn go_on(&mut self, now: Now, outbox: &mut Outbox) {
-        while !self.state.is_part_full(outbox) {
+        let mut applied = 0;
+        while applied < TXNS_A_PART && !self.state.is_part_full(outbox) {
             if let Some(conn) = self.state.connections.unfinished.pop_front() {
                 self.admit_early(now, conn, outbox);
                 self.state.drain_queue(conn, now, outbox);
                 continue;
             }
             let Some(proposal) = self.commit.pop_stored(self.log_stored) else { return };
+            applied += 1;
             self.note_slow(now, &proposal, outbox);
             let (zxid, origin) = (proposal.zxid(), proposal.origin);
             self.state.apply(proposal, now, outbox);

@@ -7,7 +7,7 @@
 //! asked. Neither connection is ever opened anew, so whoever is dropped fails the test.
 
 use crate::client::{Client, create, get, set};
-use crate::process::Server;
+use crate::process::{Server, go_first};
 use quorate_core::jute::{Request, Response};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -104,6 +104,7 @@ fn on_schedule(
     let mut sender = client.second_half();
     let stop = Arc::clone(stop);
     std::thread::spawn(move || {
+        go_first();
         let mut due = Instant::now();
         for number in 1.. {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -117,6 +118,7 @@ fn on_schedule(
         }
     });
     std::thread::spawn(move || {
+        go_first();
         let mut samples = Vec::new();
         for (sent, opcode, known) in replies {
             let (_, reply) = client.hear_reply(opcode).expect("a reply");

@@ -20,7 +20,7 @@ fn thousands_of_sessions_expire_at_once_and_nobody_else_notices() {
     let (rounds, count, timeout) = if is_full() { (3, 10_000, 20_000) } else { (1, 1_000, 6_000) };
     crate::process::raise_descriptor_limit(count + 200);
     let dir = tempdir().unwrap();
-    let server = Server::start(dir.path(), &["maxClientCnxns=0"]);
+    let server = Server::start_in_front(dir.path(), &["maxClientCnxns=0"]);
     let (mut keeper, _) = Client::with_session(server.address);
     keeper.ask(create(PARENT, b"")).unwrap();
     let bystander = Bystander::start(&server);

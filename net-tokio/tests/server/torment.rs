@@ -28,8 +28,10 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
     let (rounds, crowd) = if is_full() { (5, 10_000) } else { (2, 1_000) };
     raise_descriptor_limit(crowd + HALF_OPEN + 200);
     let dir = tempdir().unwrap();
-    let server =
-        Server::start(dir.path(), &["maxClientCnxns=0", "tickTime=500", "nio.sessionlessCnxnTimeout=1000"]);
+    let server = Server::start_in_front(
+        dir.path(),
+        &["maxClientCnxns=0", "tickTime=500", "nio.sessionlessCnxnTimeout=1000"],
+    );
     let address = server.address;
     ask_as_a_guest(address, create("/large", &[7; LARGE]));
     let bystander = Bystander::start(&server);
