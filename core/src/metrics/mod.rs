@@ -13,6 +13,7 @@ mod registry;
 mod summary;
 
 pub use names::{Advanced, Basic, BasicSet, Counter, CounterSet, Gauge};
+pub(crate) use registry::java_length;
 pub use registry::{Metrics, Sample, SampleValue, ServerStats};
 pub use summary::{AdvancedSummary, Decimal4, Summary};
 

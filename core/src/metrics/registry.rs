@@ -49,8 +49,8 @@ pub struct Sample<'a> {
 pub enum SampleValue<'a> {
     /// A counter's value.
     Counter(u64),
-    /// A summary.
-    Basic(&'a Summary),
+    /// A summary; of its percentiles ZooKeeper shows the median only, and only on the Prometheus page.
+    Basic(&'a AdvancedSummary),
     /// A summary with percentiles.
     Advanced(&'a AdvancedSummary),
 }
@@ -59,10 +59,10 @@ pub enum SampleValue<'a> {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     counters: Vec<u64>,
-    basics: Vec<Summary>,
+    basics: Vec<AdvancedSummary>,
     advanced: Vec<AdvancedSummary>,
     counter_sets: Vec<BTreeMap<String, u64>>,
-    basic_sets: Vec<BTreeMap<String, Summary>>,
+    basic_sets: Vec<BTreeMap<String, AdvancedSummary>>,
     /// The server's own statistics.
     pub server: ServerStats,
 }
@@ -78,7 +78,7 @@ impl Metrics {
     pub fn new() -> Self {
         Metrics {
             counters: vec![0; Counter::ALL.len()],
-            basics: vec![Summary::default(); Basic::ALL.len()],
+            basics: vec![AdvancedSummary::default(); Basic::ALL.len()],
             advanced: vec![AdvancedSummary::default(); Advanced::ALL.len()],
             counter_sets: vec![BTreeMap::new(); CounterSet::ALL.len()],
             basic_sets: vec![BTreeMap::new(); BasicSet::ALL.len()],
@@ -86,9 +86,12 @@ impl Metrics {
         }
     }
 
-    /// `srst`: everything back to 0, labels forgotten.
+    /// `srst`: everything back to 0. Labels stay, so that no key vanishes from a dashboard.
     pub fn reset(&mut self) {
-        *self = Self::new();
+        let mut fresh = Self::new();
+        (fresh.counter_sets, fresh.basic_sets) =
+            (zeroes(&mut self.counter_sets), zeroes(&mut self.basic_sets));
+        *self = fresh;
     }
 
     /// One more.
@@ -112,7 +115,7 @@ impl Metrics {
     }
 
     /// A summary.
-    pub fn basic(&self, summary: Basic) -> &Summary {
+    pub fn basic(&self, summary: Basic) -> &AdvancedSummary {
         &self.basics[summary as usize]
     }
 
@@ -133,10 +136,11 @@ impl Metrics {
         }
     }
 
-    /// A value of the summary under the first component of `path`; the root has none and is not counted.
-    pub fn add_path(&mut self, set: BasicSet, path: &str, value: i64) {
+    /// So many bytes of the node at `path`, and those of the path, in Java's characters, under its first component; the root has
+    /// none and is not counted.
+    pub fn add_path(&mut self, set: BasicSet, path: &str, bytes: i64) {
         if let Some(summary) = labelled(&mut self.basic_sets[set as usize], path) {
-            summary.add(value);
+            summary.add(java_length(path) + bytes);
         }
     }
 
@@ -164,6 +168,17 @@ impl Metrics {
         });
         counters.chain(counter_sets).chain(basics).chain(advanced).chain(basic_sets)
     }
+}
+
+/// The same sets with the same labels, and nothing counted.
+fn zeroes<T: Default>(sets: &mut Vec<BTreeMap<String, T>>) -> Vec<BTreeMap<String, T>> {
+    let zero = |set: BTreeMap<String, T>| set.into_keys().map(|label| (label, T::default())).collect();
+    std::mem::take(sets).into_iter().map(zero).collect()
+}
+
+/// What Java's `String.length` says.
+pub(crate) fn java_length(text: &str) -> i64 {
+    text.encode_utf16().count() as i64
 }
 
 /// The value under the first component of `path`, if it has one and there is room for its label.

@@ -82,9 +82,27 @@ fn names_are_unique_and_the_walk_has_them_in_order() {
     );
     let counted = metrics.iter().find(|sample| sample.name == "watch_bytes").map(|sample| sample.value);
     assert!(matches!(counted, Some(SampleValue::Counter(30))));
-    metrics.reset();
-    assert_eq!(metrics.iter().count(), Counter::ALL.len() + Basic::ALL.len() + Advanced::ALL.len());
-    assert_eq!((metrics.counter(Counter::WatchBytes), Gauge::AvgLatency.name()), (0, "avg_latency"));
+    let mut reset = metrics.clone();
+    reset.reset();
+    let after: Vec<_> = reset.iter().map(|sample| (sample.name, sample.label)).collect();
+    assert_eq!(after, names, "no key vanishes");
+    let is_zero = |value: SampleValue<'_>| match value {
+        SampleValue::Counter(count) => count == 0,
+        SampleValue::Basic(summary) | SampleValue::Advanced(summary) => summary.basic().count() == 0,
+    };
+    assert!(reset.iter().all(|sample| is_zero(sample.value)));
+    assert_eq!(Gauge::AvgLatency.name(), "avg_latency");
+}
+
+#[test]
+fn bytes_by_path_are_counted_with_the_path_in_java_s_characters() {
+    let mut metrics = Metrics::new();
+    // Two bytes and one character; four bytes and two.
+    metrics.add_path(BasicSet::WritePerNamespace, "/a/\u{e9}", 10);
+    metrics.add_path(BasicSet::WritePerNamespace, "/a/\u{1f600}", 10);
+    let found = metrics.iter().find(|sample| sample.label == Some("a")).map(|sample| sample.value);
+    let Some(SampleValue::Basic(summary)) = found else { panic!("{found:?}") };
+    assert_eq!((summary.basic().min(), summary.basic().max()), (14, 15));
 }
 
 #[test]

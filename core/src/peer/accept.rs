@@ -29,9 +29,13 @@ impl Peer {
     }
 
     /// The adapter says that a connection is gone. Its session lives on; its requests under way are done, unanswered.
+    ///
+    /// As in ZooKeeper this is the end that `connection_drop_count` counts: the client's, when nobody had asked for one.
     pub(super) fn closed(&mut self, conn: ConnId) {
         self.end_patience(conn);
-        if self.state.forget(conn) {
+        let asked_a_word =
+            self.state.connections.get(conn).is_some_and(|c| c.state() == ConnectionState::FourLetter);
+        if self.state.forget(conn) && !asked_a_word {
             self.state.metrics.count(Counter::ConnectionDropCount);
         }
     }
@@ -40,7 +44,6 @@ impl Peer {
     pub(super) fn drop_connection(&mut self, conn: ConnId, reason: &'static str, outbox: &mut Outbox) {
         self.end_patience(conn);
         outbox.event(PeerEvent::ConnectionDropped { conn, reason });
-        self.state.metrics.count(Counter::ConnectionDropCount);
         self.state.close(conn, outbox);
     }
 

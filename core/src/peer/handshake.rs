@@ -20,6 +20,7 @@ impl Peer {
         connection.stats.received += 1;
         let is_first = matches!(connection.state, ConnectionState::Accepted { .. });
         self.state.metrics.server.packets_received += 1;
+        self.state.metrics.count_by(Counter::BytesReceivedCount, frame_length(&request));
         if !is_first || self.is_ending() {
             return self.drop_connection(conn, "a handshake out of place", outbox);
         }
@@ -114,6 +115,12 @@ impl Peer {
         outbox.event(PeerEvent::HandshakeRefused { conn, session, reason });
         self.state.close(conn, outbox);
     }
+}
+
+/// Bytes of a handshake on the wire.
+fn frame_length(request: &ConnectRequest) -> u64 {
+    let fixed = 4 + 4 + 8 + 4 + 8 + 4 + u64::from(request.read_only.is_some());
+    fixed + request.password.as_ref().map_or(0, |password| password.len() as u64)
 }
 
 /// The minimum is applied first, then the maximum.

@@ -121,7 +121,6 @@ impl Peer {
     pub(super) fn snapshot_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
         let Some(running) = self.snapshots.running.take_if(|running| running.seq <= seq) else { return };
         let took = now.mono.millis_since(running.since);
-        self.state.metrics.count(Counter::SnapCount);
         self.state.metrics.add(Basic::SnapshotTime, took.0 as i64);
         outbox.event(PeerEvent::SnapshotDurable { zxid: running.zxid });
         if self.snapshots.retain > 0 {

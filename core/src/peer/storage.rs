@@ -3,7 +3,7 @@
 use super::Peer;
 use super::role::Role;
 use crate::contract::{Outbox, PeerEvent, StoreSeq};
-use crate::metrics::Counter;
+use crate::metrics::{Basic, Counter};
 use crate::pipeline::{Origin, Proposal};
 use crate::vocabulary::{Millis, Now};
 
@@ -16,6 +16,10 @@ const TXNS_A_PART: usize = 256;
 impl Peer {
     pub(super) fn log_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
         assert!(seq <= self.log_seq, "storage confirms {seq:?}, which nobody asked for");
+        let batch = self.commit.count_stored(seq) - self.commit.count_stored(self.log_stored);
+        if batch > 0 {
+            self.state.metrics.add(Basic::SyncProcessorBatchSize, batch as i64);
+        }
         self.log_stored = seq;
         match self.role {
             // Alone, durable here is committed.

@@ -52,6 +52,11 @@ impl CommitQueue {
         self.uncommitted.front().is_some_and(|proposal| proposal.seq <= seq)
     }
 
+    /// How many of the txns that wait stand in the log no later than `seq`.
+    pub(crate) fn count_stored(&self, seq: StoreSeq) -> usize {
+        self.uncommitted.partition_point(|proposal| proposal.seq <= seq)
+    }
+
     /// The createSession of `session` that is not applied yet gets another origin; false when there is none.
     pub(crate) fn hand_over(&mut self, session: SessionId, origin: Origin) -> bool {
         let is_its = |proposal: &&mut Proposal| {

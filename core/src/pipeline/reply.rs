@@ -43,10 +43,14 @@ impl Replier<'_> {
 
     /// Answers with this header and body.
     pub(crate) fn reply(&mut self, asked: &Asked, header: ReplyHeader, body: impl FnOnce(&mut Writer<'_>)) {
-        self.frame(asked, header.zxid, |out| {
+        let size = self.frame(asked, header.zxid, |out| {
             header.encode(out);
             body(out);
         });
+        // ZooKeeper counts what follows the length, and no handshakes.
+        let size = size.saturating_sub(4);
+        self.metrics.server.add_response_size(size as i64);
+        self.metrics.count_by(Counter::ResponseBytes, size);
     }
 
     /// Sends a frame that answers no operation: handshakes, authentication. Only packets are counted. Returns its length; one
@@ -73,8 +77,8 @@ impl Replier<'_> {
         size as u64
     }
 
-    /// Answers with a frame that has no reply header: the handshake's.
-    pub(crate) fn frame(&mut self, asked: &Asked, zxid: Zxid, frame: impl FnOnce(&mut Writer<'_>)) {
+    /// Answers with a frame that has no reply header: the handshake's. Returns its length.
+    pub(crate) fn frame(&mut self, asked: &Asked, zxid: Zxid, frame: impl FnOnce(&mut Writer<'_>)) -> u64 {
         let size = self.send(asked.slot, frame);
         let took = asked.now.mono.millis_since(asked.arrived);
         let stats = &mut self.connections.at_mut(asked.slot).stats;
@@ -85,8 +89,6 @@ impl Replier<'_> {
         stats.last_latency = took;
         stats.latency.add(took.0 as i64);
         self.metrics.server.latency.add(took.0 as i64);
-        self.metrics.server.add_response_size(size as i64);
-        self.metrics.count_by(Counter::ResponseBytes, size);
         let is_write = operation::is_write(asked.opcode);
         let latency = if is_write { Advanced::UpdateLatency } else { Advanced::ReadLatency };
         self.metrics.add_advanced(latency, took.0 as i64);
@@ -94,6 +96,7 @@ impl Replier<'_> {
             self.metrics.count(Counter::OpCountTotal);
             self.metrics.count(counter);
         }
+        size
     }
 }
 

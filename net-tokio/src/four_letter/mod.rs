@@ -46,6 +46,13 @@ pub(crate) struct Facts<'a> {
     pub(crate) sizes: DirectorySizes,
 }
 
+impl Facts<'_> {
+    /// What went to clients: the peer's frames, and answers to words.
+    pub(crate) fn packets_sent(&self) -> u64 {
+        self.status.metrics().server.packets_sent + self.host.word_packets
+    }
+}
+
 /// What is sent back, before the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {

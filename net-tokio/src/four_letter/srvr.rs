@@ -36,7 +36,7 @@ fn print(facts: &Facts<'_>, clients: &str) -> String {
         latency.average(),
         latency.max(),
         server.packets_received,
-        server.packets_sent,
+        facts.packets_sent(),
         status.connection_count(),
         status.outstanding(),
         status.last_zxid(),

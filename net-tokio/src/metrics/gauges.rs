@@ -26,7 +26,7 @@ fn value(gauge: Gauge, facts: &Facts<'_>) -> Value<'static> {
         Gauge::MaxLatency => server.latency.max(),
         Gauge::MinLatency => server.latency.min(),
         Gauge::PacketsReceived => whole(server.packets_received),
-        Gauge::PacketsSent => whole(server.packets_sent),
+        Gauge::PacketsSent => whole(facts.packets_sent()),
         Gauge::NumAliveConnections => whole(status.connection_count() as u64),
         Gauge::OutstandingRequests => whole(status.outstanding() as u64),
         Gauge::Uptime => whole(facts.uptime.0),

@@ -38,7 +38,7 @@ fn add_metric(page: &mut String, metric: &Metric<'_>) {
         Value::Integer(value) => add(page, &name, value),
         Value::Decimal(value) => add(page, &name, value),
         Value::Counter(value) => add(page, &name, value),
-        Value::Basic(summary) => add_summary(page, &name, summary),
+        Value::Basic(summary) => add_summary(page, &name, summary.basic()),
         Value::Advanced(summary) => {
             add_summary(page, &name, summary.basic());
             for (key, thousandths) in [("p50", 500), ("p95", 950), ("p99", 990), ("p999", 999)] {

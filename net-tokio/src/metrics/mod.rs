@@ -3,7 +3,7 @@
 //! Values come from three places: the peer counts what it does, gauges are read from its status when somebody asks, and what
 //! only the host can measure (syncs, start-up, descriptors) stands in [`HostMetrics`] and takes the place of the peer's zero.
 //!
-//! Absent: metrics of the Java virtual machine.
+//! Absent: metrics of the Java virtual machine, and of queues and threads that only ZooKeeper's pipeline has (README.md).
 
 mod gauges;
 mod host;
@@ -12,13 +12,13 @@ mod mntr;
 mod process;
 mod prometheus;
 
-pub(crate) use host::{HostMetrics, Startup};
+pub(crate) use host::{HostMetrics, Startup, StartupReplay};
 pub(crate) use http::{bind, serve};
 pub(crate) use mntr::mntr_page;
 pub(crate) use prometheus::prometheus_page;
 
 use crate::four_letter::Facts;
-use quorate_core::metrics::{AdvancedSummary, Decimal4, SampleValue, Summary};
+use quorate_core::metrics::{AdvancedSummary, Decimal4, SampleValue};
 
 /// One metric of a page.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ enum Value<'a> {
     Integer(i64),
     Decimal(Decimal4),
     Counter(u64),
-    Basic(&'a Summary),
+    Basic(&'a AdvancedSummary),
     Advanced(&'a AdvancedSummary),
 }
 

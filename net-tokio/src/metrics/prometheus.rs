@@ -1,11 +1,12 @@
 //! The Prometheus page, in the text format 0.0.4, with 3.9's names (`operations.md` §6.3): counters without a suffix, advanced
-//! summaries with the quantiles 0.5, 0.9 and 0.99.
-//!
-//! Absent: the median of basic summaries, of which only count, sum and extremes are kept.
+//! summaries with the quantiles 0.5, 0.9 and 0.99, basic ones with the median.
 
 use super::{Metric, Value, all, process};
 use crate::four_letter::Facts;
 use std::fmt::Write as _;
+
+/// As the page names them, and in thousandths; a basic summary has the first.
+const QUANTILES: [(&str, u32); 3] = [("0.5", 500), ("0.9", 900), ("0.99", 990)];
 
 /// The whole page.
 pub(crate) fn prometheus_page(facts: &Facts<'_>) -> String {
@@ -52,16 +53,15 @@ pub(super) fn samples(metric: &Metric<'_>, mut add: impl FnMut(&str, String)) {
             return add(&format!("{name}{}", labels(None)), double(i64::try_from(value).unwrap_or(i64::MAX)));
         }
         Value::Decimal(value) => return add(&format!("{name}{}", labels(None)), value.to_string()),
-        Value::Basic(summary) => (summary, None),
-        Value::Advanced(summary) => (summary.basic(), Some(summary)),
+        Value::Basic(summary) => (summary, &QUANTILES[..1]),
+        Value::Advanced(summary) => (summary, &QUANTILES[..]),
     };
-    for (quantile, thousandths) in [("0.5", 500), ("0.9", 900), ("0.99", 990)] {
-        if let Some(summary) = quantiles {
-            let value = summary.percentile(thousandths);
-            let value = if summary.basic().count() == 0 { "NaN".to_owned() } else { double(value) };
-            add(&format!("{name}{}", labels(Some(quantile))), value);
-        }
+    for (quantile, thousandths) in quantiles {
+        let value = summary.percentile(*thousandths);
+        let value = if summary.basic().count() == 0 { "NaN".to_owned() } else { double(value) };
+        add(&format!("{name}{}", labels(Some(quantile))), value);
     }
+    let summary = summary.basic();
     add(&format!("{name}_count{}", labels(None)), double(i64::try_from(summary.count()).unwrap_or(i64::MAX)));
     add(&format!("{name}_sum{}", labels(None)), double(summary.sum()));
 }

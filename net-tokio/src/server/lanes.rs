@@ -76,7 +76,7 @@ impl Lanes {
             log: Outgoing::start("quorate-log-lane", log, disk.clone(), Arc::clone(mailbox))?,
             snapshot: Outgoing::start(
                 "quorate-snap",
-                SnapshotWork { lane: snapshot, began: None },
+                SnapshotWork { lane: snapshot, began: None, snapshot: None },
                 disk.clone(),
                 Arc::clone(mailbox),
             )?,
@@ -258,12 +258,17 @@ impl Work for LogWork {
 struct SnapshotWork {
     lane: SnapshotLane<StdFile>,
     began: Option<Instant>,
+    /// The snapshot that is to be written; what else the lane does is not measured.
+    snapshot: Option<StoreSeq>,
 }
 
 impl Work for SnapshotWork {
     type Op = SnapshotOp;
 
     fn queue(&mut self, seq: StoreSeq, op: SnapshotOp) {
+        if let SnapshotOp::Snapshot(_) = op {
+            self.snapshot = Some(seq);
+        }
         self.lane.queue(seq, op);
     }
 
@@ -277,7 +282,9 @@ impl Work for SnapshotWork {
         let mut took = None;
         if !matches!(step, Step::Progress) {
             self.began = None;
-            took = Some(began.elapsed());
+            if let Step::Done(_, seq) = step {
+                took = self.snapshot.take_if(|snapshot| *snapshot == seq).map(|_| began.elapsed());
+            }
         }
         for RemovedFile { name, length } in self.lane.take_removed() {
             tracing::info!(name: "purged", file = %name, bytes = length, "newer snapshots make it superfluous");

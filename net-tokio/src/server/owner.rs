@@ -55,7 +55,7 @@ pub(crate) enum Message {
     Storage {
         /// For the peer.
         input: Input,
-        /// How long the sync or the snapshot took.
+        /// How long the sync took, or the snapshot that was written.
         took: Option<Duration>,
     },
     /// Bytes that are free on the log's disk.
@@ -342,6 +342,7 @@ impl Owner {
         }
         let table = self.table.borrow();
         let Some(connection) = table.find(conn) else { return };
+        self.parts.metrics.add_word(answer.text.len());
         if connection.queue(Bytes::from(answer.text)) {
             self.dirty.push(Rc::clone(connection));
         }

@@ -9,14 +9,14 @@ use super::owner::{Exit, Message, Owner, Parts};
 use super::supervise::Signals;
 use super::version::FULL_VERSION;
 use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig};
-use crate::metrics::{self, HostMetrics, Startup};
+use crate::metrics::{self, HostMetrics, Startup, StartupReplay};
 use quorate_core::peer::Peer;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{Entropy, PeerConfig, Sequences, Wall};
 use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
 use quorate_storage_file::{
     Compression, Directory, Disk as _, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
-    Repair, StdDisk, StdDiskOptions, Storage, StorageOptions,
+    RecoveryStep, Repair, StdDisk, StdDiskOptions, Storage, StorageOptions,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -263,8 +263,19 @@ fn recover(
     entropy: Entropy,
 ) -> Result<(Recovered, Startup), Failure> {
     let begin = Instant::now();
-    let recovery = Recovery::new(recovery_options(config, entropy));
-    let recovered = recovery.run(&mut disk).map_err(|error| {
+    let mut recovery = Recovery::new(recovery_options(config, entropy));
+    let mut snapshot = None;
+    let run = loop {
+        match recovery.step(&mut disk) {
+            Ok(RecoveryStep::Progress) => {}
+            Ok(RecoveryStep::Done(recovered)) => break Ok(*recovered),
+            Err(error) => break Err(error),
+        }
+        if snapshot.is_none() && recovery.is_past_snapshots() {
+            snapshot = Some(begin.elapsed());
+        }
+    };
+    let recovered = run.map_err(|error| {
         let text = about_recovery(&error, &config.storage);
         match error {
             // ZooKeeper looks at that before it looks at the data, as at the directories themselves.
@@ -278,7 +289,9 @@ fn recover(
     }
     log_report(&recovered.report, took.as_millis() as u64);
     let report = &recovered.report;
-    let startup = Startup { took, txns: (!report.created).then_some(report.replayed) };
+    let snapshot = snapshot.expect("whoever has a database is past its snapshots");
+    let replay = StartupReplay { took: took - snapshot, txns: report.replayed };
+    let startup = Startup { took, snapshot, replay: (!report.created).then_some(replay) };
     Ok((recovered, startup))
 }
 

@@ -147,14 +147,18 @@ pub(crate) fn create(path: &str, data: &[u8]) -> Request {
 
 /// Ephemeral: 1.
 pub(crate) fn create_with_flags(path: &str, data: &[u8], flags: i32) -> Request {
-    Request::Create(CreateRequest {
+    Request::Create(CreateRequest { flags, ..create_request(path, data) })
+}
+
+pub(crate) fn create_request(path: &str, data: &[u8]) -> CreateRequest {
+    CreateRequest {
         kind: CreateKind::Create,
         path: Some(path.to_owned()),
         data: Some(Bytes::copy_from_slice(data)),
         acl: Some(Acl::open()),
-        flags,
+        flags: 0,
         ttl: -1,
-    })
+    }
 }
 
 pub(crate) fn get(path: &str) -> Request {

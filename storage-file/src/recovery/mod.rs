@@ -126,6 +126,20 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         }
     }
 
+    /// Whether the snapshot is loaded, or there is none: what is left is to replay the logs, and to mend.
+    pub fn is_past_snapshots(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::OpenLog(_)
+                | Phase::ReadLog { .. }
+                | Phase::Mend { .. }
+                | Phase::WriteSnapshot { .. }
+                | Phase::RemoveInitialize(_)
+                | Phase::SyncLogRoot(_)
+                | Phase::Over
+        )
+    }
+
     /// Goes on by at most one call.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::reply::Asked;
 use super::state::ServerState;
 use crate::contract::Outbox;
 use crate::jute::{Txn, TxnRecord};
-use crate::metrics::{BasicSet, Counter};
+use crate::metrics::{Advanced, BasicSet};
 use crate::tree::Applied;
 use crate::vocabulary::{ConnId, Mono, Now};
 use notify::Notifier;
@@ -37,8 +37,11 @@ impl ServerState {
             .database
             .apply(&txn, &mut notifier)
             .unwrap_or_else(|error| panic!("a prepared txn can't be applied: {error:?}, {txn:?}"));
-        self.metrics.count(Counter::CommitCount);
-        self.count_written(&txn);
+        self.count_written(&txn.record);
+        let latency = now.wall.0 - txn.header.time.0;
+        if latency >= 0 {
+            self.metrics.add_advanced(Advanced::PropagationLatency, latency);
+        }
         match origin {
             Origin::Request { conn, opcode, arrived } => {
                 self.answer_write((conn, arrived), opcode, (&txn, &applied), now, outbox);
@@ -80,13 +83,18 @@ impl ServerState {
         }
     }
 
-    fn count_written(&mut self, txn: &Txn) {
-        let (path, bytes) = match &txn.record {
+    /// Counts what creates and sets data; the notifier hears of everything that is deleted.
+    fn count_written(&mut self, record: &TxnRecord) {
+        let (path, bytes) = match record {
             TxnRecord::Create(create) => (&create.path, create.data.as_ref().map_or(0, |data| data.len())),
             TxnRecord::SetData { path, data, .. } => (path, data.as_ref().map_or(0, |data| data.len())),
-            TxnRecord::Delete { path } => (path, 0),
+            // With an error in it, nothing of it is done.
+            TxnRecord::Multi(ops) if ops.iter().any(|(_, op)| matches!(op, TxnRecord::Error { .. })) => {
+                return;
+            }
+            TxnRecord::Multi(ops) => return ops.iter().for_each(|(_, op)| self.count_written(op)),
             _ => return,
         };
-        self.metrics.add_path(BasicSet::WritePerNamespace, path, (path.len() + bytes) as i64);
+        self.metrics.add_path(BasicSet::WritePerNamespace, path, bytes as i64);
     }
 }

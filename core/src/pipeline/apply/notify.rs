@@ -3,7 +3,7 @@
 use crate::auth::{AuthConfig, check_acl};
 use crate::contract::Outbox;
 use crate::jute::{Acl, Permissions};
-use crate::metrics::{Basic, Counter, Metrics};
+use crate::metrics::{Basic, BasicSet, Counter, Metrics};
 use crate::pipeline::connections::Connections;
 use crate::tree::TreeObserver;
 use crate::vocabulary::Zxid;
@@ -42,7 +42,7 @@ impl Delivery<'_> {
             write_notification(out, self.zxid, notice.kind, notice.path);
             size = out.len() - start;
         });
-        self.metrics.count_by(Counter::WatchBytes, size as u64);
+        self.metrics.count_by(Counter::WatchBytes, size.saturating_sub(4) as u64);
     }
 }
 
@@ -75,6 +75,7 @@ impl TreeObserver for Notifier<'_> {
     }
 
     fn deleted(&mut self, zxid: Zxid, path: &str, acl: &[Acl], parent: &str, parent_acl: &[Acl]) {
+        self.metrics.add_path(BasicSet::WritePerNamespace, path, 0);
         let (watches, mut delivery) = self.split(zxid);
         let selected = watches.deleted(path, acl, parent, parent_acl, &mut |notice| delivery.deliver(notice));
         self.record(Basic::NodeDeletedWatchCount, selected.data);

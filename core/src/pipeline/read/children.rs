@@ -1,10 +1,10 @@
 //! getChildren, getChildren2, getAllChildrenNumber, getEphemerals.
 
-use super::Replier;
+use super::{Replier, count_read};
 use crate::auth::Identities;
 use crate::contract::Outbox;
 use crate::jute::{Encode, Permissions, Writer};
-use crate::metrics::BasicSet;
+use crate::metrics::java_length;
 use crate::pipeline::reply::Asked;
 use crate::pipeline::state::ServerState;
 use crate::tree::NodeView;
@@ -20,6 +20,11 @@ pub(super) fn write_children(node: &NodeView<'_>, out: &mut Writer<'_>) {
             return;
         }
     }
+}
+
+/// What ZooKeeper counts of a read of children.
+pub(super) fn length_of_names(node: &NodeView<'_>) -> i64 {
+    node.children().map(java_length).sum()
 }
 
 impl ServerState {
@@ -56,7 +61,7 @@ impl ServerState {
         if watch {
             self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Child);
         }
-        self.metrics.add_path(BasicSet::ReadPerNamespace, path, path.len() as i64);
+        count_read(&mut self.metrics, path, length_of_names(&node));
         let zxid = self.database.last_zxid();
         let limit = self.config.limits.backlog_close;
         let mut replier =

@@ -1,7 +1,7 @@
 //! multiRead (`client-protocol.md` §13.2): each op succeeds or fails by itself; no watch is left.
 
-use super::Replier;
-use super::children::write_children;
+use super::children::{length_of_names, write_children};
+use super::{Replier, count_read};
 use crate::auth::{Identities, check_acl};
 use crate::contract::Outbox;
 use crate::jute::{Encode, MultiReadOp, MultiResult, OpCode, Permissions, Writer};
@@ -34,6 +34,7 @@ impl ServerState {
         let limit = self.config.limits.backlog_close;
         let mut replier =
             Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
+        let mut granted = Vec::new();
         replier.succeed(asked, zxid, |out| {
             for op in ops {
                 if out.is_full() {
@@ -43,11 +44,13 @@ impl ServerState {
                 match (find(path), op) {
                     (Err(error), _) => MultiResult::Error { code: error.code() }.encode(out),
                     (Ok(node), MultiReadOp::GetData { .. }) => {
+                        granted.push((path, node.data().map_or(0, <[u8]>::len) as i64));
                         header(OpCode::GetData, out);
                         out.buffer(node.data());
                         node.stat().encode(out);
                     }
                     (Ok(node), MultiReadOp::GetChildren { .. }) => {
+                        granted.push((path, length_of_names(&node)));
                         header(OpCode::GetChildren, out);
                         write_children(&node, out);
                     }
@@ -55,6 +58,9 @@ impl ServerState {
             }
             MultiResult::encode_list(&[], out);
         });
+        for (path, bytes) in granted {
+            count_read(&mut self.metrics, path.as_deref().unwrap_or_default(), bytes);
+        }
         Ok(())
     }
 }

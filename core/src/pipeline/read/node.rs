@@ -1,10 +1,9 @@
 //! exists, getData, getACL.
 
-use super::Replier;
+use super::{Replier, count_read};
 use crate::auth::{Identities, check_acl, mask_acl};
 use crate::contract::Outbox;
 use crate::jute::{Encode, Permissions};
-use crate::metrics::BasicSet;
 use crate::pipeline::reply::Asked;
 use crate::pipeline::state::ServerState;
 use crate::vocabulary::ErrorCode;
@@ -25,11 +24,7 @@ impl ServerState {
             self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Data);
         }
         let (data, stat, zxid) = (node.data(), node.stat(), self.database.last_zxid());
-        self.metrics.add_path(
-            BasicSet::ReadPerNamespace,
-            path,
-            (path.len() + data.map_or(0, <[u8]>::len)) as i64,
-        );
+        count_read(&mut self.metrics, path, data.map_or(0, <[u8]>::len) as i64);
         let limit = self.config.limits.backlog_close;
         let mut replier =
             Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
@@ -61,7 +56,7 @@ impl ServerState {
             self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Data);
         }
         let stat = stat.ok_or(ErrorCode::NoNode)?;
-        self.metrics.add_path(BasicSet::ReadPerNamespace, path, path.len() as i64);
+        count_read(&mut self.metrics, path, 0);
         let zxid = self.database.last_zxid();
         self.replier(outbox).succeed(asked, zxid, |out| stat.encode(out));
         Ok(())

@@ -5,6 +5,7 @@
 
 use crate::contract::Outbox;
 use crate::jute::{AddWatchMode, SetWatches, WatcherType};
+use crate::metrics::Counter;
 use crate::pipeline::reply::Asked;
 use crate::pipeline::state::ServerState;
 use crate::vocabulary::{ErrorCode, Zxid};
@@ -80,7 +81,13 @@ impl ServerState {
         let lookup = |path: &str| tree.node(path).map(|node| node.stored()).map(|s| (s.mzxid, s.pzxid));
         let replay = self.watches.replay(conn, watches, lookup);
         for event in replay.events {
-            outbox.send(conn, |out| write_notification(out, Zxid(-1), event.kind, &event.path));
+            let mut size = 0;
+            outbox.send(conn, |out| {
+                let start = out.len();
+                write_notification(out, Zxid(-1), event.kind, &event.path);
+                size = out.len() - start;
+            });
+            self.metrics.count_by(Counter::WatchBytes, size.saturating_sub(4) as u64);
             self.connections.at_mut(asked.slot).stats.sent += 1;
             self.metrics.server.packets_sent += 1;
         }
