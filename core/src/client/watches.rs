@@ -121,7 +121,7 @@ impl WatchTable {
                 }
             }
         }
-        if length > 0 {
+        if batch != fresh() {
             batches.push(batch);
         }
         let request =

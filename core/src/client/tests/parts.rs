@@ -113,6 +113,16 @@ fn watches_are_sent_again_in_batches_of_128_kib() {
     assert!(WatchTable::default().batches(&chroot, Zxid(9)).is_empty());
 }
 
+/// Servers take the empty path for the root's.
+#[test]
+fn a_watch_at_the_empty_path_is_sent_again_too() {
+    let mut table = WatchTable::default();
+    table.register(Registration::Child, String::new());
+    let batches = table.batches(&Chroot::default(), Zxid(9));
+    let [Request::SetWatches(batch)] = batches.as_slice() else { panic!("{batches:?}") };
+    assert_eq!(batch.child, [Some(String::new())]);
+}
+
 #[test]
 fn every_registered_watch_is_in_exactly_one_batch_of_its_own_list() {
     let mut table = WatchTable::default();
