@@ -33,6 +33,12 @@ fn add<K: Ord + Copy>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
 }
 
 impl Counters {
+    /// Counts an operation that a client began.
+    pub(crate) fn operation(&mut self, name: &'static str) {
+        self.operations += 1;
+        *self.operations_by_kind.entry(name).or_default() += 1;
+    }
+
     /// Counts a fault that fired.
     pub(crate) fn fault(&mut self, name: &'static str) {
         *self.faults.entry(name).or_default() += 1;

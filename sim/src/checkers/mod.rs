@@ -3,6 +3,7 @@
 //! A rule is a function or a small state of its own; [`crate::oracle::Oracle`] and the clients call them where something
 //! happened that they judge. The first violation ends the run.
 
+pub(crate) mod client_session;
 pub(crate) mod digest;
 pub(crate) mod durability;
 pub(crate) mod ephemerals;

@@ -134,7 +134,7 @@ pub(super) fn missing(counters: &Counters) -> Vec<String> {
         "stall",
         "wall_jump",
     ];
-    const PROBES: [&str; 20] = [
+    const PROBES: [&str; 23] = [
         "asked_behind_close",
         "client_gives_up",
         "crash_log_empty",
@@ -147,6 +147,9 @@ pub(super) fn missing(counters: &Counters) -> Vec<String> {
         "hard_quota_exceeded",
         "lie_ends_in_refusal",
         "lie_loses_acknowledged",
+        "machine_expired",
+        "machine_reattached",
+        "machine_reregistered_watches",
         "pause_read",
         "process_exit",
         "recovery_failed",

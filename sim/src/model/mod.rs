@@ -14,6 +14,7 @@ mod read;
 mod session;
 mod tree;
 mod watch;
+mod watching;
 mod write;
 
 pub(crate) use acl::Who;
@@ -21,6 +22,7 @@ pub(crate) use auth::{authenticate, digest_id, super_digest};
 pub(crate) use session::password;
 pub(crate) use tree::{Node, NodeKind, SavedStat, Tree};
 pub(crate) use watch::{ExpectedEvent, WatchTables};
+pub(crate) use watching::Watching;
 pub(crate) use write::{Outcome, Place};
 
 use quorate_core::vocabulary::{ConnId, SessionId, Zxid};

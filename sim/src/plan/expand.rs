@@ -11,6 +11,8 @@ use crate::chooser::{Choice, Draws, Seeded};
 const CLIENTS: u64 = 12;
 const OPERATIONS_PER_SECOND: u64 = 40;
 const SECONDS: u64 = 60;
+/// Shorter than this, a slow disk and a slow network leave no time for a handshake.
+const LEAST_TIMEOUT_MS: u64 = 1000;
 
 /// The parts of a plan; each is drawn under a key of its own, so that more of one does not change another.
 #[derive(Clone, Copy)]
@@ -32,7 +34,7 @@ fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
 pub(super) fn r0(seed: u64) -> Plan {
     let swarm = draw(seed, Part::Swarm, Swarm::draw);
     let server = draw(seed, Part::Server, server);
-    let clients = draw(seed, Part::Clients, |draws| clients(draws, &server));
+    let clients = draw(seed, Part::Clients, |draws| clients(draws, &swarm, &server));
     let operations = draw(seed, Part::Operations, |draws| operations(draws, &swarm, &clients));
     Plan {
         format: FORMAT,
@@ -84,15 +86,30 @@ fn disk(draws: &mut Draws<'_>, server: &ServerPlan) -> DiskPlan {
     }
 }
 
-fn clients(draws: &mut Draws<'_>, server: &ServerPlan) -> Vec<ClientPlan> {
+fn clients(draws: &mut Draws<'_>, swarm: &Swarm, server: &ServerPlan) -> Vec<ClientPlan> {
     (0..CLIENTS)
-        .map(|_| ClientPlan {
-            timeout_ms: server.tick_time_ms * draws.of(&[0, 2, 2, 4, 10, 30]) + draws.below(50),
-            keeps_session_permille: draws.of(&[1000, 900, 500]),
-            user: draws.of(&[None, Some("ann:pw"), Some("bob:pw"), Some("super:secret")]).map(str::to_string),
-            read_only_byte: draws.chance(700),
+        .map(|_| {
+            let is_machine = draws.chance(swarm.machines);
+            let timeout_ms = server.tick_time_ms * draws.of(&[0, 2, 2, 4, 10, 30]) + draws.below(50);
+            ClientPlan {
+                is_machine,
+                // The machine takes what it asks for as the time that connecting may take.
+                timeout_ms: if is_machine { timeout_ms.max(LEAST_TIMEOUT_MS) } else { timeout_ms },
+                keeps_session_permille: draws.of(&[1000, 900, 500]),
+                user: draws
+                    .of(&[None, Some("ann:pw"), Some("bob:pw"), Some("super:secret")])
+                    .map(str::to_string),
+                read_only_byte: draws.chance(700),
+            }
         })
         .collect()
+}
+
+/// Who says bytes that are no request: the next client that has no machine to refuse them.
+fn scripted(clients: &[ClientPlan], client: u32) -> Option<u32> {
+    let count = clients.len() as u32;
+    let around = (0..count).map(|step| (client + step) % count);
+    around.into_iter().find(|client| !clients[*client as usize].is_machine)
 }
 
 fn operations(draws: &mut Draws<'_>, swarm: &Swarm, clients: &[ClientPlan]) -> Vec<PlannedOperation> {
@@ -116,6 +133,11 @@ fn operations(draws: &mut Draws<'_>, swarm: &Swarm, clients: &[ClientPlan]) -> V
         };
         let operation = if is_behind_close { vocabulary.ephemeral() } else { vocabulary.operation() };
         is_closing = is_behind_close || operation == Operation::CloseSession;
+        let client = match operation {
+            Operation::Raw { .. } => scripted(clients, client),
+            _ => Some(client),
+        };
+        let Some(client) = client else { continue };
         operations.push(PlannedOperation { at_us, client, operation });
     }
     // Stable: what came first at the same time stays first.

@@ -12,7 +12,7 @@ mod swarm;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +84,8 @@ pub struct DiskPlan {
 /// One client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClientPlan {
+    /// Whether it is the core's session machine; else a script that also says what no library says.
+    pub is_machine: bool,
     /// The session timeout it asks for, ms.
     pub timeout_ms: u64,
     /// Whether it keeps its session over a connection loss, in a thousand.

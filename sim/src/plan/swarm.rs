@@ -108,6 +108,8 @@ pub(super) struct Swarm {
     pub(super) large_data: u64,
     /// How many names there are below each node.
     pub(super) breadth: u64,
+    /// How many clients are the core's session machine, in a thousand.
+    pub(super) machines: u64,
 }
 
 impl Swarm {
@@ -136,6 +138,7 @@ impl Swarm {
             watches: draws.of(&[0, 200, 500]),
             large_data: draws.of(&[50, 150, 150, 400]),
             breadth: draws.between(2, 5),
+            machines: draws.of(&[0, 300, 500, 700, 1000]),
         }
     }
 }

@@ -1,418 +1,62 @@
-//! A client: a small machine of its own that speaks the protocol as a library would, pipelines, reconnects, re-registers its
-//! watches, and sometimes says what no library says.
-//!
-//! It keeps to `client-protocol.md` §23 where the server could tell; it is not the product's client.
+//! A client, as the world sees it: a script of the simulator's own, or the core's session machine.
 
-use super::encode::{Memory, frame, name};
-use crate::checkers::Verdict;
-use crate::checkers::linearizable_writes::RealTime;
-use crate::checkers::session_order::SessionOrder;
-use crate::checkers::{Violation, require};
-use crate::chooser::{Choice, Chooser, Key};
-use crate::counters::Counters;
-use crate::plan::{ClientPlan, Operation};
-use bytes::{Bytes, BytesMut};
-use quorate_core::jute::{
-    AuthPacket, ConnectRequest, ConnectResponse, Encode, EventType, OpCode, ReplyDecoder, ReplyHeader,
-    Request, Response, ServerMessage, SetWatches, WatcherEvent, write_frame,
-};
-use quorate_core::vocabulary::{ConnId, SessionId, Xid, Zxid};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// The longest that a handshake may take, ns.
-const HANDSHAKE_NS: u64 = 5_000_000_000;
-
-/// How far a client has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// It connects again at this time.
-    Away { until: u64 },
-    /// It has sent its handshake.
-    Handshaking(ConnId),
-    /// It has a session.
-    Connected(ConnId),
-}
-
-/// A request on its way.
-#[derive(Debug)]
-struct Sent {
-    xid: Xid,
-    opcode: i32,
-    /// Its path, and whether a read leaves a watch there.
-    path: Option<String>,
-    watch: bool,
-    mode: i32,
-    is_write: bool,
-    floor: Zxid,
-    at: u64,
-}
-
-/// The watches a client has, to be registered again.
-#[derive(Debug, Default)]
-struct Watching {
-    data: BTreeSet<String>,
-    exist: BTreeSet<String>,
-    child: BTreeSet<String>,
-    persistent: BTreeSet<String>,
-    recursive: BTreeSet<String>,
-}
+use super::machine::Machine;
+use super::scripted::Scripted;
+use crate::chooser::Chooser;
+use crate::plan::ClientPlan;
+use quorate_core::vocabulary::ConnId;
 
 #[derive(Debug)]
-pub(super) struct Client {
-    pub(super) index: usize,
-    plan: ClientPlan,
-    pub(super) phase: Phase,
-    session: SessionId,
-    password: Bytes,
-    timeout_ms: u64,
-    last_zxid: Zxid,
-    next_xid: i32,
-    sent: VecDeque<Sent>,
-    decoder: ReplyDecoder,
-    last_sent: u64,
-    last_heard: u64,
-    watching: Watching,
-    versions: BTreeMap<String, i32>,
-    last_created: String,
-    order: SessionOrder,
-    last_event: Zxid,
-    attempts: u64,
-    is_closing: bool,
-    last_answer: u64,
+pub(super) enum Client {
+    Scripted(Box<Scripted>),
+    Machine(Box<Machine>),
 }
 
 impl Client {
-    pub(super) fn new(index: usize, plan: ClientPlan) -> Self {
-        Client {
-            index,
-            phase: Phase::Away { until: 0 },
-            session: SessionId::NONE,
-            password: Bytes::from_static(&[0; 16]),
-            timeout_ms: plan.timeout_ms.max(1000),
-            plan,
-            last_zxid: Zxid::ZERO,
-            next_xid: 1,
-            sent: VecDeque::new(),
-            decoder: ReplyDecoder::new(i32::MAX as u32),
-            last_sent: 0,
-            last_heard: 0,
-            watching: Watching::default(),
-            versions: BTreeMap::new(),
-            last_created: "/a".to_string(),
-            order: SessionOrder::default(),
-            last_event: Zxid::ZERO,
-            attempts: 0,
-            is_closing: false,
-            last_answer: 0,
+    pub(super) fn new(index: usize, plan: &ClientPlan, chooser: &mut dyn Chooser) -> Self {
+        match plan.is_machine {
+            true => Client::Machine(Box::new(Machine::new(index, plan.clone(), chooser))),
+            false => Client::Scripted(Box::new(Scripted::new(index, plan.clone()))),
         }
     }
 
+    /// The connection that it holds.
     pub(super) fn conn(&self) -> Option<ConnId> {
-        match self.phase {
-            Phase::Away { .. } => None,
-            Phase::Handshaking(conn) | Phase::Connected(conn) => Some(conn),
+        match self {
+            Client::Scripted(script) => script.conn(),
+            Client::Machine(machine) => machine.conn(),
+        }
+    }
+
+    /// When it has something to do by itself.
+    pub(super) fn next_timer(&self) -> u64 {
+        match self {
+            Client::Scripted(script) => script.next_timer(),
+            Client::Machine(machine) => machine.next_timer(),
         }
     }
 
     /// When it last had an answer.
     pub(super) fn last_answered(&self) -> u64 {
-        self.last_answer
+        match self {
+            Client::Scripted(script) => script.last_answered(),
+            Client::Machine(machine) => machine.last_answered(),
+        }
     }
 
     /// Since when it waits for the answer that is next in line; the end of time when it waits for none.
     pub(super) fn waits_since(&self) -> u64 {
-        self.sent.front().map_or(u64::MAX / 2, |sent| sent.at)
-    }
-
-    /// The connection is lost, or is given up.
-    pub(super) fn lost(&mut self, now: u64, chooser: &mut dyn Chooser) {
-        self.attempts += 1;
-        let key = |about: u64| Key(self.index as u64, self.attempts, about);
-        let wait = chooser.pick(Choice::Client, key(0), 1_000_000_000);
-        if !chooser.chance(Choice::Client, key(1), self.plan.keeps_session_permille) || self.is_closing {
-            self.forget_session();
-        }
-        self.sent.clear();
-        self.phase = Phase::Away { until: now + wait };
-    }
-
-    pub(super) fn forget_session(&mut self) {
-        self.session = SessionId::NONE;
-        self.password = Bytes::from_static(&[0; 16]);
-        self.watching = Watching::default();
-        self.last_zxid = Zxid::ZERO;
-        self.last_event = Zxid::ZERO;
-        self.is_closing = false;
-    }
-
-    /// The handshake's frame. Now and then one that the server must refuse.
-    pub(super) fn connect(&mut self, now: u64, conn: ConnId, chooser: &mut dyn Chooser) -> Bytes {
-        self.phase = Phase::Handshaking(conn);
-        self.decoder = ReplyDecoder::new(i32::MAX as u32);
-        self.order = SessionOrder::default();
-        (self.last_sent, self.last_heard) = (now, now);
-        let odd = chooser.pick(Choice::Client, Key(self.index as u64, self.attempts, 2), 50);
-        let password = if odd == 0 { Bytes::from_static(b"no such password") } else { self.password.clone() };
-        let last_zxid_seen = if odd == 1 { Zxid(self.last_zxid.0 + 1_000_000) } else { self.last_zxid };
-        let request = ConnectRequest {
-            protocol_version: 0,
-            last_zxid_seen,
-            timeout: self.plan.timeout_ms as i32,
-            session_id: self.session,
-            password: Some(password),
-            read_only: self.plan.read_only_byte.then_some(false),
-        };
-        let mut out = BytesMut::new();
-        write_frame(&mut out, |writer| request.encode(writer));
-        out.freeze()
-    }
-
-    /// When this client has something to do by itself.
-    pub(super) fn next_timer(&self) -> u64 {
-        let ms = |share: u64| self.timeout_ms * 1_000_000 / 3 * share;
-        match self.phase {
-            Phase::Away { until } => until,
-            Phase::Handshaking(_) => self.last_heard + ms(2).clamp(200_000_000, HANDSHAKE_NS),
-            Phase::Connected(_) => (self.last_heard + ms(2)).min(self.last_sent + ms(1)),
+        match self {
+            Client::Scripted(script) => script.waits_since(),
+            Client::Machine(machine) => machine.waits_since(),
         }
     }
 
-    /// Whether nothing was heard for too long.
-    pub(super) fn is_deaf(&self, now: u64) -> bool {
-        let limit = self.timeout_ms * 1_000_000 / 3 * 2;
-        let is_new = matches!(self.phase, Phase::Handshaking(_));
-        let limit = if is_new { limit.clamp(200_000_000, HANDSHAKE_NS) } else { limit };
-        self.conn().is_some() && now >= self.last_heard + limit
-    }
-
-    /// A ping, when nothing was sent for a while.
-    pub(super) fn ping(&mut self, now: u64, floor: Zxid) -> Option<Bytes> {
-        let Phase::Connected(_) = self.phase else { return None };
-        if now < self.last_sent + self.timeout_ms * 1_000_000 / 3 {
-            return None;
-        }
-        Some(self.send(now, Xid::PING, &Request::Ping, floor))
-    }
-
-    fn send(&mut self, now: u64, xid: Xid, request: &Request, floor: Zxid) -> Bytes {
-        self.last_sent = now;
-        let (path, watch, mode) = match request {
-            Request::Exists { path, watch }
-            | Request::GetData { path, watch }
-            | Request::GetChildren { path, watch }
-            | Request::GetChildren2 { path, watch } => (path.clone(), *watch, -1),
-            Request::AddWatch { path, mode } => (path.clone(), true, *mode),
-            Request::SetData { path, .. } | Request::RemoveWatches { path, .. } => (path.clone(), false, -1),
-            Request::Create(create) => (create.path.clone(), false, -1),
-            _ => (None, false, -1),
-        };
-        let is_write = matches!(
-            request,
-            Request::Create(_)
-                | Request::Delete { .. }
-                | Request::SetData { .. }
-                | Request::SetAcl { .. }
-                | Request::Multi(_)
-                | Request::CloseSession
-        );
-        self.is_closing |= matches!(request, Request::CloseSession);
-        let opcode = request.opcode();
-        self.sent.push_back(Sent { xid, opcode, path, watch, mode, is_write, floor, at: now });
-        frame(xid, opcode, request)
-    }
-
-    /// Sends an operation, when there is a session to send it in.
-    pub(super) fn operate(
-        &mut self,
-        now: u64,
-        operation: &Operation,
-        real_time: &RealTime,
-        counters: &mut Counters,
-    ) -> Option<Bytes> {
-        let Phase::Connected(_) = self.phase else { return None };
-        if self.is_closing {
-            counters.probe("asked_behind_close");
-        }
-        counters.operations += 1;
-        *counters.operations_by_kind.entry(name(operation)).or_default() += 1;
-        let xid = match operation {
-            Operation::Auth { .. } => Xid::AUTH,
-            _ => self.xid(),
-        };
-        let floor = real_time.floor();
-        if let Operation::Raw { opcode, body } = operation {
-            self.last_sent = now;
-            let (path, watch, mode) = (None, false, -1);
-            self.sent.push_back(Sent {
-                xid,
-                opcode: *opcode,
-                path,
-                watch,
-                mode,
-                is_write: false,
-                floor,
-                at: now,
-            });
-            return Some(frame(xid, *opcode, body));
-        }
-        let version = |path: &str| self.versions.get(path).copied().unwrap_or(0);
-        let memory = Memory { last_created: &self.last_created, version: &version };
-        let request = memory.request(operation)?;
-        Some(self.send(now, xid, &request, floor))
-    }
-
-    fn xid(&mut self) -> Xid {
-        self.next_xid += 1;
-        Xid(self.next_xid)
-    }
-
-    /// Takes bytes of the server; returns what it makes the client say. An error of the stream ends the connection.
-    pub(super) fn receive(
-        &mut self,
-        now: u64,
-        bytes: &Bytes,
-        real_time: &mut RealTime,
-    ) -> Result<(Vec<Bytes>, bool), Violation> {
-        self.last_heard = now;
-        self.decoder.push(bytes);
-        let mut answers = Vec::new();
-        loop {
-            let message = self.decoder.poll().map_err(|error| Violation {
-                checker: "client_understands",
-                detail: format!("client {} can't decode: {error}", self.index),
-            })?;
-            match message {
-                None => return Ok((answers, true)),
-                Some(ServerMessage::Connected(response)) => {
-                    if !self.connected(now, &response, real_time, &mut answers) {
-                        return Ok((answers, false));
-                    }
-                }
-                Some(ServerMessage::Event { zxid, event }) => self.event(zxid, &event)?,
-                Some(ServerMessage::Reply { header, body }) => {
-                    self.last_answer = now;
-                    self.reply(header, body, real_time)?;
-                }
-            }
-        }
-    }
-
-    /// False when the session is no more.
-    fn connected(
-        &mut self,
-        now: u64,
-        response: &ConnectResponse,
-        real_time: &RealTime,
-        answers: &mut Vec<Bytes>,
-    ) -> bool {
-        if response.timeout <= 0 {
-            self.forget_session();
-            return false;
-        }
-        let Phase::Handshaking(conn) = self.phase else { return false };
-        let is_back = self.session == response.session_id;
-        self.phase = Phase::Connected(conn);
-        self.last_answer = now;
-        self.timeout_ms = response.timeout as u64;
-        self.session = response.session_id;
-        self.password = response.password.clone();
-        let floor = real_time.floor();
-        if let Some(user) = self.plan.user.clone() {
-            let auth = Some(Bytes::from(user));
-            let packet = Request::Auth(AuthPacket { kind: 0, scheme: Some("digest".to_string()), auth });
-            answers.push(self.send(now, Xid::AUTH, &packet, floor));
-        }
-        if is_back && let Some(request) = self.set_watches() {
-            let xid = self.xid();
-            answers.push(self.send(now, xid, &request, floor));
-        }
-        true
-    }
-
-    fn set_watches(&self) -> Option<Request> {
-        let list = |paths: &BTreeSet<String>| paths.iter().cloned().map(Some).collect::<Vec<_>>();
-        let watches = SetWatches {
-            relative_zxid: self.last_zxid,
-            data: list(&self.watching.data),
-            exist: list(&self.watching.exist),
-            child: list(&self.watching.child),
-            persistent: list(&self.watching.persistent),
-            persistent_recursive: list(&self.watching.recursive),
-        };
-        if !watches.persistent.is_empty() || !watches.persistent_recursive.is_empty() {
-            return Some(Request::SetWatches2(watches));
-        }
-        let is_empty = watches.data.is_empty() && watches.exist.is_empty() && watches.child.is_empty();
-        (!is_empty).then_some(Request::SetWatches(watches))
-    }
-
-    fn event(&mut self, zxid: Zxid, event: &WatcherEvent) -> Verdict {
-        if zxid.0 > 0 {
-            require("watch_order", zxid >= self.last_event, || {
-                format!("client {} is told of {zxid} behind {}", self.index, self.last_event)
-            })?;
-            self.last_event = zxid;
-        }
-        let Watching { data, exist, child, .. } = &mut self.watching;
-        match event.kind {
-            EventType::NodeCreated | EventType::NodeDataChanged => {
-                data.remove(&event.path);
-                exist.remove(&event.path);
-            }
-            EventType::NodeChildrenChanged => drop(child.remove(&event.path)),
-            EventType::NodeDeleted => {
-                data.remove(&event.path);
-                exist.remove(&event.path);
-                child.remove(&event.path);
-            }
-        }
-        Ok(())
-    }
-
-    fn reply(
-        &mut self,
-        header: ReplyHeader,
-        body: quorate_core::jute::Reader,
-        real_time: &mut RealTime,
-    ) -> Verdict {
-        let auth = self.sent.iter().position(|sent| sent.xid == Xid::AUTH);
-        let index = if header.xid == Xid::AUTH { auth.unwrap_or(0) } else { 0 };
-        let sent = self.sent.remove(index);
-        self.order.reply(sent.as_ref().map(|sent| sent.xid), header.xid, header.zxid)?;
-        let Some(sent) = sent else { return Ok(()) };
-        if header.zxid.0 > 0 {
-            real_time.answered(sent.is_write && !matches!(header.err, -5 | -125), sent.floor, header.zxid)?;
-            self.last_zxid = self.last_zxid.max(header.zxid);
-        }
-        self.note_watch(&sent, header.err);
-        if header.err == 0 {
-            self.learn(&sent, body);
-        }
-        Ok(())
-    }
-
-    fn note_watch(&mut self, sent: &Sent, err: i32) {
-        let Some(path) = sent.path.clone().filter(|_| sent.watch) else { return };
-        let watching = &mut self.watching;
-        match (OpCode::from_code(sent.opcode), err) {
-            (Some(OpCode::Exists | OpCode::GetData), 0) => drop(watching.data.insert(path)),
-            (Some(OpCode::Exists), -101) => drop(watching.exist.insert(path)),
-            (Some(OpCode::GetChildren | OpCode::GetChildren2), 0) => drop(watching.child.insert(path)),
-            (Some(OpCode::AddWatch), 0) if sent.mode == 1 => drop(watching.recursive.insert(path)),
-            (Some(OpCode::AddWatch), 0) => drop(watching.persistent.insert(path)),
-            _ => {}
-        }
-    }
-
-    fn learn(&mut self, sent: &Sent, mut body: quorate_core::jute::Reader) {
-        let teaches = matches!(sent.opcode, 1 | 3 | 4 | 5 | 15 | 19 | 21);
-        let Some(path) = sent.path.clone().filter(|_| teaches) else { return };
-        match Response::decode(sent.opcode, &mut body) {
-            Ok(Response::Create { path } | Response::Create2 { path, .. }) => self.last_created = path,
-            Ok(Response::Stat(stat) | Response::GetData { stat, .. }) => {
-                self.versions.insert(path, stat.version);
-            }
-            _ => {}
+    /// How far it has come, in words.
+    pub(super) fn state(&self) -> String {
+        match self {
+            Client::Scripted(script) => format!("{:?}", script.phase),
+            Client::Machine(machine) => machine.state(),
         }
     }
 }

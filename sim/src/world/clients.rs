@@ -1,11 +1,16 @@
 //! What clients do in the world: connect, ping, operate, give up, and hear.
 
-use super::client::Phase;
+use super::client::Client;
+use super::encode::name;
+use super::machine::{Around, Doing};
 use super::net::Piece;
+use super::scripted::Phase;
 use super::{Event, World};
 use crate::checkers::Verdict;
 use bytes::Bytes;
+use quorate_core::client::ClientInput;
 use quorate_core::vocabulary::ConnId;
+use std::collections::VecDeque;
 
 impl World<'_> {
     /// Plans the client's next timer, unless an earlier one is planned.
@@ -17,53 +22,136 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn client_timer(&mut self, client: usize) {
+    pub(super) fn client_timer(&mut self, client: usize) -> Verdict {
         if self.client_timers[client] != self.now {
-            return;
+            return Ok(());
         }
         self.client_timers[client] = u64::MAX;
-        let floor = self.real_time.floor();
-        match self.clients[client].phase {
-            Phase::Away { until } if until <= self.now => self.connect(client),
-            _ if self.clients[client].is_deaf(self.now) => {
+        if self.clients[client].next_timer() > self.now {
+            self.arm_client(client);
+            return Ok(());
+        }
+        match &self.clients[client] {
+            Client::Scripted(script) => {
+                let (phase, is_deaf) = (script.phase, script.is_deaf(self.now));
+                self.script_timer(client, phase, is_deaf)
+            }
+            Client::Machine(_) => self.drive(client, ClientInput::Timeout),
+        }
+    }
+
+    fn script_timer(&mut self, client: usize, phase: Phase, is_deaf: bool) -> Verdict {
+        let (now, floor) = (self.now, self.real_time.floor());
+        match phase {
+            Phase::Away { until } if until <= now => {
+                let conn = self.connect(client);
+                if let Client::Scripted(script) = &mut self.clients[client] {
+                    let handshake = script.connect(now, conn, &mut *self.chooser);
+                    self.send(conn, true, handshake);
+                }
+            }
+            _ if is_deaf => {
                 self.note("client gives up", [client as u64, 0, 0]);
                 self.counters.probe("client_gives_up");
-                self.leave(client);
+                self.leave(client)?;
             }
             _ => {
-                if let Some(ping) = self.clients[client].ping(self.now, floor) {
+                if let Client::Scripted(script) = &mut self.clients[client]
+                    && let Some(ping) = script.ping(now, floor)
+                {
                     self.note("ping", [client as u64, 0, 0]);
                     self.say(client, ping);
                 }
             }
         }
         self.arm_client(client);
+        Ok(())
     }
 
-    fn connect(&mut self, client: usize) {
+    /// Hands an input to a session machine, and does what it wants done.
+    fn drive(&mut self, client: usize, input: ClientInput) -> Verdict {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Client::Machine(machine) = &mut self.clients[client] else { return Ok(()) };
+            let (real_time, counters) = (&mut self.real_time, &mut self.counters);
+            let doings = machine.handle(input, &mut Around { now: self.now, real_time, counters })?;
+            for doing in doings {
+                match doing {
+                    Doing::Connect(attempt) => {
+                        let conn = self.connect(client);
+                        if let Client::Machine(machine) = &mut self.clients[client] {
+                            machine.has_conn(conn);
+                        }
+                        inputs.push_back(ClientInput::Connected(attempt));
+                    }
+                    Doing::Send(bytes) => {
+                        self.note("machine says", [client as u64, bytes.len() as u64, 0]);
+                        self.say(client, bytes);
+                    }
+                    Doing::Leave => {
+                        self.note("machine leaves", [client as u64, 0, 0]);
+                        self.hang_up(client);
+                    }
+                }
+            }
+        }
+        if let Client::Machine(machine) = &mut self.clients[client] {
+            machine.renew_when_over(self.now, &mut *self.chooser);
+        }
+        self.arm_client(client);
+        Ok(())
+    }
+
+    fn connect(&mut self, client: usize) -> ConnId {
         let conn = self.net.open(client);
         self.note("connect", [client as u64, conn.0, 0]);
         if let Some(at) = self.net.signal(self.now, (conn, true), Piece::Start) {
             self.schedule(at, Event::Arrive { conn, to_server: true });
         }
-        let handshake = self.clients[client].connect(self.now, conn, &mut *self.chooser);
-        self.send(conn, true, handshake);
+        conn
     }
 
-    /// The client closes its connection.
-    pub(super) fn leave(&mut self, client: usize) {
+    /// The client closes its connection, and takes it as lost.
+    fn leave(&mut self, client: usize) -> Verdict {
+        self.hang_up(client);
+        self.client_lost(client)
+    }
+
+    fn hang_up(&mut self, client: usize) {
         if let Some(conn) = self.net.of_client(client) {
             if let Some(at) = self.net.signal(self.now, (conn, true), Piece::End) {
                 self.schedule(at, Event::Arrive { conn, to_server: true });
             }
             self.end_at_client(conn);
         }
-        self.client_lost(client);
     }
 
-    pub(super) fn client_lost(&mut self, client: usize) {
-        self.clients[client].lost(self.now, &mut *self.chooser);
-        self.arm_client(client);
+    pub(super) fn client_lost(&mut self, client: usize) -> Verdict {
+        let machine = match &mut self.clients[client] {
+            Client::Machine(machine) => machine,
+            Client::Scripted(script) => {
+                script.lost(self.now, &mut *self.chooser);
+                self.arm_client(client);
+                return Ok(());
+            }
+        };
+        let loss = machine.loses();
+        let gives_up = machine.gives_up(&mut *self.chooser);
+        if let Some(loss) = loss {
+            self.drive(client, loss)?;
+        }
+        if gives_up { self.drive(client, ClientInput::Close) } else { Ok(()) }
+    }
+
+    /// What the client knows of its session is of no more use.
+    pub(super) fn forget_session(&mut self, client: usize) -> Verdict {
+        match &mut self.clients[client] {
+            Client::Scripted(script) => {
+                script.forget_session();
+                Ok(())
+            }
+            Client::Machine(_) => self.drive(client, ClientInput::Close),
+        }
     }
 
     pub(super) fn end_at_client(&mut self, conn: ConnId) {
@@ -86,20 +174,30 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn operate(&mut self, index: usize) {
+    pub(super) fn operate(&mut self, index: usize) -> Verdict {
         if let Some(next) = self.plan.operations.get(index + 1) {
             self.schedule(next.at_us * 1000, Event::Operation(index + 1));
         }
         let planned = &self.plan.operations[index];
         let client = planned.client as usize;
-        let bytes =
-            self.clients[client].operate(self.now, &planned.operation, &self.real_time, &mut self.counters);
+        let script = match &mut self.clients[client] {
+            Client::Scripted(script) => script,
+            Client::Machine(machine) => {
+                let Some(input) = machine.input_of(&planned.operation) else { return Ok(()) };
+                self.counters.operation(name(&planned.operation));
+                self.note("operation", [client as u64, index as u64, 0]);
+                self.trace.words(|| format!("{:?}", planned.operation));
+                return self.drive(client, input);
+            }
+        };
+        let bytes = script.operate(self.now, &planned.operation, &self.real_time, &mut self.counters);
         if let Some(bytes) = bytes {
             self.note("operation", [client as u64, index as u64, 0]);
             self.trace.words(|| format!("{:?}", planned.operation));
             self.say(client, bytes);
             self.arm_client(client);
         }
+        Ok(())
     }
 
     pub(super) fn arrive_at_client(&mut self, conn: ConnId) -> Verdict {
@@ -123,25 +221,35 @@ impl World<'_> {
                 self.note("end at client", [client as u64, conn.0, 0]);
                 self.end_at_client(conn);
                 if self.clients[client].conn() == Some(conn) {
-                    self.client_lost(client);
+                    self.client_lost(client)?;
                 }
             }
             Piece::Data(bytes) => {
                 self.note("to client", [client as u64, conn.0, bytes.len() as u64]);
                 if self.clients[client].conn() == Some(conn) {
-                    let (answers, is_alive) =
-                        self.clients[client].receive(self.now, &bytes, &mut self.real_time)?;
-                    for answer in answers {
-                        self.say(client, answer);
-                    }
-                    if !is_alive {
-                        self.counters.probe("session_is_no_more");
-                        self.leave(client);
-                    }
-                    self.arm_client(client);
+                    self.hear(client, bytes)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    fn hear(&mut self, client: usize, bytes: Bytes) -> Verdict {
+        let script = match &mut self.clients[client] {
+            Client::Scripted(script) => script,
+            Client::Machine(machine) => {
+                return machine.heard(bytes).map_or(Ok(()), |input| self.drive(client, input));
+            }
+        };
+        let (answers, is_alive) = script.receive(self.now, &bytes, &mut self.real_time)?;
+        for answer in answers {
+            self.say(client, answer);
+        }
+        if !is_alive {
+            self.counters.probe("session_is_no_more");
+            self.leave(client)?;
+        }
+        self.arm_client(client);
         Ok(())
     }
 }

@@ -4,14 +4,22 @@ use crate::plan::{AclChoice, Data, Operation, Version};
 use bytes::{Bytes, BytesMut};
 use quorate_core::jute::{
     Acl, AuthPacket, CreateKind, CreateRequest, Encode, Id, MultiOp, MultiReadOp, OpCode, Permissions,
-    Request, RequestHeader, WirePath, write_frame,
+    Request, RequestHeader, Response, WirePath, write_frame,
 };
 use quorate_core::vocabulary::Xid;
+use std::collections::BTreeMap;
 
 /// What of a client's memory decides about the words of a request.
-pub(super) struct Memory<'a> {
-    pub(super) last_created: &'a str,
-    pub(super) version: &'a dyn Fn(&str) -> i32,
+#[derive(Debug)]
+pub(super) struct Memory {
+    last_created: String,
+    versions: BTreeMap<String, i32>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory { last_created: "/a".to_string(), versions: BTreeMap::new() }
+    }
 }
 
 /// One frame: header and body.
@@ -71,10 +79,21 @@ fn acl(choice: AclChoice) -> Option<Vec<Acl>> {
     })
 }
 
-impl Memory<'_> {
+impl Memory {
+    /// A request at `path` was answered with this.
+    pub(super) fn learn(&mut self, path: &str, response: &Response) {
+        match response {
+            Response::Create { path } | Response::Create2 { path, .. } => self.last_created.clone_from(path),
+            Response::Stat(stat) | Response::GetData { stat, .. } => {
+                self.versions.insert(path.to_string(), stat.version);
+            }
+            _ => {}
+        }
+    }
+
     fn path(&self, path: &Option<String>) -> WirePath {
         match path.as_deref() {
-            Some("@last") => Some(self.last_created.to_string()),
+            Some("@last") => Some(self.last_created.clone()),
             other => other.map(str::to_string),
         }
     }
@@ -82,7 +101,7 @@ impl Memory<'_> {
     fn version(&self, path: &WirePath, version: Version) -> i32 {
         match version {
             Version::Any => -1,
-            Version::Seen => (self.version)(path.as_deref().unwrap_or_default()),
+            Version::Seen => self.versions.get(path.as_deref().unwrap_or_default()).copied().unwrap_or(0),
             Version::Exactly(version) => version,
         }
     }
@@ -211,6 +230,33 @@ impl Memory<'_> {
             Operation::Check { .. } | Operation::Raw { .. } => return None,
         })
     }
+}
+
+/// Where a request is, of those whose answer teaches something about a node or leaves a watch there.
+pub(super) fn path_of(request: &Request) -> WirePath {
+    match request {
+        Request::Exists { path, .. }
+        | Request::GetData { path, .. }
+        | Request::GetChildren { path, .. }
+        | Request::GetChildren2 { path, .. }
+        | Request::AddWatch { path, .. }
+        | Request::SetData { path, .. } => path.clone(),
+        Request::Create(create) => create.path.clone(),
+        _ => None,
+    }
+}
+
+/// Whether a request has a place of its own in history.
+pub(super) fn is_write(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Create(_)
+            | Request::Delete { .. }
+            | Request::SetData { .. }
+            | Request::SetAcl { .. }
+            | Request::Multi(_)
+            | Request::CloseSession
+    )
 }
 
 /// The name under which an operation is counted.

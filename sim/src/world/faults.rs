@@ -2,7 +2,7 @@
 
 use super::net::RETRY_LIMIT;
 use super::{Event, World};
-use crate::checkers::Verdict;
+use crate::checkers::{Verdict, Violation};
 use crate::plan::{Fault, Moment};
 use quorate_core::vocabulary::ConnId;
 
@@ -51,8 +51,8 @@ impl World<'_> {
                 self.server.wall_offset_ms += ms;
                 true
             }
-            Fault::Reset { client } => self.break_connection(*client as usize, false),
-            Fault::HalfOpen { client } => self.break_connection(*client as usize, true),
+            Fault::Reset { client } => self.break_connection(*client as usize, false)?,
+            Fault::HalfOpen { client } => self.break_connection(*client as usize, true)?,
             Fault::Stall { client, to_server, ms } => {
                 self.stall(*client as usize, (*to_server, ms * MS), false)
             }
@@ -130,18 +130,18 @@ impl World<'_> {
         Ok(())
     }
 
-    fn break_connection(&mut self, client: usize, is_silent: bool) -> bool {
-        let Some(conn) = self.net.of_client(client) else { return false };
+    fn break_connection(&mut self, client: usize, is_silent: bool) -> Result<bool, Violation> {
+        let Some(conn) = self.net.of_client(client) else { return Ok(false) };
         if is_silent {
             if let Some(link) = self.net.links.get_mut(&conn) {
                 link.is_half_open = true;
             }
             self.end_at_client(conn);
-            self.client_lost(client);
+            self.client_lost(client)?;
         } else {
             self.schedule(self.now, Event::Reset { conn });
         }
-        true
+        Ok(true)
     }
 
     fn stall(&mut self, client: usize, (to_server, ns): (bool, u64), is_cut: bool) -> bool {
@@ -163,7 +163,7 @@ impl World<'_> {
         let Some(link) = self.net.links.remove(&conn) else { return Ok(()) };
         self.note("reset", [conn.0, 0, 0]);
         if link.open_at_client && self.clients[link.client].conn() == Some(conn) {
-            self.client_lost(link.client);
+            self.client_lost(link.client)?;
         }
         if link.open_at_server { self.closed_at_server(conn) } else { Ok(()) }
     }

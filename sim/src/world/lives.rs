@@ -1,6 +1,5 @@
 //! How the server's process ends, by itself, by a signal or with the power, and how it comes back from its disk.
 
-use super::client::Client;
 use super::server::{Process, State};
 use super::{Event, World};
 use crate::checkers::linearizable_writes::RealTime;
@@ -197,7 +196,6 @@ impl World<'_> {
             self.reset(conn)?;
         }
         self.real_time = RealTime::default();
-        self.clients.iter_mut().for_each(Client::forget_session);
-        Ok(())
+        (0..self.clients.len()).try_for_each(|client| self.forget_session(client))
     }
 }

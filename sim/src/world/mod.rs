@@ -1,7 +1,7 @@
 //! The world: discrete events in nanoseconds of virtual time, in the total order of (time, class, sequence).
 //!
 //! What is simulated is the world, never the program: the server's process is the core's peer over the real storage code and the real
-//! decoders; network, disk, clocks and clients are made here. A run is over with its first violation, or when after the
+//! decoders, and many of its clients are the core's; network, disk, clocks and the others are made here. A run is over with its first violation, or when after the
 //! end of all faults everything that was asked has been answered.
 
 mod client;
@@ -11,8 +11,10 @@ mod faults;
 mod fuzzy;
 mod lanes;
 mod lives;
+mod machine;
 mod net;
 mod process;
+mod scripted;
 mod server;
 mod sockets;
 
@@ -169,10 +171,11 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) ->
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) -> Self {
+    fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, shown: Option<usize>) -> Self {
         let server = Server::new(&plan.server, &plan.disk);
         let oracle = server.oracle();
-        let clients = plan.clients.iter().cloned().enumerate();
+        let clients = plan.clients.iter().enumerate();
+        let clients = clients.map(|(index, plan)| Client::new(index, plan, &mut *chooser)).collect();
         World {
             plan,
             chooser,
@@ -184,7 +187,7 @@ impl<'p> World<'p> {
             net: Net::new(plan.network.clone()),
             server,
             oracle,
-            clients: clients.map(|(index, plan)| Client::new(index, plan)).collect(),
+            clients,
             client_timers: vec![u64::MAX; plan.clients.len()],
             real_time: RealTime::default(),
             troubles: Troubles::default(),
@@ -245,14 +248,8 @@ impl<'p> World<'p> {
             Event::Recovery { life } => self.recover(life),
             Event::Restart { life } => self.restart(life),
             Event::Resume { life } => self.resume(life),
-            Event::Operation(index) => {
-                self.operate(index);
-                Ok(())
-            }
-            Event::ClientTimer(client) => {
-                self.client_timer(client);
-                Ok(())
-            }
+            Event::Operation(index) => self.operate(index),
+            Event::ClientTimer(client) => self.client_timer(client),
             Event::PeerTimer { life } => self.peer_timer(life),
             Event::EndOfFaults => self.end_all_faults(),
             Event::End => {
@@ -271,12 +268,12 @@ impl<'p> World<'p> {
             return violated("liveness", "the server does not serve, long after the last fault".to_string());
         }
         let end_of_faults = self.plan.duration_ms * 1_000_000;
-        for client in &self.clients {
+        for (index, client) in self.clients.iter().enumerate() {
             if client.last_answered() < end_of_faults || client.waits_since() + PATIENCE_NS < self.now {
-                let (index, phase) = (client.index, client.phase);
+                let state = client.state();
                 let (heard, waits) = (client.last_answered(), client.waits_since());
                 let detail =
-                    format!("client {index} is {phase:?}, was answered at {heard}, waits since {waits} ns");
+                    format!("client {index} is {state}, was answered at {heard}, waits since {waits} ns");
                 return violated("liveness", detail);
             }
         }
