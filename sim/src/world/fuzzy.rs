@@ -163,8 +163,9 @@ impl World<'_> {
     pub(super) fn maybe_replace_snapshot(&mut self) -> Verdict {
         let life = self.server.life;
         let mut draws = Draws::new(&mut *self.chooser, Choice::Image, (life, 0));
-        // Behind a lie nobody can say what of history the log still holds.
-        if !draws.chance(self.plan.disk.fuzzy_permille) || self.oracle.was_lied_to() {
+        // Behind a lie nobody can say what of history the log holds, or will hold once the power has gone.
+        let is_lied_to = self.oracle.was_lied_to() || self.server.disk.lies().any();
+        if !draws.chance(self.plan.disk.fuzzy_permille) || is_lied_to {
             return Ok(());
         }
         let entries = self
