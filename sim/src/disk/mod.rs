@@ -168,15 +168,15 @@ impl SimDisk {
             let mut draws = Draws::new(chooser, Choice::CrashImage, (lives, u64::MAX - *directory as u64));
             names.lose_power(&mut draws);
         }
+        let is_there = |file| self.files.contains_key(&file);
+        assert!(self.names.values().flat_map(Names::files).all(is_there), "a name without its file");
         self.forget_nameless();
         self.fail_next = None;
     }
 
     /// Files without a name, that no power loss can give one back, are gone: nobody keeps one open that long.
     fn forget_nameless(&mut self) {
-        let names =
-            self.names.values().flat_map(|names| names.current.values().chain(names.durable.values()));
-        let kept: BTreeSet<SimFile> = names.copied().collect();
+        let kept: BTreeSet<SimFile> = self.names.values().flat_map(Names::files).collect();
         self.files.retain(|id, _| kept.contains(id));
     }
 
@@ -248,6 +248,16 @@ impl SimDisk {
 }
 
 impl Names {
+    /// Every file that has a name here, or that a power loss may give one: a name that was set and taken away, neither of them
+    /// synced, may come back.
+    fn files(&self) -> impl Iterator<Item = SimFile> {
+        let changed = self.changes.iter().filter_map(|change| match change {
+            NameChange::Set(_, file) | NameChange::Rename { file, .. } => Some(file),
+            NameChange::Remove(_) => None,
+        });
+        self.current.values().chain(self.durable.values()).chain(changed).copied()
+    }
+
     /// True when files may have lost their name for good.
     fn sync(&mut self) -> bool {
         self.is_lied_about = false;
