@@ -259,6 +259,34 @@ fn a_late_server_follows_the_settled_leader_though_its_own_vote_is_better() {
 }
 
 #[test]
+fn a_leader_is_believed_in_only_by_its_own_word() {
+    let mut world = World::new(7, &majority_of(5, 0), 0);
+    world.now = HEALED_AT;
+    let (late, leader) = (ServerId(0), ServerId(4));
+    world.servers.values_mut().for_each(|server| server.alive = false);
+    world.start(late);
+    let word = |state| Notification {
+        state,
+        leader: i64::from(leader.0),
+        zxid: Zxid(7),
+        election_epoch: 9,
+        peer_epoch: 1,
+        version: 2,
+        config: Default::default(),
+    };
+    let mut hear = |from, state| {
+        world.act(late, |server, now, members, out| {
+            server.election.receive(now, from, &word(state), members, out);
+        });
+        world.servers[&late].election.state()
+    };
+    for follower in [1, 2, 3] {
+        assert_eq!(hear(ServerId(follower), PeerState::Following), PeerState::Looking, "it may be dead");
+    }
+    assert_eq!(hear(leader, PeerState::Leading), PeerState::Following);
+}
+
+#[test]
 fn a_leader_nobody_could_reach_is_not_proposed_again_for_a_while() {
     let mut world = World::new(7, &majority_of(3, 0), 0);
     world.now = HEALED_AT;
