@@ -1,8 +1,10 @@
 //! Everything that can happen to a peer.
 
-use super::store::{Lane, StoreSeq};
-use crate::jute::ClientMessage;
-use crate::vocabulary::ConnId;
+use super::link::{Port, QuorumMessage};
+use super::store::{History, Lane, LoadId, StoreSeq};
+use crate::jute::{ClientMessage, ElectionMessage};
+use crate::vocabulary::{ConnId, LinkId, ServerId};
+use bytes::Bytes;
 use std::net::SocketAddr;
 
 /// Who is at the other end of a connection, as far as the transport knows.
@@ -59,6 +61,80 @@ pub enum Input {
         seq: StoreSeq,
         /// What the disk said.
         reason: String,
+    },
+    /// A dial came through.
+    Dialled {
+        /// To which port.
+        port: Port,
+        /// Of which server.
+        to: ServerId,
+        /// The connection.
+        link: LinkId,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// To which port.
+        port: Port,
+        /// Of which server.
+        to: ServerId,
+        /// What the network said.
+        reason: String,
+    },
+    /// Another server connected; who it is, it says itself.
+    LinkAccepted {
+        /// To which port.
+        port: Port,
+        /// The connection.
+        link: LinkId,
+        /// From where.
+        address: SocketAddr,
+    },
+    /// Something came over an election connection.
+    Election {
+        /// Over which.
+        link: LinkId,
+        /// What.
+        message: ElectionMessage,
+    },
+    /// Something came over a quorum connection.
+    Quorum {
+        /// Over which.
+        link: LinkId,
+        /// What.
+        message: QuorumMessage,
+    },
+    /// Everything that was given to an election connection is written.
+    LinkWritten {
+        /// Which.
+        link: LinkId,
+    },
+    /// How many bytes wait to be written to a quorum connection, a snapshot's not counted; reported when it changes a lot, and at 0.
+    LinkBacklog {
+        /// Which.
+        link: LinkId,
+        /// Bytes.
+        bytes: usize,
+    },
+    /// A connection between servers is gone, whoever closed it. Nothing more comes from it.
+    LinkClosed {
+        /// Which.
+        link: LinkId,
+        /// Why, in the network's or the decoder's words.
+        reason: String,
+    },
+    /// Old txns that were asked for.
+    Loaded {
+        /// The request.
+        id: LoadId,
+        /// Without a gap, oldest first; none when the log does not have them all.
+        txns: Option<Vec<Bytes>>,
+    },
+    /// The log was truncated, and this is what is left, read anew; the op counts as stored.
+    Truncated {
+        /// The op, of the log's lane.
+        seq: StoreSeq,
+        /// What the directory holds now.
+        history: Box<History>,
     },
     /// Free bytes on the log's disk.
     FreeSpace {

@@ -5,9 +5,11 @@
 //! promises durability leaves before the confirmation that backs it.
 
 mod input;
+mod link;
 mod outbox;
 mod store;
 
 pub use input::{Identity, Input};
+pub use link::{Port, QuorumMessage};
 pub use outbox::{ExitCode, Outbox, Output, PeerEvent};
-pub use store::{Lane, StoreOp, StoreSeq};
+pub use store::{EpochKind, Epochs, History, Lane, LoadId, StoreOp, StoreSeq};

@@ -1,9 +1,12 @@
 //! What a peer wants done, in order; filled by one `handle`, drained by the adapter.
 //!
-//! Replies to one connection that follow each other become one [`Output::Send`]; all of a batch share one allocation.
+//! Replies to one connection that follow each other become one [`Output::Send`], packets to one link one [`Output::SendLink`]; all
+//! of a batch share one allocation, and what goes to several links is written once.
 
-use super::store::{Lane, StoreOp, StoreSeq};
-use crate::vocabulary::{ConnId, Millis, SessionId, Zxid};
+use super::link::Port;
+use super::store::{Lane, LoadId, StoreOp, StoreSeq};
+use crate::tree::SnapshotImage;
+use crate::vocabulary::{ConnId, LinkId, Millis, ServerId, SessionId, Zxid};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
 
@@ -15,6 +18,12 @@ pub enum ExitCode {
     Finished = 0,
     /// Something that should not happen.
     UnexpectedError = 1,
+    /// A committed txn is not the one that was proposed next: history would fork.
+    UnmatchedCommit = 12,
+    /// The leader began with something that is no synchronisation, or the log can't be truncated as it asks.
+    SynchronisationFailed = 13,
+    /// A port for other servers can't be bound.
+    PortFailed = 14,
     /// The log could not be written: nothing may be served from memory that is not on disk.
     StorageFailed = 10,
 }
@@ -125,6 +134,43 @@ pub enum Output {
         /// What to do.
         op: StoreOp,
     },
+    /// Connect to another server's port; answered by `Dialled` or `DialFailed`.
+    Dial {
+        /// To which port.
+        port: Port,
+        /// Of which server.
+        to: ServerId,
+    },
+    /// Write these bytes to another server: over an election connection in one piece, answered by `LinkWritten`.
+    SendLink {
+        /// Over which connection.
+        link: LinkId,
+        /// Whole messages.
+        bytes: Bytes,
+    },
+    /// Write this database to a learner, inline ([`SnapshotImage::stream`]), before whatever is sent behind it.
+    SendSnapshot {
+        /// Over which connection.
+        link: LinkId,
+        /// The database.
+        image: SnapshotImage,
+    },
+    /// Close a connection between servers once everything given to it before is written. Nothing is heard of it any more.
+    CloseLink {
+        /// Which.
+        link: LinkId,
+    },
+    /// Read old txns back: all behind `after` up to and with `up_to`, unless they come to more than `max_bytes`. Answered by `Loaded`.
+    Load {
+        /// The request.
+        id: LoadId,
+        /// Not this one.
+        after: Zxid,
+        /// But this one.
+        up_to: Zxid,
+        /// The most that is wanted.
+        max_bytes: u64,
+    },
     /// Tell the operator.
     Event(PeerEvent),
     /// End the process; what was sent before is still written.
@@ -139,9 +185,13 @@ pub enum Output {
 /// An arena that has grown beyond this is not kept for the next batch: one long reply must not hold its memory for ever.
 const ARENA_KEPT: usize = 4 << 20;
 
+/// So many entries back a link's last packets are looked for: those of a batch for an ensemble of nine, with the log's ops.
+const LOOK_BACK: usize = 16;
+
 #[derive(Debug)]
 enum Entry {
     Send { conn: ConnId, range: Range<usize> },
+    SendLink { link: LinkId, range: Range<usize> },
     Other(Output),
 }
 
@@ -175,6 +225,26 @@ impl Outbox {
         self.entries.push(Entry::Send { conn, range: start..end });
     }
 
+    /// Sends what `write` appends (whole packets) to each of `links`.
+    pub fn send_links(&mut self, links: impl IntoIterator<Item = LinkId>, write: impl FnOnce(&mut BytesMut)) {
+        let start = self.arena.len();
+        write(&mut self.arena);
+        let range = start..self.arena.len();
+        for link in links {
+            // Packets to several links, and the log's ops between them, alternate: each link's still become one.
+            let last = self.entries.iter_mut().rev().take(LOOK_BACK).map_while(|entry| match entry {
+                Entry::SendLink { link, range } => Some(Some((*link, range))),
+                Entry::Other(Output::Store { .. }) => Some(None),
+                Entry::Send { .. } | Entry::Other(_) => None,
+            });
+            let last = last.flatten().find(|(other, _)| *other == link);
+            match last {
+                Some((_, last)) if last.end == start => last.end = range.end,
+                _ => self.entries.push(Entry::SendLink { link, range: range.clone() }),
+            }
+        }
+    }
+
     /// Adds anything but a send.
     pub fn push(&mut self, output: Output) {
         self.entries.push(Entry::Other(output));
@@ -203,7 +273,39 @@ impl Outbox {
         }
         self.entries.drain(..).map(move |entry| match entry {
             Entry::Send { conn, range } => Output::Send { conn, bytes: bytes.slice(range) },
+            Entry::SendLink { link, range } => Output::SendLink { link, bytes: bytes.slice(range) },
             Entry::Other(output) => output,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::BufMut as _;
+
+    #[test]
+    fn packets_for_several_links_are_written_once_and_leave_as_one_for_each() {
+        let mut outbox = Outbox::new();
+        let links = [LinkId(1), LinkId(2)];
+        let store = |seq| Output::Store { lane: Lane::Log, seq: StoreSeq(seq), op: StoreOp::Roll };
+        outbox.send_links(links, |out| out.put_slice(b"one "));
+        outbox.push(store(1));
+        outbox.send_links(links, |out| out.put_slice(b"two "));
+        outbox.send_links([LinkId(2)], |out| out.put_slice(b"more "));
+        outbox.send_links(links, |out| out.put_slice(b"three"));
+        outbox.push(Output::CloseLink { link: LinkId(1) });
+        outbox.send_links([LinkId(1)], |out| out.put_slice(b"late"));
+        assert_eq!(outbox.bytes(), 22);
+        let sent: Vec<(u64, Vec<u8>)> = outbox
+            .drain()
+            .filter_map(|output| match output {
+                Output::SendLink { link, bytes } => Some((link.0, bytes.to_vec())),
+                _ => None,
+            })
+            .collect();
+        let expected: [(u64, &[u8]); 4] =
+            [(1, b"one two "), (2, b"one two more three"), (1, b"three"), (1, b"late")];
+        assert_eq!(sent, expected.map(|(link, bytes)| (link, bytes.to_vec())));
     }
 }

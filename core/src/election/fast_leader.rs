@@ -9,37 +9,13 @@
 
 use super::vote::{Round, Vote};
 use crate::jute::{Notification, PeerState};
-use crate::quorum::{Memberships, ServerSet};
+use crate::quorum::{ElectionTimes, Memberships, ServerSet};
 use crate::vocabulary::{Millis, Mono, ServerId, Zxid};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// A zxid that says that the server's data is missing (ZOOKEEPER-2325): it neither elects nor is elected.
 const DATA_MISSING: Zxid = Zxid(-1);
-
-/// The rhythm of an election.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ElectionTimes {
-    /// `fastleader.minNotificationInterval`: after so much silence a proposal is told again, then after twice that, and so on.
-    pub min_interval: Millis,
-    /// `fastleader.maxNotificationInterval`: but at least so often.
-    pub max_interval: Millis,
-    /// How long a better vote is waited for once a quorum agrees.
-    pub finalize_wait: Millis,
-    /// How long a server whose quorum port could not be reached is left out of proposals.
-    pub avoid: Millis,
-}
-
-impl Default for ElectionTimes {
-    fn default() -> Self {
-        ElectionTimes {
-            min_interval: Millis(200),
-            max_interval: Millis(60_000),
-            finalize_wait: Millis(200),
-            avoid: Millis(10_000),
-        }
-    }
-}
 
 /// What a server brings into an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,13 +5,9 @@
 //! new connection, so what comes first over one may be stale.
 
 use crate::jute::{Encode as _, InitialMessage, Notification, Writer, write_frame};
-use crate::vocabulary::ServerId;
+use crate::vocabulary::{LinkId, ServerId};
 use bytes::{Bytes, BytesMut};
 use std::collections::BTreeMap;
-
-/// A connection of an election port, numbered by whoever made it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(pub u64);
 
 /// What the connections want done.
 #[derive(Clone, Debug, PartialEq, Eq)]

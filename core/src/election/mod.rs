@@ -18,6 +18,6 @@ mod fast_leader;
 mod links;
 mod vote;
 
-pub use fast_leader::{Candidacy, ElectionOutput, ElectionTimes, FastLeaderElection};
-pub use links::{ElectionLinks, LinkId, LinkOutput};
+pub use fast_leader::{Candidacy, ElectionOutput, FastLeaderElection};
+pub use links::{ElectionLinks, LinkOutput};
 pub use vote::{Round, Vote};

@@ -8,6 +8,7 @@ mod codec;
 mod election;
 mod multi;
 mod opcode;
+mod quorum;
 mod records;
 mod reply_decoder;
 mod request;
@@ -24,6 +25,7 @@ pub use election::{
 };
 pub use multi::{MultiOp, MultiReadOp, MultiResult};
 pub use opcode::OpCode;
+pub use quorum::{ForwardedRequest, LearnerInfo, QuorumPacket};
 pub use records::{
     Acl, AuthPacket, ClientInfo, ConnectRequest, ConnectResponse, EventType, Id, Permissions, ReplyHeader,
     RequestHeader, Stat, WatcherEvent,

@@ -147,6 +147,18 @@ impl Peer {
             Input::StoreFailed { lane: Lane::Log | Lane::Epoch, reason, .. } => {
                 self.exit(ExitCode::StorageFailed, reason, outbox);
             }
+            Input::Dialled { .. }
+            | Input::DialFailed { .. }
+            | Input::LinkAccepted { .. }
+            | Input::Election { .. }
+            | Input::Quorum { .. }
+            | Input::LinkWritten { .. }
+            | Input::LinkBacklog { .. }
+            | Input::LinkClosed { .. }
+            | Input::Loaded { .. }
+            | Input::Truncated { .. } => {
+                unreachable!("a server alone has no links, and asks for no old txns")
+            }
             Input::FreeSpace { bytes } => self.free_space(bytes, outbox),
             Input::Timeout => self.timeout(now, outbox),
             Input::Shutdown => self.shutdown(outbox),

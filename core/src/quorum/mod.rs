@@ -5,12 +5,14 @@
 //!   voters, or a majority of groups each won by weight.
 //! - [`Memberships`]: the committed configuration and, while a change is under way, the one last seen: then both have to agree.
 //!
-//! `text.rs` reads and writes the lines that Java exchanges and stores. Absent: the oracle of two-server ensembles.
+//! [`EnsembleConfig`] is everything that a member is configured with. `text.rs` reads and writes the lines that Java exchanges and stores. Absent: the oracle of two-server ensembles.
 
+mod ensemble;
 mod membership;
 mod server_set;
 mod text;
 
+pub use ensemble::{ElectionTimes, EnsembleConfig};
 pub use membership::{
     ConfigVersion, Membership, MembershipError, Memberships, Role, Server, ServerAddresses,
 };

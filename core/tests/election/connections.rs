@@ -1,10 +1,10 @@
 //! Which of two connections stays, and what is said over it.
 
-use quorate_core::election::{ElectionLinks, LinkId, LinkOutput};
+use quorate_core::election::{ElectionLinks, LinkOutput};
 use quorate_core::jute::{
     ElectionDecoder, ElectionMessage, Encode as _, InitialMessage, Notification, PeerState,
 };
-use quorate_core::vocabulary::{ServerId, Zxid};
+use quorate_core::vocabulary::{LinkId, ServerId, Zxid};
 
 fn links(me: u8) -> ElectionLinks {
     ElectionLinks::new(ServerId(me), vec![format!("h{me}:3888")])

@@ -1,8 +1,8 @@
 //! Whole elections over random networks: messages are lost, repeated and late until the network heals; then the living agree.
 
-use quorate_core::election::{Candidacy, ElectionOutput, ElectionTimes, FastLeaderElection};
+use quorate_core::election::{Candidacy, ElectionOutput, FastLeaderElection};
 use quorate_core::jute::{Notification, PeerState};
-use quorate_core::quorum::{Membership, Memberships};
+use quorate_core::quorum::{ElectionTimes, Membership, Memberships};
 use quorate_core::vocabulary::{Millis, Mono, ServerId, Zxid};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

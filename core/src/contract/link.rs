@@ -1,0 +1,22 @@
+//! Connections between servers: which port, what comes over the quorum port, and how its bytes become that.
+
+use crate::jute::QuorumPacket;
+use crate::tree::Database;
+
+/// One of the two ports that servers talk to each other on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Port {
+    /// Votes.
+    Election,
+    /// A leader and its learners.
+    Quorum,
+}
+
+/// One thing that came over a quorum connection.
+#[derive(Clone, Debug)]
+pub enum QuorumMessage {
+    /// A packet; a SNAP comes only as [`QuorumMessage::Snapshot`], when all of it is there.
+    Packet(QuorumPacket),
+    /// The whole database, built beside the one that is there; its last zxid is the SNAP's.
+    Snapshot(Box<Database>),
+}
