@@ -25,6 +25,8 @@ pub mod contract;
 
 pub mod election;
 
+pub mod zab;
+
 pub mod pipeline;
 
 pub mod peer;
