@@ -17,6 +17,8 @@ pub enum Port {
 pub enum QuorumMessage {
     /// A packet; a SNAP comes only as [`QuorumMessage::Snapshot`], when all of it is there.
     Packet(QuorumPacket),
+    /// A good part of a database has come, and more is to come: the other end is alive.
+    SnapshotUnderWay,
     /// The whole database, built beside the one that is there; its last zxid is the SNAP's.
     Snapshot(Box<Database>),
 }

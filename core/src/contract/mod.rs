@@ -7,9 +7,11 @@
 mod input;
 mod link;
 mod outbox;
+mod quorum_decoder;
 mod store;
 
 pub use input::{Identity, Input};
 pub use link::{Port, QuorumMessage};
 pub use outbox::{ExitCode, Outbox, Output, PeerEvent};
+pub use quorum_decoder::{QuorumDecoder, QuorumViolation};
 pub use store::{EpochKind, Epochs, History, Lane, LoadId, StoreOp, StoreSeq};

@@ -39,4 +39,9 @@ impl SnapshotImage {
     pub fn encoder(self) -> SnapshotEncoder {
         SnapshotEncoder::new(self)
     }
+
+    /// The bytes that follow a SNAP packet, piece by piece.
+    pub fn stream(self) -> SnapshotEncoder {
+        SnapshotEncoder::inline(self)
+    }
 }

@@ -7,7 +7,7 @@
 //!
 //! [`DataTree::apply`] may be called again with txns whose effects a fuzzy snapshot has seen already, and converges.
 //! [`Database`] adds sessions and the last zxid; [`Database::image`] freezes it all, [`SnapshotEncoder`] and [`SnapshotDecoder`] turn it
-//! to bytes and back.
+//! to bytes and back, [`SnapshotStreamDecoder`] reads what a leader sends.
 //!
 //! Caveats: 3.5.3's TTL encoding is not understood; whether a request is allowed is decided before a txn is made, not here.
 
@@ -27,9 +27,11 @@ mod page;
 mod pages;
 pub mod path;
 mod quota;
+mod snapshot_body;
 mod snapshot_decoder;
 mod snapshot_encoder;
 mod snapshot_scan;
+mod snapshot_stream;
 mod snapshot_tail;
 mod stat;
 
@@ -43,4 +45,5 @@ pub use owner::Owner;
 pub use quota::{QuotaVerdict, StatsTrack, governs_nothing, is_usage};
 pub use snapshot_decoder::{SnapshotDecoder, SnapshotError};
 pub use snapshot_encoder::SnapshotEncoder;
+pub use snapshot_stream::SnapshotStreamDecoder;
 pub use stat::StatPersisted;

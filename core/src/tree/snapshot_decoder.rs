@@ -4,18 +4,15 @@
 //! positional and unmarked, so they are tried: what has right seals is what was written. Absent: decompression, which is the
 //! storage's business.
 
-use super::acl_cache::{AclCache, AclId};
-use super::builder::TreeBuilder;
 use super::data_tree::TreeOptions;
 use super::database::{Database, SnapshotDigest};
-use super::path;
+use super::snapshot_body::SnapshotBody;
 use super::snapshot_encoder::{FORMAT_VERSION, MAGIC};
-use super::snapshot_scan::{Scan, ScannedNode, Stop};
+use super::snapshot_scan::{Scan, Stop};
 use super::snapshot_tail::{TAIL_LIMIT, read_tail, take_seal};
-use crate::jute::{Acl, FieldLimit, Id, Permissions};
-use crate::vocabulary::{LookupSeed, SessionId, Zxid};
+use crate::jute::FieldLimit;
+use crate::vocabulary::{LookupSeed, Zxid};
 use simd_adler32::Adler32;
-use std::collections::BTreeMap;
 
 /// Why a snapshot can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,16 +47,18 @@ pub enum SnapshotError {
     /// It ends before its end.
     #[error("the snapshot ends early")]
     Truncated,
+    /// A leader's database that does not end as one does.
+    #[error("the snapshot does not end with its signature")]
+    Signature,
+    /// An item that is longer than any.
+    #[error("an item of the snapshot is longer than {0} bytes")]
+    ItemTooLong(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Header,
-    SessionCount,
-    Sessions(i32),
-    ListCount,
-    Lists(i32),
-    Nodes,
+    Body,
     FirstSeal,
     Tail,
 }
@@ -67,8 +66,6 @@ enum Step {
 /// See the module's words.
 #[derive(Clone)]
 pub struct SnapshotDecoder {
-    seed: LookupSeed,
-    options: TreeOptions,
     zxid: Zxid,
     limit: FieldLimit,
     step: Step,
@@ -76,29 +73,20 @@ pub struct SnapshotDecoder {
     pending: Vec<u8>,
     consumed: u64,
     checksum: Adler32,
-    sessions: BTreeMap<SessionId, i32>,
-    acls: AclCache,
-    /// The file's ACL ids. Each keeps one use until the end, so that lists live before their nodes come.
-    lists: BTreeMap<i64, AclId>,
-    builder: Option<TreeBuilder>,
+    body: SnapshotBody,
 }
 
 impl SnapshotDecoder {
     /// A decoder of the snapshot that is named `zxid`.
     pub fn new(seed: LookupSeed, options: TreeOptions, zxid: Zxid) -> Self {
         SnapshotDecoder {
-            seed,
-            options,
             zxid,
             limit: FieldLimit::default(),
             step: Step::Header,
             pending: Vec::new(),
             consumed: 0,
             checksum: Adler32::new(),
-            sessions: BTreeMap::new(),
-            acls: AclCache::new(),
-            lists: BTreeMap::new(),
-            builder: None,
+            body: SnapshotBody::new(seed, options),
         }
     }
 
@@ -174,35 +162,13 @@ impl SnapshotDecoder {
                 if version != FORMAT_VERSION {
                     return Err(Stop::Bad(SnapshotError::Format(version)));
                 }
-                Step::SessionCount
+                Step::Body
             }
-            Step::SessionCount => Step::Sessions(scan.int()?),
-            Step::Sessions(left) if left <= 0 => Step::ListCount,
-            Step::Sessions(left) => {
-                let session = SessionId(scan.long()?);
-                self.sessions.insert(session, scan.int()?);
-                Step::Sessions(left - 1)
+            Step::Body if self.body.is_complete() => Step::FirstSeal,
+            Step::Body => {
+                self.body.read_item(scan)?;
+                Step::Body
             }
-            Step::ListCount => Step::Lists(scan.int()?),
-            Step::Lists(left) if left <= 0 => Step::Nodes,
-            Step::Lists(left) => {
-                let (id, list) = (scan.long()?, scan.acls()?);
-                let list = self.acls.acquire(&list);
-                if let Some(replaced) = self.lists.insert(id, list) {
-                    self.acls.release(replaced);
-                }
-                Step::Lists(left - 1)
-            }
-            Step::Nodes => match scan.node()? {
-                Some(node) => {
-                    self.add(&node).map_err(Stop::Bad)?;
-                    Step::Nodes
-                }
-                None => {
-                    self.builder.as_mut().map_or(Ok(()), TreeBuilder::index).map_err(Stop::Bad)?;
-                    Step::FirstSeal
-                }
-            },
             Step::FirstSeal => {
                 take_seal(scan, self.checksum.finish())?;
                 Step::Tail
@@ -210,31 +176,6 @@ impl SnapshotDecoder {
             Step::Tail => return Err(Stop::NeedMore),
         };
         Ok(())
-    }
-
-    fn add(&mut self, node: &ScannedNode<'_>) -> Result<(), SnapshotError> {
-        let acl = self.acl_of(node.acl);
-        match &mut self.builder {
-            Some(builder) => builder.add(node, acl),
-            None => {
-                let acls = std::mem::replace(&mut self.acls, AclCache::new());
-                self.builder = Some(TreeBuilder::new((self.seed, self.options), acls, (node, acl))?);
-                Ok(())
-            }
-        }
-    }
-
-    /// Our id of the file's ACL. Java has written snapshots with nodes whose ACL is missing (ZOOKEEPER-4846): until the replay
-    /// sets it, such a node is closed to everybody.
-    fn acl_of(&mut self, stored: i64) -> AclId {
-        if stored == -1 {
-            return AclId::OPEN;
-        }
-        let acls = self.builder.as_mut().map_or(&mut self.acls, TreeBuilder::acls);
-        *self
-            .lists
-            .entry(stored)
-            .or_insert_with(|| acls.acquire(&[Acl { perms: Permissions(0), id: Id::new("world", "anyone") }]))
     }
 
     /// The end of the bytes: the database, if all of it has come and its seals are right.
@@ -246,18 +187,8 @@ impl SnapshotDecoder {
             return Err(SnapshotError::Truncated);
         }
         let tail = read_tail(&self.checksum, &self.pending)?;
-        let mut tree = self.builder.ok_or(SnapshotError::Truncated)?.into_tree();
-        for list in self.lists.into_values() {
-            tree.acls.release(list);
-        }
-        if let Some(zookeeper) = tree.find(path::SYSTEM)
-            && tree.find(path::CONFIG).is_none()
-        {
-            tree.add_config_node(zookeeper);
-        }
-        tree.load_quotas();
         let digest = tail.digest.map(|(zxid, digest)| SnapshotDigest { zxid, digest });
-        Ok(Database::loaded(tree, self.sessions, self.zxid, digest))
+        self.body.into_database(self.zxid, digest)
     }
 }
 

@@ -1,12 +1,14 @@
 //! A snapshot file's bytes (`disk-format.md` §5), made piece by piece from a frozen database.
 //!
 //! Sections: header, sessions, ACLs, nodes (parents first), end; a seal; digest and seal, last zxid and seal where the options
-//! have them. A seal is the Adler-32 of every byte before it. Compression is the storage's business.
+//! have them. A seal is the Adler-32 of every byte before it. Compression is the storage's business. On its way to a learner
+//! (`quorum-protocol.md` §4) the same has neither header nor seals, and ends with a signature.
 
 use super::acl_cache::stored_list;
 use super::digest::DIGEST_VERSION;
 use super::frozen::Walk;
 use super::image::SnapshotImage;
+use super::snapshot_stream::SIGNATURE;
 use crate::jute::{Encode, Writer};
 use bytes::BytesMut;
 use simd_adler32::Adler32;
@@ -30,6 +32,7 @@ enum Step {
     Lists(usize),
     Nodes(Walk),
     Seals,
+    Signature,
     Finished,
 }
 
@@ -38,12 +41,19 @@ enum Step {
 pub struct SnapshotEncoder {
     image: SnapshotImage,
     step: Step,
-    checksum: Adler32,
+    /// None where nothing is sealed.
+    checksum: Option<Adler32>,
 }
 
 impl SnapshotEncoder {
+    /// Of a file.
     pub(super) fn new(image: SnapshotImage) -> Self {
-        SnapshotEncoder { image, step: Step::Header, checksum: Adler32::new() }
+        SnapshotEncoder { image, step: Step::Header, checksum: Some(Adler32::new()) }
+    }
+
+    /// Of what follows a SNAP packet.
+    pub(super) fn inline(image: SnapshotImage) -> Self {
+        SnapshotEncoder { image, step: Step::Header, checksum: None }
     }
 
     /// Appends the next piece to `out`: about 64 KiB, more only by the length of one session, ACL or node. False when the snapshot
@@ -70,9 +80,11 @@ impl SnapshotEncoder {
         let image = &self.image;
         match &mut self.step {
             Step::Header => {
-                out.int(MAGIC);
-                out.int(FORMAT_VERSION);
-                out.long(DBID);
+                if self.checksum.is_some() {
+                    out.int(MAGIC);
+                    out.int(FORMAT_VERSION);
+                    out.long(DBID);
+                }
                 out.count(image.sessions.len());
                 self.step = Step::Sessions(0);
             }
@@ -108,8 +120,12 @@ impl SnapshotEncoder {
                     walk.advance(pages);
                 } else {
                     out.string("/");
-                    self.step = Step::Seals;
+                    self.step = if self.checksum.is_some() { Step::Seals } else { Step::Signature };
                 }
+            }
+            Step::Signature => {
+                out.string(SIGNATURE);
+                self.step = Step::Finished;
             }
             Step::Seals | Step::Finished => unreachable!("not an item"),
         }
@@ -132,14 +148,17 @@ impl SnapshotEncoder {
 
     fn seal(&mut self, out: &mut BytesMut, summed: &mut usize) {
         self.absorb(out, summed);
+        let checksum = self.checksum.as_ref().expect("only what is summed up is sealed");
         let mut writer = Writer::new(out);
-        writer.long(i64::from(self.checksum.finish()));
+        writer.long(i64::from(checksum.finish()));
         writer.string("/");
     }
 
     /// Brings the checksum up to the end of `out`.
     fn absorb(&mut self, out: &BytesMut, summed: &mut usize) {
-        self.checksum.write(&out[*summed..]);
+        if let Some(checksum) = &mut self.checksum {
+            checksum.write(&out[*summed..]);
+        }
         *summed = out.len();
     }
 }

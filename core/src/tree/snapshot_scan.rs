@@ -53,6 +53,11 @@ impl<'a> Scan<'a> {
         Ok(&rest[..length])
     }
 
+    /// So many bytes as they are.
+    pub(super) fn raw(&mut self, length: usize) -> Result<&'a [u8], Stop> {
+        self.take(length)
+    }
+
     pub(super) fn int(&mut self) -> Result<i32, Stop> {
         let bytes = self.take(4)?.try_into().expect("take returns what was asked");
         Ok(i32::from_be_bytes(bytes))
