@@ -32,6 +32,16 @@ impl Identities {
         identities
     }
 
+    /// Those that a learner forwards with a request.
+    pub fn forwarded(ids: Vec<Id>) -> Self {
+        let mut address = ids.iter().filter(|id| id.scheme.as_deref() == Some("ip"));
+        let address = address.find_map(|id| id.id.as_deref()?.parse().ok());
+        let mut identities = Self::new(address.unwrap_or(IpAddr::from([0, 0, 0, 0])));
+        identities.ids.clear();
+        ids.into_iter().for_each(|id| identities.add(id));
+        identities
+    }
+
     /// Adds one; doing it again changes nothing.
     pub fn add(&mut self, id: Id) {
         self.is_super |= id.scheme.as_deref() == Some("super");

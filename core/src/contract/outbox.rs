@@ -5,8 +5,9 @@
 
 use super::link::Port;
 use super::store::{Lane, LoadId, StoreOp, StoreSeq};
+use crate::jute::PeerState;
 use crate::tree::SnapshotImage;
-use crate::vocabulary::{ConnId, LinkId, Millis, ServerId, SessionId, Zxid};
+use crate::vocabulary::{ConnId, Epoch, LinkId, Millis, ServerId, SessionId, Zxid};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
 
@@ -52,6 +53,33 @@ pub enum PeerEvent {
     SessionExpired {
         session: SessionId,
         timeout: Millis,
+    },
+    /// A leader is looked for, with this vote.
+    Looking {
+        zxid: Zxid,
+        epoch: i64,
+    },
+    /// The election is over.
+    Elected {
+        leader: ServerId,
+        took: Millis,
+    },
+    /// Clients are served from here on: by the leader itself, or by one that learns from it.
+    Serving {
+        state: PeerState,
+        leader: ServerId,
+        epoch: Epoch,
+        took: Millis,
+    },
+    /// The part in the ensemble has ended; clients were sent away.
+    RoleEnded {
+        reason: String,
+    },
+    /// A learner has left its leader, which this server is.
+    LearnerGone {
+        link: LinkId,
+        sid: Option<i64>,
+        reason: String,
     },
     /// A handshake was refused: with the reason.
     HandshakeRefused {

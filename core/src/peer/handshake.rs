@@ -8,7 +8,7 @@ use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{ConnectRequest, ConnectResponse, Encode};
 use crate::metrics::Counter;
 use crate::pipeline::{Asker, ConnectionState, Ground, Origin, PauseReason, Pending, Slot};
-use crate::session::password;
+use crate::session::{SessionOwner, password};
 use crate::vocabulary::{ConnId, Millis, Now, SessionId, Xid};
 use bytes::Bytes;
 
@@ -23,6 +23,9 @@ impl Peer {
         self.state.metrics.count_by(Counter::BytesReceivedCount, frame_length(&request));
         if !is_first || self.is_ending() {
             return self.drop_connection(conn, "a handshake out of place", outbox);
+        }
+        if !self.is_serving() {
+            return self.drop_connection(conn, "no leader is known: nobody is served yet", outbox);
         }
         self.state.metrics.count(Counter::ConnectionRequestCount);
         if request.last_zxid_seen > self.state.database.last_zxid() {
@@ -48,13 +51,17 @@ impl Peer {
         self.state.connections.attach(slot, session);
         let connection = self.state.connections.at(slot);
         let (conn, timeout) = (connection.id, connection.timeout);
-        self.state.sessions.create(session, timeout, now.mono);
         self.state.pause(conn, PauseReason::Handshake, outbox);
+        if !self.decides() {
+            return self.forward_session(now, slot, read_only, outbox);
+        }
+        self.state.sessions.create(session, timeout, now.mono);
+        self.state.sessions.take_over(session, SessionOwner::Here);
         let connection = self.state.connections.at(slot);
         let ground = Ground::of(&self.state, now);
         let asker = Asker { session, cxid: Xid(0), identities: &connection.identities };
         let prepared = self.prep.create_session(ground, asker, timeout);
-        self.submit(prepared, Origin::Handshake { conn, read_only, arrived: now.mono }, outbox);
+        self.submit(now, prepared, Origin::Handshake { conn, read_only, arrived: now.mono }, outbox);
     }
 
     fn reopen_session(&mut self, now: Now, conn: ConnId, request: &ConnectRequest, outbox: &mut Outbox) {
@@ -66,10 +73,14 @@ impl Peer {
         let slot = self.state.connections.slot(conn).expect("it is not the connection that was dropped");
         let timeout = self.state.connections.at(slot).timeout;
         let knows = request.password.as_deref() == Some(&password(session)[..]);
+        if knows && !self.decides() {
+            return self.ask_revalidation(now, slot, request, outbox);
+        }
         if !knows || !self.state.sessions.reattach(session, timeout, now.mono) {
             let reason = if knows { "no such session" } else { "wrong password" };
-            return self.refuse_session((conn, slot), request, reason, outbox);
+            return self.refuse_session((conn, slot), (session, request.read_only), reason, outbox);
         }
+        self.state.sessions.take_over(session, SessionOwner::Here);
         self.state.connections.attach(slot, session);
         if !self.state.database.sessions().contains_key(&session) {
             return self.await_session((conn, session), now, request.read_only, outbox);
@@ -96,10 +107,10 @@ impl Peer {
     }
 
     /// The session is no more: said by a timeout of 0.
-    fn refuse_session(
+    pub(super) fn refuse_session(
         &mut self,
         (conn, slot): (ConnId, Slot),
-        request: &ConnectRequest,
+        (session, read_only): (SessionId, Option<bool>),
         reason: &'static str,
         outbox: &mut Outbox,
     ) {
@@ -108,10 +119,9 @@ impl Peer {
             timeout: 0,
             session_id: SessionId::NONE,
             password: Bytes::from_static(&[0; 16]),
-            read_only: request.read_only.map(|_| false),
+            read_only: read_only.map(|_| false),
         };
         self.state.replier(outbox).send(slot, |out| response.encode(out));
-        let session = request.session_id;
         outbox.event(PeerEvent::HandshakeRefused { conn, session, reason });
         self.state.close(conn, outbox);
     }

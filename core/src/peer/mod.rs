@@ -20,11 +20,14 @@
 //! - a session is attached to one connection at most;
 //! - one input asks for a bounded amount of replies: what could still be answered then waits for a time-out that is due at once.
 //!
-//! Caveats: no ensemble, no read-only mode, no local sessions, no SASL, no connection or request throttling beyond the limits
-//! on connections, outstanding requests and backlogs.
+//! A member of an ensemble ([`Peer::member`]) is the same, but that others say what is committed: `ensemble`.
+//!
+//! Caveats: no read-only mode, no local sessions, no SASL, no connection or request throttling beyond the limits on connections,
+//! outstanding requests and backlogs.
 
 mod accept;
 mod check;
+mod ensemble;
 mod handshake;
 mod pressure;
 mod reaper;
@@ -38,27 +41,32 @@ mod timers;
 pub use status::{Mode, Status};
 
 use crate::auth::AuthConfig;
-use crate::contract::{ExitCode, Input, Lane, Outbox, Output, StoreSeq};
+use crate::contract::{Epochs, ExitCode, History, Input, Lane, Outbox, Output, StoreSeq};
 use crate::jute::ClientMessage;
 use crate::metrics::Metrics;
 use crate::pipeline::{CommitQueue, Connections, Prep, ServerState};
+use crate::quorum::EnsembleConfig;
 use crate::session::SessionTracker;
 use crate::tree::Database;
-use crate::vocabulary::{ConnId, Entropy, Millis, Mono, Now, PeerConfig};
+use crate::vocabulary::{ConnId, Entropy, LookupSeed, Millis, Mono, Now, PeerConfig, Zxid};
 use crate::watch::Watches;
+use ensemble::Member;
 use pressure::Pressure;
 use reaper::Reaper;
 use role::Role;
 use snapshots::Snapshots;
 use std::collections::BTreeSet;
 
+/// How long what was accepted may keep a member of an ensemble from ending.
+const LAST_ANSWERS: Millis = Millis(3_000);
+
 /// How the peer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     /// Not yet.
     Serving,
-    /// What was accepted is still answered; nothing new is.
-    Draining,
+    /// What was accepted is still answered, as long as it can be; nothing new is.
+    Draining { until: Mono },
     /// The exit was asked for; every input is ignored.
     Ended,
 }
@@ -70,6 +78,8 @@ pub struct Peer {
     prep: Prep,
     commit: CommitQueue,
     role: Role,
+    /// Txns under way up to this one are committed.
+    committed: Zxid,
     snapshots: Snapshots,
     reaper: Reaper,
     pressure: Pressure,
@@ -83,23 +93,43 @@ pub struct Peer {
     /// Digests that did not match before the first txn of our own.
     mismatches_at_start: u64,
     started: Now,
+    seed: LookupSeed,
 }
 
 impl Peer {
     /// A standalone peer over what recovery found. Sessions live on for their whole timeout; ephemerals whose session is not
     /// known are deleted, as `disk-format.md` §6.3 has it.
     pub fn new(config: PeerConfig, mut database: Database, entropy: Entropy, now: Now) -> Self {
-        let seed = entropy.lookup_seed();
         database.end_replay();
         database.drop_orphans();
-        let mut sessions = SessionTracker::new(config.server_id, config.tick_time, entropy);
-        for (session, timeout) in database.sessions() {
-            sessions.create(*session, Millis(u64::try_from(*timeout).unwrap_or(0)), now.mono);
-        }
+        let mut peer = Self::with_role(config, database, Role::Standalone, entropy, now);
+        peer.track_sessions(now, false);
+        peer
+    }
+
+    /// A member of an ensemble over what recovery found. It begins to look for a leader with its first time-out, which is due.
+    pub fn member(
+        config: PeerConfig,
+        ensemble: EnsembleConfig,
+        history: History,
+        epochs: Epochs,
+        entropy: Entropy,
+        now: Now,
+    ) -> Self {
+        let History { mut database, recent } = history;
+        database.end_replay();
+        let member = Member::new(&config, ensemble, epochs, database.last_zxid(), recent, now);
+        Self::with_role(config, database, Role::Member(Box::new(member)), entropy, now)
+    }
+
+    fn with_role(config: PeerConfig, database: Database, role: Role, entropy: Entropy, now: Now) -> Self {
+        let seed = entropy.lookup_seed();
+        let sessions = SessionTracker::new(config.server_id, config.tick_time, entropy);
         let prep = Prep::new(seed, database.last_zxid(), database.tree.digest());
         let snapshots = Snapshots::new(&config.sequences, entropy);
         let reaper = Reaper::new(&config.sequences, now.mono);
         let mismatches_at_start = database.digest_mismatches();
+        let committed = database.last_zxid();
         let state = ServerState {
             auth: AuthConfig::from(&config),
             watches: Watches::new(seed),
@@ -108,13 +138,15 @@ impl Peer {
             metrics: Metrics::new(),
             database,
             config,
+            fuzzy_until: Zxid::ZERO,
             part_end: 0,
         };
         Peer {
             state,
             prep,
             commit: CommitQueue::default(),
-            role: Role::Standalone,
+            role,
+            committed,
             snapshots,
             reaper,
             pressure: Pressure::default(),
@@ -124,6 +156,7 @@ impl Peer {
             handshakes: BTreeSet::new(),
             mismatches_at_start,
             started: now,
+            seed,
         }
     }
 
@@ -140,28 +173,26 @@ impl Peer {
             Input::Backlog { conn, bytes } => self.backlog(conn, bytes, outbox),
             Input::Stored { lane: Lane::Log, seq } => self.log_stored(now, seq, outbox),
             Input::Stored { lane: Lane::Snapshot, seq } => self.snapshot_stored(now, seq, outbox),
-            Input::Stored { lane: Lane::Epoch, .. } => {}
+            Input::Stored { lane: Lane::Epoch, seq } => self.epoch_stored(now, seq, outbox),
             Input::StoreFailed { lane: Lane::Snapshot, seq, reason } => {
                 self.snapshot_failed(now, seq, reason, outbox);
             }
             Input::StoreFailed { lane: Lane::Log | Lane::Epoch, reason, .. } => {
                 self.exit(ExitCode::StorageFailed, reason, outbox);
             }
-            Input::Dialled { .. }
-            | Input::DialFailed { .. }
-            | Input::LinkAccepted { .. }
-            | Input::Election { .. }
-            | Input::Quorum { .. }
-            | Input::LinkWritten { .. }
-            | Input::LinkBacklog { .. }
-            | Input::LinkClosed { .. }
-            | Input::Loaded { .. }
-            | Input::Truncated { .. } => {
-                unreachable!("a server alone has no links, and asks for no old txns")
-            }
+            Input::Dialled { port, to, link } => self.dialled(now, (port, to), link, outbox),
+            Input::DialFailed { port, to, reason } => self.dial_failed(now, (port, to), &reason, outbox),
+            Input::LinkAccepted { port, link, .. } => self.link_accepted(now, port, link, outbox),
+            Input::Election { link, message } => self.election_message(now, link, &message, outbox),
+            Input::Quorum { link, message } => self.quorum_message(now, link, message, outbox),
+            Input::LinkWritten { link } => self.link_written(link, outbox),
+            Input::LinkBacklog { link, bytes } => self.link_backlog(now, link, bytes, outbox),
+            Input::LinkClosed { link, reason } => self.link_closed(now, link, &reason, outbox),
+            Input::Loaded { id, txns } => self.loaded(now, id, txns, outbox),
+            Input::Truncated { seq, history } => self.truncated(now, seq, *history, outbox),
             Input::FreeSpace { bytes } => self.free_space(bytes, outbox),
             Input::Timeout => self.timeout(now, outbox),
-            Input::Shutdown => self.shutdown(outbox),
+            Input::Shutdown => self.shutdown(now, outbox),
             Input::ResetServerStats => self.state.metrics.reset(),
             Input::ResetConnectionStats => {
                 self.state.connections.iter_mut().for_each(|connection| connection.stats.reset());
@@ -187,19 +218,23 @@ impl Peer {
     }
 
     /// Nothing new is accepted; when everything under way is answered, the process may end.
-    fn shutdown(&mut self, outbox: &mut Outbox) {
-        self.ending = Ending::Draining;
-        self.end_when_drained(outbox);
+    fn shutdown(&mut self, now: Now, outbox: &mut Outbox) {
+        self.ending = Ending::Draining { until: now.mono + LAST_ANSWERS };
+        self.end_when_drained(now, outbox);
     }
 
-    fn end_when_drained(&mut self, outbox: &mut Outbox) {
-        if self.ending != Ending::Draining || !self.commit.is_empty() || self.has_more() {
+    fn end_when_drained(&mut self, now: Now, outbox: &mut Outbox) {
+        let Ending::Draining { until } = self.ending else { return };
+        // Alone, the disk has the last word: what it was given is answered, however long that takes.
+        let may_wait = matches!(self.role, Role::Standalone) || (self.is_serving() && now.mono < until);
+        if may_wait && (self.in_process() > 0 || self.has_more()) {
             return;
         }
         let open: Vec<ConnId> = self.state.connections.iter().map(|connection| connection.id()).collect();
         for conn in open {
             self.state.close(conn, outbox);
         }
+        self.end_role(outbox);
         self.exit(ExitCode::Finished, "shut down".to_owned(), outbox);
     }
 
@@ -214,6 +249,30 @@ impl Peer {
 
     /// Requests in process: txns under way, and reads that wait behind them.
     fn in_process(&self) -> usize {
-        self.commit.len() + self.state.connections.waiting_reads
+        self.commit.len() + self.state.connections.waiting
+    }
+
+    /// Whether clients are served: a member of an ensemble does so only under a leader.
+    fn is_serving(&self) -> bool {
+        match &self.role {
+            Role::Standalone => true,
+            Role::Member(member) => member.is_serving(),
+        }
+    }
+
+    /// Whether txns are prepared here, sessions expire here, nodes are reaped here.
+    fn decides(&self) -> bool {
+        match &self.role {
+            Role::Standalone => true,
+            Role::Member(member) => member.is_serving() && member.is_leading(),
+        }
+    }
+
+    /// Tracks the sessions of the database, each heard of now; on a learner what is heard of is gathered for the leader.
+    fn track_sessions(&mut self, now: Now, learns: bool) {
+        let sessions = self.state.database.sessions().iter();
+        let sessions =
+            sessions.map(|(session, timeout)| (*session, Millis(u64::try_from(*timeout).unwrap_or(0))));
+        self.state.sessions.reset(sessions, now.mono, learns);
     }
 }

@@ -33,7 +33,7 @@ impl Reaper {
 
 impl Peer {
     pub(super) fn reap(&mut self, now: Now, outbox: &mut Outbox) {
-        if now.mono < self.reaper.next_timeout() {
+        if now.mono < self.reaper.next_timeout() || !self.decides() {
             return;
         }
         if self.reaper.due.is_empty() {
@@ -44,7 +44,7 @@ impl Peer {
         let Some(path) = self.reaper.due.pop_front() else { return };
         self.reaper.next_deletion = now.mono + self.reaper.spacing;
         if let Some(prepared) = self.prep.reap(Ground::of(&self.state, now), &path) {
-            self.submit(prepared, Origin::Server, outbox);
+            self.submit(now, prepared, Origin::Server, outbox);
         }
     }
 }

@@ -4,8 +4,9 @@
 //! Requests of a session that is closing or gone are dropped without a reply.
 
 use super::Peer;
+use super::role::Role;
 use crate::auth::authenticate;
-use crate::contract::{Outbox, Output, PeerEvent, StoreOp, StoreSeq};
+use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{AuthPacket, Encode, Malformed, MalformedReason, MultiOp, OpCode, ReplyHeader, Request};
 use crate::metrics::{Counter, CounterSet};
 use crate::pipeline::{
@@ -80,6 +81,9 @@ impl Peer {
     }
 
     fn read(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {
+        if let (Request::Sync { path }, Role::Member(_)) = (&request, &self.role) {
+            return self.ask_sync(now, slot, (xid, path.clone()), outbox);
+        }
         if self.state.connections.at(slot).queue.is_empty() {
             let identities = Arc::clone(&self.state.connections.at(slot).identities);
             return self.state.read((slot, xid, now.mono), &request, &identities, now, outbox);
@@ -95,6 +99,12 @@ impl Peer {
         if self.pressure.is_space_low && grows_data(&request) {
             return self.refuse(now, slot, (xid, opcode), outbox);
         }
+        if !self.decides() {
+            return self.forward(now, slot, (xid, request), outbox);
+        }
+        if !self.has_room() {
+            return;
+        }
         let connection = self.state.connections.at(slot);
         let (conn, session) = (connection.id, connection.session);
         if let Request::CloseSession = request {
@@ -106,7 +116,7 @@ impl Peer {
         let zxid = prepared.txn.header.zxid;
         self.note_quota(now, outbox);
         self.state.connections.enqueue(slot, Pending::Write { zxid });
-        self.submit(prepared, Origin::Request { conn, opcode, arrived: now.mono }, outbox);
+        self.submit(now, prepared, Origin::Request { conn, opcode, arrived: now.mono }, outbox);
         self.throttle(slot, outbox);
     }
 
@@ -127,24 +137,20 @@ impl Peer {
         let identities = crate::auth::Identities::server();
         let asker = Asker { session, cxid: Xid(0), identities: &identities };
         while let Some(prepared) = self.prep.shed_ephemerals(Ground::of(&self.state, now), asker) {
-            self.submit(prepared, Origin::Server, outbox);
+            self.submit(now, prepared, Origin::Server, outbox);
         }
     }
 
-    /// Sends a txn on its way: to the log, and into the queue of those that are not committed.
-    pub(super) fn submit(&mut self, prepared: Prepared, origin: Origin, outbox: &mut Outbox) {
+    /// Sends a txn on its way: to the learners, to the log, and into the queue of those that are not committed.
+    pub(super) fn submit(&mut self, now: Now, prepared: Prepared, origin: Origin, outbox: &mut Outbox) {
         let Prepared { txn, bytes } = prepared;
-        self.log_seq = StoreSeq(self.log_seq.0 + 1);
-        let seq = self.log_seq;
         let zxid = txn.header.zxid;
-        self.snapshots.appended(bytes.len());
-        self.space_taken(bytes.len(), outbox);
-        let lane = crate::contract::Lane::Log;
-        outbox.push(Output::Store { lane, seq, op: StoreOp::Append { zxid, txn: bytes } });
-        self.commit.push(Proposal { seq, txn, origin, wakes: Vec::new() });
+        self.propose(now, zxid, &bytes, outbox);
+        let seq = self.append(zxid, &bytes, outbox);
+        self.commit.push(Proposal { seq, txn, bytes, origin, wakes: Vec::new() });
     }
 
-    fn note_quota(&mut self, now: Now, outbox: &mut Outbox) {
+    pub(super) fn note_quota(&mut self, now: Now, outbox: &mut Outbox) {
         let Some(note) = self.prep.take_quota_note() else { return };
         if note.hard {
             self.state.metrics.count_path(CounterSet::QuotaExceededErrorPerNamespace, &note.path);
@@ -180,7 +186,7 @@ impl Peer {
 }
 
 /// Whether a request goes through prep. Of the malformed ones an undecodable multi does.
-fn makes_txn(request: &Request) -> bool {
+pub(super) fn makes_txn(request: &Request) -> bool {
     match request {
         Request::Create(_)
         | Request::Delete { .. }

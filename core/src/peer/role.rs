@@ -1,7 +1,6 @@
-//! What a peer is in its ensemble, and so what makes a txn committed.
-//!
-//! Absent: LOOKING, FOLLOWING, LEADING, OBSERVING. A standalone server commits what its own disk has confirmed.
+//! What makes a txn committed: one's own disk, or an ensemble.
 
+use super::ensemble::Member;
 use super::status::Mode;
 
 /// See the module's words.
@@ -9,12 +8,15 @@ use super::status::Mode;
 pub(super) enum Role {
     /// Alone: durable here is committed.
     Standalone,
+    /// One of several: committed is what the leader says, who asks a quorum.
+    Member(Box<Member>),
 }
 
 impl Role {
     pub(super) fn mode(&self) -> Mode {
         match self {
             Role::Standalone => Mode::Standalone,
+            Role::Member(member) => member.mode(),
         }
     }
 }

@@ -99,8 +99,7 @@ impl Peer {
             return;
         }
         self.snapshots.draw();
-        self.log_seq = StoreSeq(self.log_seq.0 + 1);
-        outbox.push(Output::Store { lane: Lane::Log, seq: self.log_seq, op: StoreOp::Roll });
+        self.store_log(StoreOp::Roll, outbox);
         self.snapshot(now, outbox);
     }
 

@@ -5,12 +5,14 @@
 //! this, then the connection is closed; so a fresh server answers `srvr` with one packet received and none sent.
 
 use super::Peer;
+use crate::contract::Epochs;
 use crate::metrics::Metrics;
 use crate::pipeline::Connection;
 use crate::session::SessionTracker;
 use crate::tree::Database;
-use crate::vocabulary::{ConnId, Now, PeerConfig, SessionId, Zxid};
+use crate::vocabulary::{ConnId, Now, PeerConfig, ServerId, SessionId, Zxid};
 use crate::watch::Watches;
+use crate::zab::Leader;
 
 /// What a peer is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +20,14 @@ use crate::watch::Watches;
 pub enum Mode {
     /// Alone, without an ensemble.
     Standalone,
+    /// In an ensemble, without a leader.
+    Looking,
+    /// It leads.
+    Leader,
+    /// It votes and follows.
+    Follower,
+    /// It observes.
+    Observer,
 }
 
 impl Mode {
@@ -25,6 +35,10 @@ impl Mode {
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Standalone => "standalone",
+            Mode::Looking => "looking",
+            Mode::Leader => "leader",
+            Mode::Follower => "follower",
+            Mode::Observer => "observer",
         }
     }
 }
@@ -41,9 +55,29 @@ impl<'a> Status<'a> {
         self.peer.role.mode()
     }
 
-    /// Whether requests are served: false once the log has failed or the peer is shutting down.
+    /// Whether requests are served: false once the log has failed or the peer is shutting down, and without a leader.
     pub fn is_serving(&self) -> bool {
-        !self.peer.is_ending()
+        !self.peer.is_ending() && self.peer.is_serving()
+    }
+
+    /// The leader's machine, where this server leads.
+    pub fn leader(&self) -> Option<&'a Leader> {
+        self.peer.as_member()?.leader()
+    }
+
+    /// Whom this server learns from.
+    pub fn learns_from(&self) -> Option<ServerId> {
+        self.peer.as_member()?.learns_from()
+    }
+
+    /// The epoch files of a member, as they were asked for last.
+    pub fn epochs(&self) -> Option<Epochs> {
+        Some(self.peer.as_member()?.epochs())
+    }
+
+    /// The last txn that was logged, or is about to be.
+    pub fn last_logged(&self) -> Zxid {
+        self.peer.commit.last_zxid().unwrap_or(self.last_zxid())
     }
 
     /// Whether only reads are served.

@@ -1,11 +1,12 @@
-//! What storage confirms: of the log, the next part of history, which is applied now.
+//! What storage is asked for and confirms: of the log, the next part of history, which a server alone applies now.
 
 use super::Peer;
 use super::role::Role;
-use crate::contract::{Outbox, PeerEvent, StoreSeq};
+use crate::contract::{Lane, Outbox, Output, PeerEvent, StoreOp, StoreSeq};
 use crate::metrics::{Basic, Counter};
 use crate::pipeline::{Origin, Proposal};
-use crate::vocabulary::{Millis, Now};
+use crate::vocabulary::{Millis, Now, Zxid};
+use bytes::Bytes;
 
 /// A request that took this long is worth a line.
 const SLOW: Millis = Millis(1_000);
@@ -22,18 +23,34 @@ impl Peer {
         }
         self.log_stored = seq;
         match self.role {
-            // Alone, durable here is committed.
-            Role::Standalone => self.go_on(now, outbox),
+            Role::Standalone => self.committed = self.commit.last_stored(seq).unwrap_or(self.committed),
+            Role::Member(_) => self.history_stored(now, outbox),
         }
-        self.end_when_drained(outbox);
+        self.go_on(now, outbox);
+        self.end_when_drained(now, outbox);
+    }
+
+    /// The next op of the log's lane.
+    pub(super) fn store_log(&mut self, op: StoreOp, outbox: &mut Outbox) -> StoreSeq {
+        self.log_seq = StoreSeq(self.log_seq.0 + 1);
+        let seq = self.log_seq;
+        outbox.push(Output::Store { lane: Lane::Log, seq, op });
+        seq
+    }
+
+    /// Appends a txn to the log.
+    pub(super) fn append(&mut self, zxid: Zxid, bytes: &Bytes, outbox: &mut Outbox) -> StoreSeq {
+        self.snapshots.appended(bytes.len());
+        self.space_taken(bytes.len(), outbox);
+        self.store_log(StoreOp::Append { zxid, txn: bytes.clone() }, outbox)
     }
 
     /// Whether an input has left something behind that another could do at once.
     pub(super) fn has_more(&self) -> bool {
-        !self.state.connections.unfinished.is_empty() || self.commit.has_stored(self.log_stored)
+        !self.state.connections.unfinished.is_empty() || self.commit.has_committed(self.committed)
     }
 
-    /// Answers what was left, then applies what is durable, as long as one input may: a connection's reads must not see what was
+    /// Answers what was left, then applies what is committed, as long as one input may: a connection's reads must not see what was
     /// written behind them.
     pub(super) fn go_on(&mut self, now: Now, outbox: &mut Outbox) {
         let mut applied = 0;
@@ -43,17 +60,27 @@ impl Peer {
                 self.state.drain_queue(conn, now, outbox);
                 continue;
             }
-            let Some(proposal) = self.commit.pop_stored(self.log_stored) else { return };
+            let Some(proposal) = self.commit.pop(self.committed) else { return };
             applied += 1;
             self.note_slow(now, &proposal, outbox);
-            let (zxid, origin) = (proposal.zxid(), proposal.origin);
-            self.state.apply(proposal, now, outbox);
+            let zxid = proposal.zxid();
+            self.end_fuzziness(zxid);
+            let origin = self.state.apply(proposal, now, outbox);
             let removed = self.prep.applied(zxid);
             self.state.metrics.count_by(Counter::OutstandingChangesRemoved, removed as u64);
             if let Origin::Handshake { conn, .. } = origin {
                 self.admit_early(now, conn, outbox);
             }
             self.snapshot_if_due(now, outbox);
+        }
+    }
+
+    /// Behind what a leader's fuzzy snapshot may have held already, whatever can't be applied or has another digest is an error.
+    fn end_fuzziness(&mut self, next: Zxid) {
+        if self.state.fuzzy_until != Zxid::ZERO && next > self.state.fuzzy_until {
+            self.state.fuzzy_until = Zxid::ZERO;
+            self.state.database.end_replay();
+            self.mismatches_at_start = self.state.database.digest_mismatches();
         }
     }
 

@@ -5,7 +5,8 @@
 //! the world: so many sessions and ephemerals may be on their way out, because what one confirmation of the disk commits is
 //! applied in one go, and the next follow when those are committed.
 
-use super::Peer;
+use super::role::Role;
+use super::{Ending, Peer};
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::Request;
 use crate::metrics::Counter;
@@ -19,25 +20,29 @@ impl Peer {
         if self.has_more() {
             return Some(self.started.mono);
         }
+        if let Ending::Draining { until } = self.ending {
+            return matches!(self.role, Role::Member(_)).then_some(until);
+        }
         if self.is_ending() {
             return None;
         }
         let handshake = self.handshakes.first().map(|(deadline, _)| *deadline);
         let expiry = self.state.sessions.next_expiry().filter(|_| self.may_expire());
-        [handshake, expiry, self.snapshots.retry_at()]
+        let reaping = self.decides().then(|| self.reaper.next_timeout());
+        [handshake, expiry, reaping, self.snapshots.retry_at(), self.member_timeout()]
             .into_iter()
             .flatten()
-            .chain([self.reaper.next_timeout()])
             .min()
     }
 
     /// `Input::Timeout`. Harmless before its time.
     pub(super) fn timeout(&mut self, now: Now, outbox: &mut Outbox) {
         self.go_on(now, outbox);
-        self.end_when_drained(outbox);
+        self.end_when_drained(now, outbox);
         if self.is_ending() {
             return;
         }
+        self.time_passes(now, outbox);
         self.expire_handshakes(now, outbox);
         self.expire_sessions(now, outbox);
         self.reap(now, outbox);
@@ -67,7 +72,7 @@ impl Peer {
     }
 
     fn may_expire(&self) -> bool {
-        self.commit.own_work() < self.state.config.sequences.expiries_under_way
+        self.decides() && self.commit.own_work() < self.state.config.sequences.expiries_under_way
     }
 
     fn expire_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
@@ -78,6 +83,6 @@ impl Peer {
         let identities = crate::auth::Identities::server();
         let asker = Asker { session, cxid: Xid(0), identities: &identities };
         let prepared = self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession);
-        self.submit(prepared, Origin::Server, outbox);
+        self.submit(now, prepared, Origin::Server, outbox);
     }
 }

@@ -1,7 +1,7 @@
 //! Commit: txns wait here, in zxid order, until whoever decides about durability says how far history is committed; reads wait
 //! in their connection's queue for its own earlier writes, and for nothing else (`client-protocol.md` §9).
 //!
-//! Invariants: zxids and log places rise without a gap in zxids; a commit takes txns from the front only; a reply leaves only
+//! Invariants: log places rise, and zxids without a gap; a commit takes txns from the front only; a reply leaves only
 //! when its request is the head of its connection's queue (ZOOKEEPER-1863).
 
 use super::connection::Pending;
@@ -9,9 +9,10 @@ use super::connections::Slot;
 use super::proposal::{Origin, Proposal};
 use super::state::ServerState;
 use crate::contract::{Outbox, StoreSeq};
-use crate::jute::{OpCode, TxnRecord};
+use crate::jute::{OpCode, Request, TxnRecord};
 use crate::vocabulary::{ConnId, Now, SessionId, Zxid};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// Txns that are not committed yet.
 #[derive(Clone, Debug, Default)]
@@ -25,16 +26,16 @@ impl CommitQueue {
     /// Puts a txn behind all others.
     pub(crate) fn push(&mut self, proposal: Proposal) {
         if let Some(last) = self.uncommitted.back() {
-            assert!(proposal.zxid() == last.zxid().next(), "a txn out of order");
-            assert!(proposal.seq > last.seq, "a txn out of order in the log");
+            assert!(last.zxid().may_precede(proposal.zxid()), "a txn out of order");
+            assert!(proposal.seq >= last.seq, "a txn out of order in the log");
         }
         self.own_work += own_work(&proposal);
         self.uncommitted.push_back(proposal);
     }
 
-    /// Takes the oldest txn, if it stands in the log no later than `seq`.
-    pub(crate) fn pop_stored(&mut self, seq: StoreSeq) -> Option<Proposal> {
-        if !self.has_stored(seq) {
+    /// Takes the oldest txn, if it is `committed`.
+    pub(crate) fn pop(&mut self, committed: Zxid) -> Option<Proposal> {
+        if !self.has_committed(committed) {
             return None;
         }
         let proposal = self.uncommitted.pop_front()?;
@@ -47,14 +48,31 @@ impl CommitQueue {
         self.own_work
     }
 
-    /// Whether the oldest txn stands in the log no later than `seq`.
-    pub(crate) fn has_stored(&self, seq: StoreSeq) -> bool {
-        self.uncommitted.front().is_some_and(|proposal| proposal.seq <= seq)
+    /// Whether the oldest txn is `committed` and can be applied.
+    pub(crate) fn has_committed(&self, committed: Zxid) -> bool {
+        self.uncommitted.front().is_some_and(|proposal| proposal.zxid() <= committed)
     }
 
     /// How many of the txns that wait stand in the log no later than `seq`.
     pub(crate) fn count_stored(&self, seq: StoreSeq) -> usize {
         self.uncommitted.partition_point(|proposal| proposal.seq <= seq)
+    }
+
+    /// The last txn of those that stand in the log no later than `seq`.
+    pub(crate) fn last_stored(&self, seq: StoreSeq) -> Option<Zxid> {
+        let count = self.count_stored(seq);
+        Some(self.uncommitted.get(count.checked_sub(1)?)?.zxid())
+    }
+
+    /// The last txn that waits.
+    pub(crate) fn last_zxid(&self) -> Option<Zxid> {
+        self.uncommitted.back().map(Proposal::zxid)
+    }
+
+    /// Takes everything, for whoever applies it without being asked.
+    pub(crate) fn take(&mut self) -> VecDeque<Proposal> {
+        self.own_work = 0;
+        std::mem::take(&mut self.uncommitted)
     }
 
     /// The createSession of `session` that is not applied yet gets another origin; false when there is none.
@@ -83,6 +101,12 @@ impl CommitQueue {
         Some(last.zxid())
     }
 
+    /// Lets `conn` be looked after when this txn is applied; false when it is not under way.
+    pub(crate) fn wake_behind(&mut self, zxid: Zxid, conn: ConnId) -> bool {
+        let found = self.uncommitted.binary_search_by_key(&zxid, Proposal::zxid);
+        found.map(|place| self.uncommitted[place].wakes.push(conn)).is_ok()
+    }
+
     /// The txns that wait, oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Proposal> + '_ {
         self.uncommitted.iter()
@@ -91,7 +115,7 @@ impl CommitQueue {
 
 fn own_work(proposal: &Proposal) -> usize {
     match (proposal.origin, &proposal.txn.record) {
-        (Origin::Request { .. } | Origin::Handshake { .. }, _) => 0,
+        (Origin::Request { .. } | Origin::Handshake { .. } | Origin::Elsewhere, _) => 0,
         (Origin::Server, TxnRecord::CloseSession { paths: Some(paths) }) => 1 + paths.len(),
         (Origin::Server, TxnRecord::Multi(ops)) => 1 + ops.len(),
         (Origin::Server, _) => 1,
@@ -120,15 +144,24 @@ impl ServerState {
                     self.refuse((slot, xid, arrived), (opcode, code), now, outbox);
                 }
                 Pending::Barrier { .. } => {}
-                Pending::Write { .. } => unreachable!("a write is answered by its txn"),
+                Pending::Sync { xid, path, arrived, .. } => {
+                    let identities = Arc::clone(&self.connections.at(slot).identities);
+                    self.read((slot, xid, arrived), &Request::Sync { path }, &identities, now, outbox);
+                }
+                Pending::Write { .. } | Pending::Forwarded { .. } => {
+                    unreachable!("a write is answered by its txn")
+                }
             }
         }
     }
 
     fn is_head_ready(&self, slot: Slot) -> bool {
         match self.connections.at(slot).queue.front() {
-            None | Some(Pending::Write { .. }) => false,
+            None | Some(Pending::Write { .. } | Pending::Forwarded { .. }) => false,
             Some(Pending::Barrier { zxid }) => self.database.last_zxid() >= *zxid,
+            Some(Pending::Sync { ready_at, .. }) => {
+                ready_at.is_some_and(|zxid| self.database.last_zxid() >= zxid)
+            }
             Some(Pending::Read { .. } | Pending::Refused { .. }) => true,
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::auth::Identities;
 use crate::contract::Identity;
-use crate::jute::Request;
+use crate::jute::{Request, WirePath};
 use crate::metrics::{Decimal4, Summary};
 use crate::vocabulary::{ConnId, Millis, Mono, SessionId, Wall, Xid, Zxid};
 use std::collections::VecDeque;
@@ -36,6 +36,10 @@ pub(crate) enum Pending {
     Write { zxid: Zxid },
     /// A re-attached session's earlier writes: nothing behind is answered before they are applied.
     Barrier { zxid: Zxid },
+    /// A write that the leader was asked for, answered when its txn comes back and is applied.
+    Forwarded { xid: Xid, opcode: i32, arrived: Mono },
+    /// Answered when the leader has said that history reaches as far as it did, and when that is applied.
+    Sync { xid: Xid, path: WirePath, arrived: Mono, ready_at: Option<Zxid> },
     /// Answered from the tree as soon as everything before it is, for whom its client was when it asked.
     Read { xid: Xid, request: Request, identities: Arc<Identities>, arrived: Mono },
     /// Refused already, for its turn.
@@ -47,6 +51,14 @@ pub(crate) enum Pending {
 pub(crate) struct Early {
     pub(crate) xid: Xid,
     pub(crate) request: Request,
+}
+
+/// A handshake that waits for the leader.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Greeting {
+    /// Whether its request had the byte, and so the answer has.
+    pub(crate) read_only: Option<bool>,
+    pub(crate) arrived: Mono,
 }
 
 /// What `cons` prints of a connection.
@@ -122,6 +134,10 @@ pub struct Connection {
     pub(crate) timeout: Millis,
     pub(crate) queue: VecDeque<Pending>,
     pub(crate) early: VecDeque<Early>,
+    /// Its handshake, while the leader is asked about its session.
+    pub(crate) greeting: Option<Greeting>,
+    /// Txns of its session up to here were asked for over another connection.
+    pub(crate) floor: Zxid,
     pub(crate) pauses: u8,
     /// Bytes of the last reply.
     pub(crate) reply_length: usize,
@@ -139,6 +155,8 @@ impl Connection {
             timeout: Millis(0),
             queue: VecDeque::new(),
             early: VecDeque::new(),
+            greeting: None,
+            floor: Zxid::ZERO,
             pauses: 0,
             reply_length: 0,
             stats: ConnectionStats::new(now),
@@ -168,6 +186,17 @@ impl Connection {
     /// How far it has come.
     pub fn state(&self) -> ConnectionState {
         self.state
+    }
+
+    /// Its oldest sync that waits may be answered when `zxid` is applied.
+    pub(crate) fn sync_answered(&mut self, zxid: Zxid) {
+        let waiting = self.queue.iter_mut().find_map(|pending| match pending {
+            Pending::Sync { ready_at: ready_at @ None, .. } => Some(ready_at),
+            _ => None,
+        });
+        if let Some(ready_at) = waiting {
+            *ready_at = Some(zxid);
+        }
     }
 
     /// Requests not answered yet.

@@ -20,8 +20,8 @@ pub(crate) struct Connections {
     by_address: LookupMap<IpAddr, u32>,
     places: Vec<Option<Connection>>,
     free: Vec<Slot>,
-    /// Reads and refusals waiting in queues.
-    pub(crate) waiting_reads: usize,
+    /// What waits in queues and is no txn under way here: reads, refusals, and what the leader was asked for.
+    pub(crate) waiting: usize,
     /// Connections, open or not any more, that have something in their queue which could be answered, but not by the input under
     /// way: it has asked for enough.
     pub(crate) unfinished: VecDeque<ConnId>,
@@ -37,7 +37,7 @@ impl Connections {
             by_address: LookupMap::new(seed),
             places: Vec::new(),
             free: Vec::new(),
-            waiting_reads: 0,
+            waiting: 0,
             unfinished: VecDeque::new(),
             overlong: Vec::new(),
         }
@@ -103,7 +103,7 @@ impl Connections {
         let slot = self.slots.remove(&id)?;
         let connection = self.places[slot.0 as usize].take().expect("a slot that was looked up is in use");
         self.free.push(slot);
-        self.waiting_reads -= connection.queue.iter().filter(|pending| is_read(pending)).count();
+        self.waiting -= connection.queue.iter().filter(|pending| counts(pending)).count();
         if self.by_session.get(&connection.session) == Some(&id) {
             self.by_session.remove(&connection.session);
         }
@@ -118,7 +118,7 @@ impl Connections {
 
     /// Puts something into a connection's queue.
     pub(crate) fn enqueue(&mut self, slot: Slot, pending: Pending) {
-        self.waiting_reads += usize::from(is_read(&pending));
+        self.waiting += usize::from(counts(&pending));
         self.at_mut(slot).queue.push_back(pending);
     }
 
@@ -129,7 +129,7 @@ impl Connections {
         if queue.is_empty() && queue.capacity() > 0 {
             *queue = VecDeque::new();
         }
-        self.waiting_reads -= usize::from(pending.as_ref().is_some_and(is_read));
+        self.waiting -= usize::from(pending.as_ref().is_some_and(counts));
         pending
     }
 
@@ -151,7 +151,7 @@ impl Connections {
             if self.slots.get(&id) != Some(&Slot(place as u32)) {
                 return Err(format!("{id:?} is not found at its place"));
             }
-            waiting += connection.queue.iter().filter(|pending| is_read(pending)).count();
+            waiting += connection.queue.iter().filter(|pending| counts(pending)).count();
             if let Some(session) = connection.session() {
                 attached += 1;
                 if self.by_session.get(&session) != Some(&id) {
@@ -169,7 +169,7 @@ impl Connections {
                 return Err(format!("{id:?} has a session and keeps requests back"));
             }
         }
-        if waiting != self.waiting_reads || attached != self.by_session.len() {
+        if waiting != self.waiting || attached != self.by_session.len() {
             return Err("the counts of connections are not the sums".to_owned());
         }
         let used = self.places.iter().flatten().count();
@@ -180,6 +180,7 @@ impl Connections {
     }
 }
 
-fn is_read(pending: &Pending) -> bool {
-    matches!(pending, Pending::Read { .. } | Pending::Refused { .. })
+/// Whether it counts as in process by itself; a write counts by its txn.
+fn counts(pending: &Pending) -> bool {
+    !matches!(pending, Pending::Write { .. } | Pending::Barrier { .. })
 }

@@ -25,7 +25,7 @@ mod state;
 
 pub(crate) use commit::CommitQueue;
 pub use connection::{Connection, ConnectionState, ConnectionStats};
-pub(crate) use connection::{Early, PauseReason, Pending};
+pub(crate) use connection::{Early, Greeting, PauseReason, Pending};
 pub(crate) use connections::{Connections, Slot};
 pub(crate) use prep::{Asker, Ground, Prep, Prepared};
 pub(crate) use proposal::{Origin, Proposal};

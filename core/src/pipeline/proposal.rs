@@ -3,6 +3,7 @@
 use crate::contract::StoreSeq;
 use crate::jute::Txn;
 use crate::vocabulary::{ConnId, Mono, Zxid};
+use bytes::Bytes;
 
 /// Who gets an answer when the txn is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) enum Origin {
     },
     /// The server itself: a session's expiry, a container's end.
     Server,
+    /// Another server, or nobody knows yet: what a leader proposed is matched with who waits for it when it is applied.
+    Elsewhere,
 }
 
 /// See the module's words.
@@ -31,6 +34,8 @@ pub(crate) struct Proposal {
     /// Its place in the log's lane.
     pub(crate) seq: StoreSeq,
     pub(crate) txn: Txn,
+    /// The same, serialised.
+    pub(crate) bytes: Bytes,
     pub(crate) origin: Origin,
     /// Connections that re-attached to a session while this was the last txn under way: their reads wait for it.
     pub(crate) wakes: Vec<ConnId>,

@@ -6,7 +6,7 @@ use crate::auth::AuthConfig;
 use crate::metrics::Metrics;
 use crate::session::SessionTracker;
 use crate::tree::Database;
-use crate::vocabulary::PeerConfig;
+use crate::vocabulary::{PeerConfig, Zxid};
 use crate::watch::Watches;
 
 /// See the module's words.
@@ -19,6 +19,8 @@ pub(crate) struct ServerState {
     pub(crate) connections: Connections,
     pub(crate) sessions: SessionTracker,
     pub(crate) metrics: Metrics,
+    /// Txns up to this one may be in the tree already, for a leader's fuzzy snapshot was: what then can't be applied is no error.
+    pub(crate) fuzzy_until: Zxid,
     /// The size of the outbox at which the input under way has asked for enough: what could still be answered waits for the next.
     pub(crate) part_end: usize,
 }

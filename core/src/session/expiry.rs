@@ -45,6 +45,11 @@ impl ExpiryQueue {
         }
     }
 
+    /// Takes everything out.
+    pub(super) fn clear(&mut self) {
+        self.buckets.clear();
+    }
+
     /// Takes out one session whose bucket has ended.
     pub(super) fn pop(&mut self, now: Mono) -> Option<SessionId> {
         let mut bucket = self.buckets.first_entry()?;

@@ -8,7 +8,9 @@
 //! A session that is closing, by its client's wish or because it expired, is marked at once: whatever its client asks for
 //! between that and the closeSession txn must not make new ephemerals (ZOOKEEPER-1208).
 //!
-//! Absent: local sessions, and the owner of a session in an ensemble.
+//! In an ensemble the leader tracks every session and knows which server it is attached to; a learner gathers what it hears of.
+//!
+//! Absent: local sessions.
 
 mod expiry;
 mod id;
@@ -16,7 +18,7 @@ mod tracker;
 
 pub use expiry::ExpiryQueue;
 pub use id::{SessionIds, password};
-pub use tracker::SessionTracker;
+pub use tracker::{SessionOwner, SessionTracker};
 
 #[cfg(test)]
 mod tests;

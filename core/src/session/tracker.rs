@@ -2,13 +2,27 @@
 
 use super::expiry::ExpiryQueue;
 use super::id::SessionIds;
-use crate::vocabulary::{Entropy, ErrorCode, LookupMap, Millis, Mono, ServerId, SessionId};
+use crate::vocabulary::{Entropy, ErrorCode, LinkId, LookupMap, Millis, Mono, ServerId, SessionId};
 
 #[derive(Clone, Copy, Debug)]
 struct Tracked {
     timeout: Millis,
     /// The end of the bucket it stands in; none while it is closing.
     bucket: Option<u64>,
+    /// Whose requests for it are taken; whoever asks first, as long as nobody is.
+    owner: Option<SessionOwner>,
+    /// Whether it stands among those that the leader is told of next.
+    is_told: bool,
+}
+
+/// Which connection of the ensemble a session is attached to, as its leader sees it: requests that come another way are late ones
+/// of a connection that the client has left (C14 of `zab-invariants.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionOwner {
+    /// One of this server's own.
+    Here,
+    /// One of a learner's.
+    Learner(LinkId),
 }
 
 /// See the module's words.
@@ -17,6 +31,8 @@ pub struct SessionTracker {
     ids: SessionIds,
     sessions: LookupMap<SessionId, Tracked>,
     queue: ExpiryQueue,
+    /// On a learner, the sessions heard of since the leader was told, in the order in which they were.
+    touched: Option<Vec<SessionId>>,
 }
 
 impl SessionTracker {
@@ -26,6 +42,34 @@ impl SessionTracker {
             ids: SessionIds::new(server, entropy),
             sessions: LookupMap::new(entropy.lookup_seed()),
             queue: ExpiryQueue::new(tick),
+            touched: None,
+        }
+    }
+
+    /// Forgets every session and tracks these, heard of now. On a learner, what is heard of is gathered for the leader.
+    pub fn reset(&mut self, sessions: impl Iterator<Item = (SessionId, Millis)>, now: Mono, learns: bool) {
+        self.sessions.clear();
+        self.queue.clear();
+        self.touched = learns.then(Vec::new);
+        sessions.for_each(|(session, timeout)| self.create(session, timeout, now));
+    }
+
+    /// The sessions heard of since this was asked last, with their timeouts.
+    pub fn take_touched(&mut self) -> Vec<(SessionId, Millis)> {
+        let touched = self.touched.as_mut().map(std::mem::take).unwrap_or_default();
+        let told = touched.into_iter().filter_map(|session| {
+            let tracked = self.sessions.get_mut(&session)?;
+            tracked.is_told = false;
+            Some((session, tracked.timeout))
+        });
+        told.collect()
+    }
+
+    fn note_touched(&mut self, session: SessionId) {
+        let Some(touched) = &mut self.touched else { return };
+        let tracked = self.sessions.get_mut(&session).expect("who is touched is tracked");
+        if !std::mem::replace(&mut tracked.is_told, true) {
+            touched.push(session);
         }
     }
 
@@ -45,7 +89,8 @@ impl SessionTracker {
         }
         let bucket = self.queue.bucket(now, timeout);
         self.queue.insert(bucket, session);
-        self.sessions.insert(session, Tracked { timeout, bucket: Some(bucket) });
+        self.sessions.insert(session, Tracked { timeout, bucket: Some(bucket), owner: None, is_told: false });
+        self.note_touched(session);
     }
 
     /// The session was heard of. False when it is unknown or closing: its requests are dropped.
@@ -58,6 +103,7 @@ impl SessionTracker {
             self.queue.remove(old, session);
             self.queue.insert(bucket, session);
         }
+        self.note_touched(session);
         true
     }
 
@@ -67,10 +113,28 @@ impl SessionTracker {
         let Some(tracked) = self.sessions.get_mut(&session) else { return false };
         let Some(old) = tracked.bucket else { return false };
         let bucket = self.queue.bucket(now, timeout);
-        *tracked = Tracked { timeout, bucket: Some(bucket) };
+        *tracked = Tracked { timeout, bucket: Some(bucket), ..*tracked };
         self.queue.remove(old, session);
         self.queue.insert(bucket, session);
+        self.note_touched(session);
         true
+    }
+
+    /// The session is attached to a connection of `owner` from now on.
+    pub fn take_over(&mut self, session: SessionId, owner: SessionOwner) {
+        if let Some(tracked) = self.sessions.get_mut(&session) {
+            tracked.owner = Some(owner);
+        }
+    }
+
+    /// Whether `owner` may ask for anything in the session's name.
+    ///
+    /// # Errors
+    /// SessionExpired when the session is unknown or closing, SessionMoved when it is attached elsewhere.
+    pub fn check_owner(&mut self, session: SessionId, owner: SessionOwner) -> Result<(), ErrorCode> {
+        self.check_session(session).map_err(|_| ErrorCode::SessionExpired)?;
+        let tracked = self.sessions.get_mut(&session).expect("a session that is checked is tracked");
+        if *tracked.owner.get_or_insert(owner) == owner { Ok(()) } else { Err(ErrorCode::SessionMoved) }
     }
 
     /// Whether the session is known and not closing.

@@ -163,11 +163,17 @@ impl Database {
     /// After a load by who leads or stands alone: deletes the ephemerals of sessions that are not known, at the last zxid and
     /// without a txn (`disk-format.md` §6.3). Returns those sessions.
     pub fn drop_orphans(&mut self) -> Vec<SessionId> {
-        let mut orphans = self.tree.sessions_with_ephemerals();
-        orphans.retain(|session| !self.sessions.contains_key(session));
+        let orphans = self.orphans();
         for session in &orphans {
             self.tree.kill_session(*session, self.last_zxid, &mut Unobserved);
         }
+        orphans
+    }
+
+    /// Sessions that own nodes and are no sessions.
+    pub fn orphans(&self) -> Vec<SessionId> {
+        let mut orphans = self.tree.sessions_with_ephemerals();
+        orphans.retain(|session| !self.sessions.contains_key(session));
         orphans
     }
 

@@ -7,25 +7,27 @@ mod notify;
 mod result;
 mod session;
 
-use super::connection::Pending;
+use super::connection::{ConnectionState, Greeting, Pending};
 use super::proposal::{Origin, Proposal};
 use super::reply::Asked;
 use super::state::ServerState;
-use crate::contract::Outbox;
+use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{Txn, TxnRecord};
 use crate::metrics::{Advanced, BasicSet};
 use crate::tree::Applied;
-use crate::vocabulary::{ConnId, Mono, Now};
+use crate::vocabulary::{ConnId, ErrorCode, Millis, Mono, Now};
 use notify::Notifier;
 
 impl ServerState {
-    /// Applies the next txn of history and answers whoever asked for it.
+    /// Applies the next txn of history and answers whoever asked for it, who is returned.
     ///
     /// # Panics
     /// When it can't be applied: it was validated against exactly the tree that it meets here.
-    pub(crate) fn apply(&mut self, proposal: Proposal, now: Now, outbox: &mut Outbox) {
+    pub(crate) fn apply(&mut self, proposal: Proposal, now: Now, outbox: &mut Outbox) -> Origin {
         let Proposal { txn, origin, wakes, .. } = proposal;
-        assert!(txn.header.zxid == self.database.last_zxid().next(), "txns are applied without a gap");
+        let last = self.database.last_zxid();
+        assert!(last.may_precede(txn.header.zxid), "{} is applied behind {last}", txn.header.zxid);
+        let origin = if origin == Origin::Elsewhere { self.claim(&txn) } else { origin };
         let mut notifier = Notifier {
             watches: &mut self.watches,
             connections: &mut self.connections,
@@ -33,10 +35,11 @@ impl ServerState {
             auth: &self.auth,
             outbox,
         };
-        let applied = self
-            .database
-            .apply(&txn, &mut notifier)
-            .unwrap_or_else(|error| panic!("a prepared txn can't be applied: {error:?}, {txn:?}"));
+        let applied = match self.database.apply(&txn, &mut notifier) {
+            Ok(applied) => applied,
+            Err(_) if txn.header.zxid <= self.fuzzy_until => return origin,
+            Err(error) => panic!("a prepared txn can't be applied: {error:?}, {txn:?}"),
+        };
         self.count_written(&txn.record);
         let latency = now.wall.0 - txn.header.time.0;
         if latency >= 0 {
@@ -49,7 +52,13 @@ impl ServerState {
             Origin::Handshake { conn, read_only, arrived } => {
                 self.finish_handshake((conn, arrived), read_only, now, outbox);
             }
-            Origin::Server => {}
+            Origin::Server | Origin::Elsewhere => {}
+        }
+        if let TxnRecord::CreateSession { timeout } = txn.record
+            && self.sessions.timeout(txn.header.session).is_none()
+        {
+            let timeout = Millis(u64::try_from(timeout).unwrap_or(0));
+            self.sessions.create(txn.header.session, timeout, now.mono);
         }
         if let TxnRecord::CloseSession { .. } = txn.record {
             self.end_session(txn.header.session, matches!(origin, Origin::Request { .. }), outbox);
@@ -59,6 +68,30 @@ impl ServerState {
         }
         for conn in wakes {
             self.drain_queue(conn, now, outbox);
+        }
+        origin
+    }
+
+    /// Who waits here for a txn that was asked of another server: by session and number, and only whose turn it is.
+    fn claim(&self, txn: &Txn) -> Origin {
+        let conn = self.connections.of_session(txn.header.session);
+        let Some(connection) = conn.and_then(|conn| self.connections.get(conn)) else {
+            return Origin::Elsewhere;
+        };
+        let conn = connection.id;
+        if let (ConnectionState::Establishing, Some(greeting), TxnRecord::CreateSession { .. }) =
+            (connection.state, connection.greeting, &txn.record)
+        {
+            let Greeting { read_only, arrived } = greeting;
+            return Origin::Handshake { conn, read_only, arrived };
+        }
+        match connection.queue.front() {
+            Some(Pending::Forwarded { xid, opcode, arrived })
+                if *xid == txn.header.cxid && txn.header.zxid > connection.floor =>
+            {
+                Origin::Request { conn, opcode: *opcode, arrived: *arrived }
+            }
+            _ => Origin::Elsewhere,
         }
     }
 
@@ -73,8 +106,17 @@ impl ServerState {
     ) {
         let Some(slot) = self.connections.slot(conn) else { return };
         let head = self.connections.dequeue(slot);
-        let is_ours = matches!(head, Some(Pending::Write { zxid }) if zxid == txn.header.zxid);
+        let is_ours = match head {
+            Some(Pending::Write { zxid }) => zxid == txn.header.zxid,
+            Some(Pending::Forwarded { xid, .. }) => xid == txn.header.cxid,
+            _ => false,
+        };
         assert!(is_ours, "the txn {} is not what {conn:?} waits for: {head:?}", txn.header.zxid);
+        if matches!(applied, Applied::Error(code) if *code == ErrorCode::SessionMoved.code()) {
+            let reason = "its session has moved to another server";
+            outbox.event(PeerEvent::ConnectionDropped { conn, reason });
+            return self.close(conn, outbox);
+        }
         let asked = Asked { slot, xid: txn.header.cxid, opcode, arrived, now };
         let mut replier = self.replier(outbox);
         match applied {

@@ -161,6 +161,11 @@ impl Prep {
         })
     }
 
+    /// A request that is refused before anything of it is looked at, with a txn that says so.
+    pub(crate) fn refuse(&mut self, ground: Ground<'_>, asker: Asker<'_>, code: ErrorCode) -> Prepared {
+        self.prepare(ground, asker, |_, _| Err(code))
+    }
+
     /// Gives `operation` a zxid, and makes a serialised txn of what it says.
     fn prepare(
         &mut self,

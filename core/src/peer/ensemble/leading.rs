@@ -1,0 +1,169 @@
+//! Leading: what the leader's machine wants, requests that learners forward, sessions of the whole ensemble
+//! (`quorum-protocol.md` §6.1, §6.7, §7.3).
+
+use super::{Peer, Stance};
+use crate::auth::Identities;
+use crate::contract::{Outbox, PeerEvent};
+use crate::jute::{FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request};
+use crate::peer::requests::makes_txn;
+use crate::peer::role::Role;
+use crate::pipeline::{Asker, Ground, Origin, Prep, Prepared};
+use crate::session::SessionOwner;
+use crate::vocabulary::{Epoch, ErrorCode, LinkId, Millis, Now, SessionId, Zxid};
+use crate::zab::{self, Leader, LeaderEvent, LeaderTurn};
+use bytes::Bytes;
+
+impl Peer {
+    /// Does something with the leader, and what that wants done.
+    pub(super) fn lead(
+        &mut self,
+        now: Now,
+        outbox: &mut Outbox,
+        act: impl FnOnce(&mut Leader, &mut LeaderTurn<'_>),
+    ) {
+        let Role::Member(member) = &mut self.role else { return };
+        let Stance::Leading(leader) = &mut member.stance else { return };
+        let mut events = Vec::new();
+        let database = &self.state.database;
+        let ground = zab::Ground { committed_log: &member.committed_log, image: &|| database.image() };
+        act(leader, &mut LeaderTurn { now: now.mono, ground, outbox, events: &mut events });
+        self.leader_events(now, events, outbox);
+    }
+
+    pub(super) fn leader_events(&mut self, now: Now, events: Vec<LeaderEvent>, outbox: &mut Outbox) {
+        for event in events {
+            if !self.member_mut().is_leading() {
+                return;
+            }
+            match event {
+                LeaderEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch, outbox),
+                LeaderEvent::Established { epoch } => self.establish(now, epoch, outbox),
+                LeaderEvent::Commit { zxid, txn } => self.commit(zxid, txn),
+                LeaderEvent::Request { link, request, .. } => self.requested(now, link, request, outbox),
+                LeaderEvent::Revalidate { link, session, timeout } => {
+                    self.revalidate(now, link, (session, timeout), outbox);
+                }
+                LeaderEvent::Touched(sessions) => {
+                    for (session, timeout) in sessions {
+                        self.state.sessions.reattach(session, millis(timeout), now.mono);
+                    }
+                }
+                LeaderEvent::Synced(_) => self.synced(now, outbox),
+                LeaderEvent::LearnerGone { link, sid, reason } => {
+                    outbox.event(PeerEvent::LearnerGone { link, sid, reason });
+                }
+                LeaderEvent::Gone { reason } => self.leave(now, reason, outbox),
+            }
+        }
+    }
+
+    /// The ensemble has taken over this server's history: clients are served from here on.
+    fn establish(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
+        assert!(self.commit.is_empty(), "an epoch begins with everything applied");
+        self.prep = Prep::new(self.seed, Zxid::new(epoch, 0), self.state.database.tree.digest());
+        self.track_sessions(now, false);
+        let member = self.member_mut();
+        member.is_established = true;
+        member.election.update_epoch(i64::from(epoch.0));
+        let took = now.mono.millis_since(member.since);
+        outbox.event(PeerEvent::Serving { state: PeerState::Leading, leader: member.me, epoch, took });
+        for session in self.state.database.orphans() {
+            self.close_session(now, session, outbox);
+        }
+    }
+
+    /// A txn that was prepared here goes to the learners.
+    pub(in crate::peer) fn propose(&mut self, now: Now, zxid: Zxid, bytes: &Bytes, outbox: &mut Outbox) {
+        if let Role::Member(_) = self.role {
+            self.lead(now, outbox, |leader, turn| leader.propose(zxid, bytes.clone(), turn));
+        }
+    }
+
+    /// Whether a txn can be prepared: at the end of an epoch's numbers there is no room, and the leader's part ends.
+    pub(in crate::peer) fn has_room(&self) -> bool {
+        self.as_member().and_then(|member| member.leader()).is_none_or(Leader::has_room)
+    }
+
+    /// A learner's client wants a write, or a session.
+    fn requested(&mut self, now: Now, link: LinkId, request: ForwardedRequest, outbox: &mut Outbox) {
+        if !self.is_serving() || !self.has_room() {
+            return;
+        }
+        let ForwardedRequest { session, cxid, opcode, body, identities } = request;
+        let owner = SessionOwner::Learner(link);
+        let identities = Identities::forwarded(identities);
+        let asker = Asker { session, cxid, identities: &identities };
+        let limit = FieldLimit(self.state.config.limits.max_field());
+        let mut reader = Reader::with_limit(body, limit);
+        let prepared = if opcode == OpCode::CreateSession.code() {
+            let timeout = millis(reader.int().unwrap_or(0));
+            self.state.sessions.create(session, timeout, now.mono);
+            self.state.sessions.take_over(session, owner);
+            self.prep.create_session(Ground::of(&self.state, now), asker, timeout)
+        } else if opcode == OpCode::CloseSession.code() {
+            return self.close_session_as(now, asker, outbox);
+        } else {
+            self.prepare_forwarded(now, asker, (owner, opcode), &mut reader)
+        };
+        self.note_quota(now, outbox);
+        self.submit(now, prepared, Origin::Elsewhere, outbox);
+    }
+
+    fn prepare_forwarded(
+        &mut self,
+        now: Now,
+        asker: Asker<'_>,
+        (owner, opcode): (SessionOwner, i32),
+        body: &mut Reader,
+    ) -> Prepared {
+        let checked = self.state.sessions.check_owner(asker.session, owner);
+        let ground = Ground::of(&self.state, now);
+        let request = match checked {
+            Err(code) => return self.prep.refuse(ground, asker, code),
+            Ok(()) => Request::decode(opcode, body),
+        };
+        match request {
+            Ok(request) if makes_txn(&request) => self.prep.request(ground, asker, &request),
+            // A learner forwards nothing else: what it means can't be known.
+            Ok(_) => self.prep.refuse(ground, asker, ErrorCode::Unimplemented),
+            Err(_) => self.prep.refuse(ground, asker, ErrorCode::MarshallingError),
+        }
+    }
+
+    /// A session ends by its client's wish on another server, or because nothing else is left of it.
+    fn close_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
+        let identities = Identities::server();
+        let asker = Asker { session, cxid: crate::vocabulary::Xid(0), identities: &identities };
+        self.close_session_as(now, asker, outbox);
+    }
+
+    fn close_session_as(&mut self, now: Now, asker: Asker<'_>, outbox: &mut Outbox) {
+        self.begin_closing(now, asker.session, outbox);
+        let prepared = self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession);
+        self.submit(now, prepared, Origin::Elsewhere, outbox);
+    }
+
+    /// A client that has moved to a learner wants to go on with its session there. Whatever still comes another way is too late.
+    fn revalidate(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        (session, timeout): (SessionId, i32),
+        outbox: &mut Outbox,
+    ) {
+        let valid = self.is_serving() && self.state.sessions.reattach(session, millis(timeout), now.mono);
+        if valid {
+            self.state.sessions.take_over(session, SessionOwner::Learner(link));
+            if let Some(conn) = self.state.connections.of_session(session) {
+                self.drop_connection(conn, "its session has moved to another server", outbox);
+            }
+        }
+        if let Stance::Leading(leader) = &mut self.member_mut().stance {
+            leader.revalidated(link, session, valid, outbox);
+        }
+    }
+}
+
+fn millis(timeout: i32) -> Millis {
+    Millis(u64::try_from(timeout).unwrap_or(0))
+}

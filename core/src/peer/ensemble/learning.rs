@@ -1,0 +1,244 @@
+//! Learning: what the learner's machine wants, and what this server's clients want of the leader (`quorum-protocol.md` §5.6, §6.2,
+//! §6.3, §6.7, §7.2).
+//!
+//! A write goes to the leader and comes back as a txn, which is matched with who asked by session and number when it is applied.
+//! Reads are answered here. A session that comes from another server is asked about first.
+
+use super::{Peer, Stance};
+use crate::contract::{ExitCode, Outbox, PeerEvent, StoreOp};
+use crate::jute::{
+    ConnectRequest, Encode as _, FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request, Txn,
+    WirePath,
+};
+use crate::peer::role::Role;
+use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
+use crate::quorum::Role as Part;
+use crate::tree::Database;
+use crate::vocabulary::{Epoch, Now, SessionId, Xid, Zxid};
+use crate::zab::{Learner, LearnerEvent, LearnerTurn, SyncToken};
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+
+impl Peer {
+    /// Does something with the learner, and what that wants done.
+    pub(super) fn learn(
+        &mut self,
+        now: Now,
+        outbox: &mut Outbox,
+        act: impl FnOnce(&mut Learner, &mut LearnerTurn<'_>),
+    ) {
+        let Stance::Learning(learning) = &mut self.member_mut().stance else { return };
+        let mut events = Vec::new();
+        act(&mut learning.learner, &mut LearnerTurn { now: now.mono, outbox, events: &mut events });
+        self.learner_events(now, events, outbox);
+    }
+
+    pub(super) fn learner_events(&mut self, now: Now, events: Vec<LearnerEvent>, outbox: &mut Outbox) {
+        for event in events {
+            if !matches!(self.member_mut().stance, Stance::Learning(_)) {
+                return;
+            }
+            match event {
+                LearnerEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch, outbox),
+                LearnerEvent::Truncate { to } => {
+                    self.member_mut().truncating = true;
+                    self.store_log(StoreOp::Truncate { to }, outbox);
+                }
+                LearnerEvent::Replace(database) => self.replace(now, *database, outbox),
+                LearnerEvent::Append { zxid, txn } => self.learned(zxid, txn, outbox),
+                LearnerEvent::Commit { zxid, txn } => self.commit(zxid, txn),
+                LearnerEvent::LeaderConfig(_) => {}
+                LearnerEvent::HistoryComplete => self.history_complete(now, outbox),
+                LearnerEvent::Established { epoch } => self.established(now, epoch, outbox),
+                LearnerEvent::Ping { zxid } => self.answer_ping(zxid, outbox),
+                LearnerEvent::Synced => self.synced(now, outbox),
+                LearnerEvent::Revalidated { session, valid } => {
+                    self.revalidated(now, session, valid, outbox);
+                }
+                LearnerEvent::Unreachable { reason } => {
+                    let leader = self.member_mut().learns_from().expect("it learns from somebody");
+                    self.member_mut().election.avoid(now.mono, leader);
+                    self.leave(now, reason, outbox);
+                }
+                LearnerEvent::Failed { reason } => self.leave(now, reason, outbox),
+                LearnerEvent::Fatal { code, reason } => self.exit(code, reason, outbox),
+            }
+        }
+    }
+
+    /// The leader's database takes the place of everything, here and on disk.
+    fn replace(&mut self, now: Now, database: Database, outbox: &mut Outbox) {
+        self.adopt(now, database, VecDeque::new());
+        // Java's is written while txns are applied: until the history is complete, some of what follows is in it already.
+        self.state.fuzzy_until = Zxid(i64::MAX);
+        let image = self.state.database.image();
+        self.store_log(StoreOp::Replace(image), outbox);
+    }
+
+    /// A txn of the leader's goes to the log, and waits for its commit.
+    fn learned(&mut self, zxid: Zxid, bytes: Bytes, outbox: &mut Outbox) {
+        let limit = FieldLimit(self.state.config.limits.max_field());
+        let txn = match Txn::decode_all(&mut Reader::with_limit(bytes.clone(), limit)) {
+            Ok(txn) if txn.header.zxid == zxid => txn,
+            other => {
+                let reason =
+                    format!("the leader proposed {zxid}, which is no txn that is known here: {other:?}");
+                return self.exit(ExitCode::UnexpectedError, reason, outbox);
+            }
+        };
+        let member = self.member_mut();
+        let is_logged = member.config.role == Part::Participant || member.config.observer_logs;
+        let seq = if is_logged { self.append(zxid, &bytes, outbox) } else { self.log_seq };
+        if is_logged {
+            self.note_logging(seq, zxid);
+        }
+        self.commit.push(Proposal { seq, txn, bytes, origin: Origin::Elsewhere, wakes: Vec::new() });
+    }
+
+    /// The history is the leader's; when it is durable, that is acknowledged.
+    fn history_complete(&mut self, now: Now, outbox: &mut Outbox) {
+        if self.state.fuzzy_until == Zxid(i64::MAX) {
+            self.state.fuzzy_until = self.committed;
+        }
+        let (stored, asked) = (self.log_stored, self.log_seq);
+        if stored >= asked {
+            return self.learn(now, outbox, |learner, turn| learner.history_stored(turn));
+        }
+        if let Stance::Learning(learning) = &mut self.member_mut().stance {
+            learning.history_ends = Some(asked);
+        }
+    }
+
+    fn established(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
+        let member = self.member_mut();
+        member.is_established = true;
+        member.election.update_epoch(i64::from(epoch.0));
+        let state = match member.config.role {
+            Part::Participant => PeerState::Following,
+            Part::Observer => PeerState::Observing,
+        };
+        let leader = member.learns_from().expect("it learns from somebody");
+        let took = now.mono.millis_since(member.since);
+        outbox.event(PeerEvent::Serving { state, leader, epoch, took });
+    }
+
+    fn answer_ping(&mut self, zxid: Zxid, outbox: &mut Outbox) {
+        let touched = self.state.sessions.take_touched();
+        let touched = touched.into_iter().map(|(session, timeout)| (session, int(timeout.0))).collect();
+        if let Stance::Learning(learning) = &mut self.member_mut().stance {
+            learning.learner.answer_ping(zxid, touched, outbox);
+        }
+    }
+
+    fn ask_leader(&mut self, slot: Slot, cxid: Xid, opcode: i32, body: Bytes, outbox: &mut Outbox) {
+        let Connection { session, identities, .. } = self.state.connections.at(slot);
+        let identities = identities.iter().cloned().collect();
+        let request = ForwardedRequest { session: *session, cxid, opcode, body, identities };
+        if let Stance::Learning(learning) = &mut self.member_mut().stance {
+            learning.learner.request(request, outbox);
+        }
+    }
+
+    /// A client's write, on its way to the leader.
+    pub(in crate::peer) fn forward(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        (xid, request): (Xid, Request),
+        outbox: &mut Outbox,
+    ) {
+        let opcode = request.opcode();
+        let pending = Pending::Forwarded { xid, opcode, arrived: now.mono };
+        self.state.connections.enqueue(slot, pending);
+        self.ask_leader(slot, xid, opcode, request.to_bytes(), outbox);
+        self.throttle(slot, outbox);
+    }
+
+    /// A client's wish to see everything that was committed before, anywhere.
+    pub(in crate::peer) fn ask_sync(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        (xid, path): (Xid, WirePath),
+        outbox: &mut Outbox,
+    ) {
+        let request = Request::Sync { path: path.clone() };
+        let pending = Pending::Sync { xid, path, arrived: now.mono, ready_at: None };
+        self.state.connections.enqueue(slot, pending);
+        let conn = self.state.connections.at(slot).id();
+        let member = self.member_mut();
+        member.syncs.push_back(conn);
+        member.sync_tokens += 1;
+        let token = SyncToken(member.sync_tokens);
+        match member.stance {
+            Stance::Leading(_) => self.lead(now, outbox, |leader, turn| leader.sync(token, turn)),
+            _ => self.ask_leader(slot, xid, request.opcode(), request.to_bytes(), outbox),
+        }
+        self.go_on(now, outbox);
+        if let Some(slot) = self.state.connections.slot(conn) {
+            self.throttle(slot, outbox);
+        }
+    }
+
+    /// A new session is the leader's to make; the answer leaves when its txn is applied here.
+    pub(in crate::peer) fn forward_session(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        read_only: Option<bool>,
+        outbox: &mut Outbox,
+    ) {
+        let connection = self.state.connections.at_mut(slot);
+        connection.greeting = Some(Greeting { read_only, arrived: now.mono });
+        let mut body = BytesMut::new();
+        crate::jute::Writer::new(&mut body).int(int(connection.timeout.0));
+        self.ask_leader(slot, Xid(0), OpCode::CreateSession.code(), body.freeze(), outbox);
+    }
+
+    /// A session comes from another server: the leader knows whether it lives.
+    pub(in crate::peer) fn ask_revalidation(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        request: &ConnectRequest,
+        outbox: &mut Outbox,
+    ) {
+        let session = request.session_id;
+        let connection = self.state.connections.at_mut(slot);
+        connection.greeting = Some(Greeting { read_only: request.read_only, arrived: now.mono });
+        let (conn, timeout) = (connection.id(), int(connection.timeout().0));
+        self.state.pause(conn, PauseReason::Handshake, outbox);
+        let Role::Member(member) = &mut self.role else { return };
+        let Stance::Learning(learning) = &mut member.stance else { return };
+        learning.learner.revalidate(session, timeout, outbox);
+        if let Some(other) = learning.revalidating.insert(session, conn) {
+            self.drop_connection(other, "its session came back on another connection", outbox);
+        }
+    }
+
+    fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, outbox: &mut Outbox) {
+        let Stance::Learning(learning) = &mut self.member_mut().stance else { return };
+        let Some(conn) = learning.revalidating.remove(&session) else { return };
+        let Some(slot) = self.state.connections.slot(conn) else { return };
+        let connection = self.state.connections.at_mut(slot);
+        let timeout = connection.timeout();
+        let Greeting { read_only, arrived } = connection.greeting.expect("who is revalidated waits for it");
+        if !valid {
+            return self.refuse_session((conn, slot), (session, read_only), "no such session", outbox);
+        }
+        // Whatever was proposed before the leader's answer was asked for over another connection.
+        connection.floor = self.commit.last_zxid().unwrap_or(self.state.database.last_zxid());
+        self.state.connections.attach(slot, session);
+        if !self.state.database.sessions().contains_key(&session) {
+            return;
+        }
+        self.state.sessions.reattach(session, timeout, now.mono);
+        self.state.greet(slot, read_only, (arrived, now), outbox);
+        outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
+        self.admit_early(now, conn, outbox);
+    }
+}
+
+fn int(millis: u64) -> i32 {
+    i32::try_from(millis).unwrap_or(i32::MAX)
+}
