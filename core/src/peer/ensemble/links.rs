@@ -130,6 +130,7 @@ impl Peer {
             (Stance::Learning(learning), message) if learning.learner.link() == Some(link) => {
                 self.learn(now, outbox, |learner, turn| match message {
                     QuorumMessage::Packet(packet) => learner.packet(packet, turn),
+                    QuorumMessage::SnapshotUnderWay => learner.heard(now.mono),
                     QuorumMessage::Snapshot(database) => learner.snapshot(database, turn),
                 });
             }
