@@ -32,10 +32,11 @@ impl CommittedLog {
         }
     }
 
-    /// Takes the place of what was there: the newest txns of a history that ends in `last`, oldest first, without a gap.
+    /// Takes the place of what was there: the newest txns of a history that ends in `last`, oldest first, without a gap. Txns that do
+    /// not reach the end are of no use: behind a snapshot of Java's that is named after the beginning of an epoch, say.
     ///
     /// # Panics
-    /// When they have a gap, or do not end in `last`.
+    /// When they have a gap.
     pub fn refill(&mut self, last: Zxid, txns: impl IntoIterator<Item = (Zxid, Bytes)>) {
         self.txns.clear();
         self.bytes = 0;
@@ -46,11 +47,9 @@ impl CommittedLog {
                 Some(_) => self.push(zxid, txn),
             }
         }
-        if self.txns.is_empty() {
-            self.before = Some(last);
-            self.last = last;
+        if self.txns.is_empty() || self.last != last {
+            *self = CommittedLog::new(last, self.max_count, self.max_bytes);
         }
-        assert_eq!(self.last, last, "the newest txns of a history end where it ends");
     }
 
     /// The next txn was committed.

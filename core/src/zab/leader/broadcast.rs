@@ -1,0 +1,159 @@
+//! Broadcast: txns are proposed, acknowledged by a quorum, and committed in order (`quorum-protocol.md` §6.1).
+//!
+//! A learner logs in order, so its acknowledgement of a txn is one of every txn before it: a number for each learner is all that is kept, and
+//! what is committed is the newest txn that a quorum's numbers reach.
+
+use super::learners::Step;
+use super::synchronisation::write_proposal;
+use super::{Leader, LeaderTurn, Phase};
+use crate::jute::{Encode as _, QuorumPacket, Writer};
+use crate::quorum::ServerSet;
+use crate::vocabulary::{LinkId, Zxid};
+use crate::zab::config::LearnerKind;
+use crate::zab::event::LeaderEvent;
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// The last counter that a txn may have: the one behind it is kept free (ZOOKEEPER-1277).
+pub(super) const LAST_COUNTER: u32 = u32::MAX - 1;
+
+/// What was proposed.
+#[derive(Clone, Debug)]
+pub(super) struct Proposals {
+    /// Not committed yet, oldest first.
+    outstanding: VecDeque<(Zxid, Bytes)>,
+    last_proposed: Zxid,
+    last_committed: Zxid,
+    /// This server's own log is durable up to here.
+    logged: Zxid,
+}
+
+impl Proposals {
+    /// Behind a history that ends in `last`.
+    pub(super) fn new(last: Zxid) -> Self {
+        Proposals { outstanding: VecDeque::new(), last_proposed: last, last_committed: last, logged: last }
+    }
+
+    pub(super) fn outstanding(&self) -> impl ExactSizeIterator<Item = &(Zxid, Bytes)> {
+        self.outstanding.iter()
+    }
+
+    pub(super) fn last_proposed(&self) -> Zxid {
+        self.last_proposed
+    }
+
+    pub(super) fn last_committed(&self) -> Zxid {
+        self.last_committed
+    }
+
+    pub(super) fn logged(&self) -> Zxid {
+        self.logged
+    }
+}
+
+impl Leader {
+    /// PROPOSAL to every follower; observers hear of it when it is committed.
+    pub(super) fn broadcast(&mut self, zxid: Zxid, txn: Bytes, turn: &mut LeaderTurn<'_>) {
+        assert!(matches!(self.phase, Phase::Broadcast), "only an established leader proposes");
+        assert!(self.proposals.last_proposed.may_precede(zxid), "{zxid} leaves a gap");
+        assert!(zxid.epoch() == self.epoch && zxid.counter() <= LAST_COUNTER, "{zxid} is not of this epoch");
+        let links = self.hearing(LearnerKind::Follower);
+        turn.outbox.send_links(links, |out| write_proposal(zxid, &txn, out));
+        self.proposals.outstanding.push_back((zxid, txn));
+        self.proposals.last_proposed = zxid;
+    }
+
+    /// The links of those learners that hear of what happens.
+    fn hearing(&self, kind: LearnerKind) -> impl Iterator<Item = LinkId> + '_ {
+        let hearing =
+            self.learners.iter().filter(move |(_, handler)| handler.is_forwarded_to() && handler.is(kind));
+        hearing.map(|(link, _)| *link)
+    }
+
+    /// This server's own acknowledgement.
+    pub(super) fn logged_here(&mut self, zxid: Zxid, turn: &mut LeaderTurn<'_>) {
+        assert!(zxid <= self.proposals.last_proposed, "what is logged was proposed");
+        self.proposals.logged = self.proposals.logged.max(zxid);
+        self.commit(turn);
+    }
+
+    /// ACK of a learner that has taken over the history.
+    pub(super) fn proposal_acked(&mut self, link: LinkId, zxid: Zxid, turn: &mut LeaderTurn<'_>) {
+        // That of UPTODATE.
+        if zxid.counter() == 0 {
+            return;
+        }
+        if zxid > self.proposals.last_proposed {
+            return self.drop_learner(link, "it acknowledged what was not proposed", turn);
+        }
+        let Some(handler) = self.learners.get_mut(&link) else { return };
+        handler.acked = handler.acked.max(zxid);
+        self.commit(turn);
+    }
+
+    /// Commits whatever a quorum has logged.
+    pub(super) fn commit(&mut self, turn: &mut LeaderTurn<'_>) {
+        let Some(up_to) = self.agreed() else { return };
+        let outstanding = &self.proposals.outstanding;
+        let count = outstanding.partition_point(|(zxid, _)| *zxid <= up_to);
+        let committed = || outstanding.range(..count);
+        turn.outbox.send_links(self.hearing(LearnerKind::Follower), |out| {
+            for (zxid, _) in committed() {
+                QuorumPacket::Commit { zxid: *zxid }.encode(&mut Writer::new(out));
+            }
+        });
+        if self.hearing(LearnerKind::Observer).next().is_some() {
+            turn.outbox.send_links(self.hearing(LearnerKind::Observer), |out| {
+                for (zxid, txn) in committed() {
+                    QuorumPacket::Inform { zxid: *zxid, txn: txn.clone() }.encode(&mut Writer::new(out));
+                }
+            });
+        }
+        for (zxid, txn) in self.proposals.outstanding.drain(..count) {
+            self.proposals.last_committed = zxid;
+            turn.events.push(LeaderEvent::Commit { zxid, txn });
+        }
+        assert_eq!(self.proposals.last_committed, up_to, "what is acknowledged was proposed");
+        self.answer_syncs(turn);
+        if up_to.counter() == LAST_COUNTER {
+            self.give_up("the zxids of this epoch are used up".to_owned(), turn);
+        }
+    }
+
+    /// The newest proposal that a quorum has logged, if it is not committed yet.
+    fn agreed(&self) -> Option<Zxid> {
+        let mut agreed = self.proposals.last_committed;
+        let acked =
+            self.learners.values().filter(|handler| handler.has_history()).map(|handler| handler.acked);
+        for candidate in acked.chain([self.proposals.logged]) {
+            if candidate > agreed && self.members.have_quorums(&self.who_logged(candidate)) {
+                agreed = candidate;
+            }
+        }
+        (agreed > self.proposals.last_committed).then_some(agreed)
+    }
+
+    fn who_logged(&self, zxid: Zxid) -> ServerSet {
+        let mut logged = ServerSet::EMPTY;
+        if self.proposals.logged >= zxid {
+            logged.insert(self.config.me);
+        }
+        let learners =
+            self.learners.values().filter(|handler| handler.has_history() && handler.acked >= zxid);
+        for id in learners.filter_map(super::learners::LearnerHandler::follower) {
+            logged.insert(id);
+        }
+        logged
+    }
+
+    /// Who takes part: this server, and the followers that have, or are about to have, its history.
+    pub(super) fn taking_part(&self) -> ServerSet {
+        let learners = self.learners.values().filter(|handler| handler.is_forwarded_to());
+        learners.filter_map(super::learners::LearnerHandler::follower).chain([self.config.me]).collect()
+    }
+
+    /// Whether a learner is told what concerns its clients.
+    pub(super) fn is_serving(&self, link: LinkId) -> bool {
+        self.learners.get(&link).is_some_and(|handler| handler.step == Step::Serving)
+    }
+}
