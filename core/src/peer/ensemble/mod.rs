@@ -69,7 +69,7 @@ pub(super) struct Member {
     links: ElectionLinks,
     /// What was asked of the epoch files last, and what of that is not confirmed yet.
     epochs: Epochs,
-    epoch_ops: VecDeque<(StoreSeq, EpochKind)>,
+    epoch_ops: VecDeque<(StoreSeq, EpochKind, Epoch)>,
     epoch_seq: StoreSeq,
     committed_log: CommittedLog,
     /// Txns that the log was given and has not confirmed.
@@ -239,17 +239,19 @@ impl Peer {
             EpochKind::Accepted => member.epochs.accepted = epoch,
             EpochKind::Current => member.epochs.current = epoch,
         }
-        member.epoch_ops.push_back((seq, kind));
+        member.epoch_ops.push_back((seq, kind, epoch));
         outbox.push(Output::Store { lane: Lane::Epoch, seq, op: StoreOp::Epoch { kind, epoch } });
     }
 
     /// An epoch file is durable.
     pub(super) fn epoch_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
-        while let Some((_, kind)) = self.member_mut().epoch_ops.pop_front_if(|(op, _)| *op <= seq) {
+        while let Some((_, kind, epoch)) = self.member_mut().epoch_ops.pop_front_if(|(op, ..)| *op <= seq) {
             match self.member_mut().stance {
-                Stance::Leading(_) => self.lead(now, outbox, |leader, turn| leader.epoch_stored(kind, turn)),
+                Stance::Leading(_) => {
+                    self.lead(now, outbox, |leader, turn| leader.epoch_stored(kind, epoch, turn))
+                }
                 Stance::Learning(_) => {
-                    self.learn(now, outbox, |learner, turn| learner.epoch_stored(kind, turn));
+                    self.learn(now, outbox, |learner, turn| learner.epoch_stored(kind, epoch, turn));
                 }
                 Stance::Draining | Stance::Looking => {}
             }
