@@ -3,36 +3,26 @@
 //! Invariants: a file under its own name is whole; a job is done when content and name survive a power loss; a number is never
 //! written into the other file (Z42): the file is part of the op.
 //!
-//! Absent: what epochs mean. Nothing writes them yet but tests, because a standalone server has none.
+//! Absent: what epochs mean.
 
 use crate::disk::{Directory, Disk, DiskError, DiskErrorKind, FileName, OpenMode};
 use crate::names::TEMPORARY_SUFFIX;
 use crate::snapshot_job::JobStep;
+use quorate_core::contract::EpochKind;
 use quorate_core::vocabulary::Epoch;
 
-/// Which epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EpochFile {
-    /// The epoch of the history.
-    Current,
-    /// The newest epoch that was promised to a leader.
-    Accepted,
-}
-
-impl EpochFile {
-    /// The file's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            EpochFile::Current => "currentEpoch",
-            EpochFile::Accepted => "acceptedEpoch",
-        }
+/// The name of an epoch's file.
+pub fn epoch_name(kind: EpochKind) -> &'static str {
+    match kind {
+        EpochKind::Current => "currentEpoch",
+        EpochKind::Accepted => "acceptedEpoch",
     }
 }
 
 /// Writes one epoch. `F` is the disk's file type.
 #[derive(Clone, Debug)]
 pub struct EpochJob<F> {
-    target: EpochFile,
+    kind: EpochKind,
     epoch: Epoch,
     phase: Phase<F>,
 }
@@ -48,9 +38,9 @@ enum Phase<F> {
 }
 
 impl<F: Clone> EpochJob<F> {
-    /// A job that will write `epoch` into `target`.
-    pub fn new(target: EpochFile, epoch: Epoch) -> Self {
-        EpochJob { target, epoch, phase: Phase::Create }
+    /// A job that will write `epoch` into the file of `kind`.
+    pub fn new(kind: EpochKind, epoch: Epoch) -> Self {
+        EpochJob { kind, epoch, phase: Phase::Create }
     }
 
     /// Goes on by at most one call. A failure is the end of the process: what was promised can't be kept.
@@ -69,7 +59,7 @@ impl<F: Clone> EpochJob<F> {
     }
 
     fn advance<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<Phase<F>, DiskError> {
-        let temporary = format!("{}{TEMPORARY_SUFFIX}", self.target.name());
+        let temporary = format!("{}{TEMPORARY_SUFFIX}", epoch_name(self.kind));
         Ok(match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Create => Phase::Write(disk.open(&FileName::snap(temporary), OpenMode::CreateOrEmpty)?),
             Phase::Write(file) => {
@@ -81,7 +71,7 @@ impl<F: Clone> EpochJob<F> {
                 Phase::Rename
             }
             Phase::Rename => {
-                disk.rename(Directory::Snap, &temporary, self.target.name())?;
+                disk.rename(Directory::Snap, &temporary, epoch_name(self.kind))?;
                 Phase::SyncName
             }
             Phase::SyncName => {
@@ -93,25 +83,47 @@ impl<F: Clone> EpochJob<F> {
     }
 }
 
-/// Reads one epoch, in two calls: `Ok(None)` when there is no such file.
-///
-/// # Errors
-/// When the disk fails, or the file does not hold a number.
-pub fn read_epoch<D: Disk>(disk: &mut D, source: EpochFile) -> Result<Option<Epoch>, String> {
-    let file = match disk.open(&FileName::snap(source.name()), OpenMode::Read) {
-        Ok(file) => file,
-        Err(error) if error.kind == DiskErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.to_string()),
-    };
-    let mut content = [0; 32];
-    let count = disk.read(&file, 0, &mut content).map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&content[..count]);
-    // Java reads a line, so a newline that an editor has left does no harm.
-    match text.trim_end().parse() {
-        Ok(epoch) => Ok(Some(Epoch(epoch))),
-        Err(_) => Err(format!(
-            "{} holds {text:?}, which is no epoch: restore it, or empty the directory",
-            source.name()
-        )),
+/// Reads an epoch's file. `F` is the disk's file type.
+#[derive(Clone, Debug)]
+pub(crate) struct EpochReader<F> {
+    name: String,
+    file: Option<F>,
+}
+
+/// What a step of reading came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EpochRead {
+    Progress,
+    /// There is no such file.
+    Absent,
+    Content(String),
+}
+
+impl<F: Clone> EpochReader<F> {
+    /// A reader of the file of this name.
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        EpochReader { name: name.into(), file: None }
     }
+
+    /// Goes on by one call.
+    pub(crate) fn step<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<EpochRead, DiskError> {
+        let Some(file) = &self.file else {
+            return match disk.open(&FileName::snap(self.name.clone()), OpenMode::Read) {
+                Ok(file) => {
+                    self.file = Some(file);
+                    Ok(EpochRead::Progress)
+                }
+                Err(error) if error.kind == DiskErrorKind::NotFound => Ok(EpochRead::Absent),
+                Err(error) => Err(error),
+            };
+        };
+        let mut content = [0; 32];
+        let count = disk.read(file, 0, &mut content)?;
+        Ok(EpochRead::Content(String::from_utf8_lossy(&content[..count]).into_owned()))
+    }
+}
+
+/// The epoch that a file's content says. Java reads a line, so a newline that an editor has left does no harm.
+pub(crate) fn parse_epoch(content: &str) -> Option<Epoch> {
+    content.trim_end().parse().ok().map(Epoch)
 }

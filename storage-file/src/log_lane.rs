@@ -5,6 +5,11 @@
 //! first txn and never continued by another process (a new lane starts a new file); zxids rise; after a failure the lane is
 //! dead, because a sync that failed once tells nothing when it succeeds later.
 //!
+//! A truncation or a replacement takes its turn ([`Rewrite`]); the next append starts a new file behind it. A truncation that is
+//! refused, or breaks off, is answered as failed, and the appends queued behind it are void: they belong to a history that never
+//! was. The lane goes on with the next truncation or replacement; or, if it was refused and so nothing was changed, with a roll,
+//! by which the peer says that it has heard of it and goes on with the history that it had.
+//!
 //! A file grows ahead by setting its length: on ext4 a write and its sync then cost what they cost in a file that was allocated,
 //! or filled with zeros, beforehand (measured: 4 ms each at the median, all three ways).
 //!
@@ -13,10 +18,12 @@
 use crate::disk::{Directory, Disk, DiskError, FileName, OpenMode};
 use crate::log_format::{write_log_entry, write_log_header};
 use crate::names::log_name;
-use crate::options::StorageOptions;
+use crate::options::{RecoveryOptions, StorageOptions};
+use crate::rewrite::{Rewrite, RewriteStep};
 use crate::step::Step;
 use bytes::{Bytes, BytesMut};
 use quorate_core::contract::{Lane, StoreSeq};
+use quorate_core::tree::SnapshotImage;
 use quorate_core::vocabulary::Zxid;
 use std::collections::VecDeque;
 
@@ -32,17 +39,48 @@ pub enum LogOp {
     },
     /// The next append starts a new file.
     Roll,
+    /// Cut off what is behind this txn.
+    Truncate {
+        /// The last that stays.
+        to: Zxid,
+    },
+    /// This takes the place of everything.
+    Replace(SnapshotImage),
+}
+
+/// How many times the log was rewritten, by truncations and replacements. What else works on the directory and began before one of
+/// them has to stop, or a snapshot of a history that was cut off would be the newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rewrites {
+    /// How many have begun.
+    begun: u64,
+    /// Which of them was the last that ended with a whole history.
+    ended: u64,
+}
+
+impl Rewrites {
+    /// Whether one has begun and not ended.
+    pub fn is_under_way(self) -> bool {
+        self.begun != self.ended
+    }
+
+    /// Whether the directory holds the history behind this many rewrites, and goes on to.
+    pub fn is_settled_at(self, rewrites: u64) -> bool {
+        self == Rewrites { begun: rewrites, ended: rewrites }
+    }
 }
 
 /// See the module's words. `F` is the disk's file type.
 #[derive(Clone, Debug)]
 pub struct LogLane<F> {
-    options: StorageOptions,
+    recovery: RecoveryOptions,
     queue: VecDeque<(StoreSeq, LogOp)>,
     file: Option<OpenLog<F>>,
-    phase: Phase,
+    phase: Phase<F>,
     last_queued: StoreSeq,
+    /// The last txn of the history that was taken out of the queue.
     last_zxid: Zxid,
+    rewrites: Rewrites,
 }
 
 /// The file that is written to.
@@ -59,7 +97,7 @@ struct OpenLog<F> {
 }
 
 #[derive(Clone, Debug)]
-enum Phase {
+enum Phase<F> {
     /// Nothing is under way.
     Ready,
     /// The batch's file has to be created.
@@ -72,6 +110,10 @@ enum Phase {
     Sync(StoreSeq),
     /// And the file's name too.
     SyncName(StoreSeq),
+    /// The history is being rewritten.
+    Rewrite(StoreSeq, Box<Rewrite<F>>),
+    /// A truncation failed, and what is appended is void; with whether the history is as it was before.
+    Void { intact: bool },
     /// Something failed: nothing more is done.
     Failed,
 }
@@ -85,31 +127,37 @@ struct Batch {
 
 impl<F: Clone + std::fmt::Debug> LogLane<F> {
     /// A lane whose history ends at `last_zxid`. Its first append starts a new file.
-    pub fn new(options: StorageOptions, last_zxid: Zxid) -> Self {
+    pub fn new(recovery: RecoveryOptions, last_zxid: Zxid) -> Self {
         LogLane {
-            options,
+            recovery,
             queue: VecDeque::new(),
             file: None,
             phase: Phase::Ready,
             last_queued: StoreSeq(0),
             last_zxid,
+            rewrites: Rewrites::default(),
         }
+    }
+
+    fn options(&self) -> &StorageOptions {
+        &self.recovery.storage
+    }
+
+    /// To be told to whatever else works on the directory, before the next step.
+    pub fn rewrites(&self) -> Rewrites {
+        self.rewrites
     }
 
     /// Adds an op.
     ///
     /// # Panics
-    /// When sequence numbers or zxids do not rise.
+    /// When sequence numbers do not rise.
     pub fn queue(&mut self, seq: StoreSeq, op: LogOp) {
         assert!(
             seq > self.last_queued,
             "ops of the log lane are numbered upwards: {seq:?} after {:?}",
             self.last_queued
         );
-        if let LogOp::Append { zxid, .. } = &op {
-            assert!(*zxid > self.last_zxid, "zxids of the log rise: {zxid} after {}", self.last_zxid);
-            self.last_zxid = *zxid;
-        }
         self.last_queued = seq;
         self.queue.push_back((seq, op));
     }
@@ -118,7 +166,7 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
     pub fn is_idle(&self) -> bool {
         match self.phase {
             Phase::Failed => true,
-            Phase::Ready => self.queue.is_empty(),
+            Phase::Ready | Phase::Void { .. } => self.queue.is_empty(),
             _ => false,
         }
     }
@@ -129,19 +177,24 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
     }
 
     /// Goes on by at most one call.
+    ///
+    /// # Panics
+    /// When zxids do not rise.
     pub fn step<D: Disk<File = F>>(&mut self, disk: &mut D) -> Step {
         let phase = match std::mem::replace(&mut self.phase, Phase::Failed) {
             Phase::Ready => match self.begin() {
                 Ok(phase) => phase,
                 Err(step) => return step,
             },
+            Phase::Rewrite(seq, rewrite) => return self.rewrite(seq, rewrite, disk),
+            Phase::Void { intact } => return self.leave_void(intact),
             phase => phase,
         };
         let covers = match &phase {
             Phase::Create(batch) | Phase::Grow(batch) | Phase::Write(batch) => batch.last,
             Phase::Sync(last) | Phase::SyncName(last) => *last,
             Phase::Failed => return Step::Idle,
-            Phase::Ready => unreachable!("a lane that begins leaves Ready"),
+            Phase::Ready | Phase::Rewrite(..) | Phase::Void { .. } => unreachable!("handled before"),
         };
         match self.advance(phase, disk) {
             Ok(Phase::Ready) => {
@@ -158,12 +211,12 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
     }
 
     /// Takes what is queued; an `Err` is what the step comes to instead.
-    fn begin(&mut self) -> Result<Phase, Step> {
+    fn begin(&mut self) -> Result<Phase<F>, Step> {
         let mut batch = Batch { bytes: BytesMut::new(), first: Zxid::ZERO, last: StoreSeq(0) };
         while let Some((seq, op)) = self.queue.front() {
             match op {
                 LogOp::Append { zxid, txn } => {
-                    if txn.len() > self.options.max_txn as usize {
+                    if txn.len() > self.options().max_txn as usize {
                         let reason = format!("txn {zxid} of {} bytes could not be read back", txn.len());
                         return Err(Step::Failed(Lane::Log, *seq, reason));
                     }
@@ -172,13 +225,16 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
                         if self.file.is_none() {
                             write_log_header(&mut batch.bytes);
                         }
-                    } else if batch.bytes.len() + txn.len() > self.options.batch_bytes {
+                    } else if batch.bytes.len() + txn.len() > self.options().batch_bytes {
                         break;
                     }
+                    assert!(*zxid > self.last_zxid, "zxids of the log rise: {zxid} after {}", self.last_zxid);
+                    self.last_zxid = *zxid;
                     write_log_entry(&mut batch.bytes, txn);
                 }
-                // A roll behind appends waits for them; one in front takes no disk call at all.
-                LogOp::Roll if batch.last != StoreSeq(0) => break,
+                // What stands behind appends waits for them; a roll in front takes no disk call at all.
+                _ if batch.last != StoreSeq(0) => break,
+                LogOp::Truncate { .. } | LogOp::Replace(_) => return Err(self.begin_rewrite()),
                 LogOp::Roll => {
                     let seq = *seq;
                     self.queue.pop_front();
@@ -200,9 +256,74 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
         })
     }
 
-    fn grow_or_write(&self, log: &OpenLog<F>, batch: Batch) -> Phase {
+    /// Makes no call, so that who has to stop can be told before the first.
+    fn begin_rewrite(&mut self) -> Step {
+        let (seq, op) = self.queue.pop_front().expect("a rewrite stands in front");
+        let rewrite = match op {
+            LogOp::Truncate { to } => Rewrite::truncate(to, &self.recovery),
+            LogOp::Replace(image) => Rewrite::replace(image, &self.recovery),
+            LogOp::Append { .. } | LogOp::Roll => unreachable!("neither rewrites anything"),
+        };
+        self.file = None;
+        self.rewrites.begun += 1;
+        self.phase = Phase::Rewrite(seq, Box::new(rewrite));
+        Step::Progress
+    }
+
+    fn rewrite<D: Disk<File = F>>(
+        &mut self,
+        seq: StoreSeq,
+        mut rewrite: Box<Rewrite<F>>,
+        disk: &mut D,
+    ) -> Step {
+        let (phase, step) = match rewrite.step(disk) {
+            RewriteStep::Progress => {
+                self.phase = Phase::Rewrite(seq, rewrite);
+                return Step::Progress;
+            }
+            RewriteStep::Truncated(history) => {
+                self.last_zxid = history.database.last_zxid();
+                (Phase::Ready, Step::Truncated(seq, history))
+            }
+            RewriteStep::Replaced(last_zxid) => {
+                self.last_zxid = last_zxid;
+                (Phase::Ready, Step::Done(Lane::Log, seq))
+            }
+            RewriteStep::Refused(reason) => {
+                (Phase::Void { intact: true }, Step::Failed(Lane::Log, seq, reason))
+            }
+            RewriteStep::BrokeOff(reason) => {
+                self.phase = Phase::Void { intact: false };
+                return Step::Failed(Lane::Log, seq, reason);
+            }
+            RewriteStep::Failed(reason) => return Step::Failed(Lane::Log, seq, reason),
+        };
+        self.rewrites.ended = self.rewrites.begun;
+        self.phase = phase;
+        step
+    }
+
+    /// Drops what is void; see the module's words.
+    fn leave_void(&mut self, intact: bool) -> Step {
+        while let Some((seq, op)) = self.queue.front() {
+            match op {
+                LogOp::Append { .. } => drop(self.queue.pop_front()),
+                LogOp::Roll if !intact => {
+                    return Step::Failed(Lane::Log, *seq, "the log was left half truncated".to_owned());
+                }
+                LogOp::Roll | LogOp::Truncate { .. } | LogOp::Replace(_) => {
+                    self.phase = Phase::Ready;
+                    return Step::Progress;
+                }
+            }
+        }
+        self.phase = Phase::Void { intact };
+        Step::Idle
+    }
+
+    fn grow_or_write(&self, log: &OpenLog<F>, batch: Batch) -> Phase<F> {
         let end = log.position + batch.bytes.len() as u64;
-        if self.options.preallocate > 0 && end > log.allocated {
+        if self.options().preallocate > 0 && end > log.allocated {
             Phase::Grow(batch)
         } else {
             Phase::Write(batch)
@@ -210,7 +331,7 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
     }
 
     /// Makes the one call of `phase`; returns the next one.
-    fn advance<D: Disk<File = F>>(&mut self, phase: Phase, disk: &mut D) -> Result<Phase, DiskError> {
+    fn advance<D: Disk<File = F>>(&mut self, phase: Phase<F>, disk: &mut D) -> Result<Phase<F>, DiskError> {
         if let Phase::Create(batch) = phase {
             let name = log_name(batch.first);
             // Recovery has removed every file without a txn, so a name that exists is a mistake, never to be overwritten.
@@ -220,11 +341,12 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
             self.file = Some(log);
             return Ok(next);
         }
+        let options = &self.recovery.storage;
         let log = self.file.as_mut().expect("a batch that is not about to create its file has one");
         match phase {
             Phase::Grow(batch) => {
                 let needed = log.position + batch.bytes.len() as u64;
-                log.allocated = needed.div_ceil(self.options.preallocate) * self.options.preallocate;
+                log.allocated = needed.div_ceil(options.preallocate) * options.preallocate;
                 disk.set_length(&log.file, log.allocated)?;
                 Ok(Phase::Write(batch))
             }
@@ -232,7 +354,7 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
                 disk.write(&log.file, log.position, &batch.bytes)?;
                 log.position += batch.bytes.len() as u64;
                 log.allocated = log.allocated.max(log.position);
-                Ok(if self.options.force_sync { Phase::Sync(batch.last) } else { Phase::Ready })
+                Ok(if options.force_sync { Phase::Sync(batch.last) } else { Phase::Ready })
             }
             Phase::Sync(last) => {
                 disk.sync(&log.file)?;
@@ -243,12 +365,12 @@ impl<F: Clone + std::fmt::Debug> LogLane<F> {
                 log.name_durable = true;
                 Ok(Phase::Ready)
             }
-            Phase::Ready | Phase::Create(_) | Phase::Failed => unreachable!("handled before"),
+            _ => unreachable!("handled before"),
         }
     }
 
     fn leave_full_file(&mut self) {
-        let limit = self.options.log_size_limit;
+        let limit = self.options().log_size_limit;
         if limit > 0 && self.file.as_ref().is_some_and(|log| log.position > limit) {
             self.file = None;
         }

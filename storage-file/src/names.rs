@@ -48,28 +48,42 @@ pub fn snapshot_name(zxid: Zxid, compression: Compression) -> String {
     format!("snapshot.{:x}{}", zxid.0, compression.suffix())
 }
 
+/// The name of a snapshot that takes the place of the whole history, until everything else is removed; to Java no snapshot.
+pub fn replacement_name(zxid: Zxid, compression: Compression) -> String {
+    format!("replacement.{:x}{}", zxid.0, compression.suffix())
+}
+
+/// The name under which such a snapshot goes on as any other.
+pub fn snapshot_of_replacement(name: &str) -> Option<String> {
+    let snapshot = format!("snapshot.{}", name.strip_prefix("replacement.")?);
+    parse_snapshot_name(&snapshot).is_some().then_some(snapshot)
+}
+
 /// The zxid in a log's name.
 pub fn parse_log_name(name: &str) -> Option<Zxid> {
     parse_zxid(name.strip_prefix("log.")?)
 }
 
+/// How a snapshot of this name is compressed.
+pub fn compression_of(name: &str) -> Compression {
+    let methods = [Compression::Gzip, Compression::Snappy];
+    methods.into_iter().find(|method| name.ends_with(method.suffix())).unwrap_or_default()
+}
+
 /// The zxid and the compression in a snapshot's name.
 pub fn parse_snapshot_name(name: &str) -> Option<(Zxid, Compression)> {
-    let rest = name.strip_prefix("snapshot.")?;
-    let (digits, compression) = if let Some(digits) = rest.strip_suffix(".gz") {
-        (digits, Compression::Gzip)
-    } else if let Some(digits) = rest.strip_suffix(".snappy") {
-        (digits, Compression::Snappy)
-    } else {
-        (rest, Compression::None)
-    };
+    let compression = compression_of(name);
+    let digits = name.strip_prefix("snapshot.")?.strip_suffix(compression.suffix())?;
     Some((parse_zxid(digits)?, compression))
 }
 
 /// Whether a snapshot or an epoch file was being written under this name when the process ended.
 pub fn is_temporary(name: &str) -> bool {
     name.strip_suffix(TEMPORARY_SUFFIX).is_some_and(|stem| {
-        parse_snapshot_name(stem).is_some() || stem == "currentEpoch" || stem == "acceptedEpoch"
+        parse_snapshot_name(stem).is_some()
+            || snapshot_of_replacement(stem).is_some()
+            || stem == "currentEpoch"
+            || stem == "acceptedEpoch"
     })
 }
 
@@ -97,5 +111,11 @@ mod tests {
         assert_eq!(parse_snapshot_name("snapshot.5.tmp"), None);
         assert!(is_temporary("snapshot.5.gz.tmp") && is_temporary("currentEpoch.tmp"));
         assert!(!is_temporary("notes.tmp"));
+        let replacement = replacement_name(Zxid(0x1f), Compression::Gzip);
+        assert_eq!(snapshot_of_replacement(&replacement).as_deref(), Some("snapshot.1f.gz"));
+        assert_eq!((parse_snapshot_name(&replacement), snapshot_of_replacement("snapshot.1f")), (None, None));
+        assert!(
+            is_temporary("replacement.1f.gz.tmp") && snapshot_of_replacement("replacement.1f.tmp").is_none()
+        );
     }
 }

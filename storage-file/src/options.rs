@@ -50,4 +50,10 @@ pub struct RecoveryOptions {
     pub db_autocreate: bool,
     /// `snapshot.trust.empty`: logs without any snapshot are the whole history.
     pub trust_empty: bool,
+    /// Whether the server is a member of an ensemble, which has epochs.
+    pub member: bool,
+    /// How many of the newest txns are kept, in memory, for learners.
+    pub recent_txns: usize,
+    /// And how many bytes of them at most.
+    pub recent_bytes: usize,
 }

@@ -1,11 +1,11 @@
-//! Writing one snapshot (`disk-format.md` §5, §11 W4): `.tmp`, chunks, sync, rename, directory sync, and then reading it back.
+//! Writing one snapshot (`disk-format.md` §5, §11 W4): `.tmp`, chunks, sync, reading it back, rename, directory sync.
 //!
-//! Invariants: a name without `.tmp` only ever belongs to a whole, durable file; the job is done only after what lies under
-//! that name was read and its last seal found right. A job that failed has removed its `.tmp`, as far as the disk allowed.
+//! Invariants: a name without `.tmp` only ever belongs to a whole, durable file, which was read and its last seal found right
+//! before it had that name. A job that failed has removed its `.tmp`, as far as the disk allowed.
 
 use crate::compression::{Compressor, Decompressor};
 use crate::disk::{Directory, Disk, FileName, OpenMode};
-use crate::names::{TEMPORARY_SUFFIX, snapshot_name};
+use crate::names::{TEMPORARY_SUFFIX, compression_of, replacement_name, snapshot_name};
 use crate::options::StorageOptions;
 use crate::seal::SealCheck;
 use bytes::BytesMut;
@@ -30,10 +30,10 @@ enum Phase<F> {
     Create,
     Write { file: F },
     Sync { file: F },
-    Rename,
-    SyncName,
     OpenAgain,
     ReadBack { file: F, reader: SnapshotReader },
+    Rename,
+    SyncName,
     CleanUp { reason: String },
 }
 
@@ -51,10 +51,20 @@ pub enum JobStep {
 impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
     /// A job that will write `image`.
     pub fn new(image: SnapshotImage, options: &StorageOptions) -> Self {
-        let zxid = image.zxid();
+        let name = snapshot_name(image.zxid(), options.compression);
+        Self::named(name, image, options)
+    }
+
+    /// A job that will write `image` as what takes the place of everything that is there.
+    pub(crate) fn replacement(image: SnapshotImage, options: &StorageOptions) -> Self {
+        let name = replacement_name(image.zxid(), options.compression);
+        Self::named(name, image, options)
+    }
+
+    fn named(name: String, image: SnapshotImage, options: &StorageOptions) -> Self {
         SnapshotJob {
-            name: snapshot_name(zxid, options.compression),
-            zxid,
+            name,
+            zxid: image.zxid(),
             chunk_bytes: options.chunk_bytes,
             compressor: Compressor::new(options.compression),
             encoder: image.encoder(),
@@ -76,6 +86,13 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
     /// The snapshot's zxid.
     pub fn zxid(&self) -> Zxid {
         self.zxid
+    }
+
+    /// Stops it where it stands, for this reason: all that is left to do is to remove its `.tmp`.
+    pub(crate) fn cancel(&mut self, reason: &str) {
+        if !matches!(self.phase, Phase::CleanUp { .. }) {
+            self.phase = Phase::CleanUp { reason: reason.to_owned() };
+        }
     }
 
     fn temporary(&self) -> FileName {
@@ -127,7 +144,19 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
             }
             Phase::Sync { file } => {
                 disk.sync(file).map_err(text)?;
-                self.phase = Phase::Rename;
+                self.phase = Phase::OpenAgain;
+            }
+            Phase::OpenAgain => {
+                let file = disk.open(&self.temporary(), OpenMode::Read).map_err(text)?;
+                let reader = SnapshotReader::new(&self.name, self.chunk_bytes);
+                self.phase = Phase::ReadBack { file, reader };
+            }
+            Phase::ReadBack { file, reader } => {
+                if reader.step(disk, file, &mut |_| Ok(()))? {
+                    let sealed = reader.seal.verify();
+                    sealed.map_err(|reason| format!("{} reads back wrong: {reason}", self.name))?;
+                    self.phase = Phase::Rename;
+                }
             }
             Phase::Rename => {
                 disk.rename(Directory::Snap, &self.temporary().name, &self.name).map_err(text)?;
@@ -135,21 +164,7 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
             }
             Phase::SyncName => {
                 disk.sync_directory(Directory::Snap).map_err(text)?;
-                self.phase = Phase::OpenAgain;
-            }
-            Phase::OpenAgain => {
-                let file = disk.open(&FileName::snap(self.name.clone()), OpenMode::Read).map_err(text)?;
-                self.phase =
-                    Phase::ReadBack { file, reader: SnapshotReader::new(&self.name, self.chunk_bytes) };
-            }
-            Phase::ReadBack { file, reader } => {
-                if reader.step(disk, file, &mut |_| Ok(()))? {
-                    reader
-                        .seal
-                        .verify()
-                        .map_err(|reason| format!("{} reads back wrong: {reason}", self.name))?;
-                    return Ok(JobStep::Done);
-                }
+                return Ok(JobStep::Done);
             }
             Phase::CleanUp { .. } => unreachable!("handled by step"),
         }
@@ -170,8 +185,7 @@ pub(crate) struct SnapshotReader {
 impl SnapshotReader {
     /// At the start of the file `name`, whose suffix tells its compression.
     pub(crate) fn new(name: &str, chunk_bytes: usize) -> Self {
-        let compression =
-            crate::names::parse_snapshot_name(name).map_or_else(Default::default, |(_, found)| found);
+        let compression = compression_of(name);
         SnapshotReader {
             offset: 0,
             chunk: vec![0; chunk_bytes],

@@ -1,9 +1,11 @@
 //! The snapshots' lane: writes them one after the other, and purges what they make superfluous.
 //!
 //! Invariants: nothing is purged until this process has written a snapshot and read it back, nor after one failed until the next
-//! succeeds; so files that Java wrote are safe until there is proof that ours replace them.
+//! succeeds; so files that Java wrote are safe until there is proof that ours replace them. What was asked for before the log was
+//! rewritten, or while it was, is given up at the next step.
 
 use crate::disk::Disk;
+use crate::log_lane::Rewrites;
 use crate::options::StorageOptions;
 use crate::purge_job::{PurgeJob, RemovedFile};
 use crate::snapshot_job::{JobStep, SnapshotJob};
@@ -30,14 +32,23 @@ pub enum SnapshotOp {
 #[derive(Clone, Debug)]
 pub struct SnapshotLane<F> {
     options: StorageOptions,
-    queue: VecDeque<(StoreSeq, SnapshotOp)>,
-    job: Option<(StoreSeq, Job<F>)>,
+    queue: VecDeque<(Ticket, SnapshotOp)>,
+    job: Option<(Ticket, Job<F>)>,
     last_queued: StoreSeq,
     /// Whether the newest snapshot of this process is written and was read back.
     may_purge: bool,
     known_good: BTreeMap<String, u64>,
+    /// When what is known was learnt.
+    known_at: Rewrites,
     /// What the last purge has removed, and nobody has taken.
     removed: Vec<RemovedFile>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Ticket {
+    seq: StoreSeq,
+    /// How many rewrites of the log had been asked for before it.
+    rewrites: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -56,22 +67,23 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
             last_queued: StoreSeq(0),
             may_purge: false,
             known_good: BTreeMap::new(),
+            known_at: Rewrites::default(),
             removed: Vec::new(),
         }
     }
 
-    /// Adds an op.
+    /// Adds an op, behind so many rewrites of the log.
     ///
     /// # Panics
     /// When sequence numbers do not rise.
-    pub fn queue(&mut self, seq: StoreSeq, op: SnapshotOp) {
+    pub fn queue(&mut self, seq: StoreSeq, rewrites: u64, op: SnapshotOp) {
         assert!(
             seq > self.last_queued,
             "ops of the snapshot lane are numbered upwards: {seq:?} after {:?}",
             self.last_queued
         );
         self.last_queued = seq;
-        self.queue.push_back((seq, op));
+        self.queue.push_back((Ticket { seq, rewrites }, op));
     }
 
     /// What the last purge has removed, for whoever wants to tell of it.
@@ -84,11 +96,24 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
         self.job.is_none() && self.queue.is_empty()
     }
 
-    /// Goes on by at most one call.
-    pub fn step<D: Disk<File = F>>(&mut self, disk: &mut D) -> Step {
-        let Some((seq, mut job)) = self.job.take() else { return self.begin() };
+    /// Goes on by at most one call. `rewrites` are the log's, and do not change while it lasts.
+    pub fn step<D: Disk<File = F>>(&mut self, disk: &mut D, rewrites: Rewrites) -> Step {
+        if rewrites != self.known_at {
+            self.known_at = rewrites;
+            self.known_good.clear();
+            self.may_purge = false;
+        }
+        let Some((ticket, mut job)) = self.job.take() else { return self.begin() };
+        let seq = ticket.seq;
+        let goes_on = rewrites.is_settled_at(ticket.rewrites);
         let step = match &mut job {
-            Job::Snapshot(job) => job.step(disk),
+            Job::Snapshot(job) => {
+                if !goes_on {
+                    job.cancel("the history that it is of was replaced or cut off");
+                }
+                job.step(disk)
+            }
+            Job::Purge(_) if !goes_on => return Step::Done(Lane::Snapshot, seq),
             Job::Purge(job) => job.step(disk),
         };
         if let (Job::Purge(job), JobStep::Done | JobStep::Failed(_)) = (&job, &step) {
@@ -96,7 +121,7 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
         }
         match step {
             JobStep::Progress => {
-                self.job = Some((seq, job));
+                self.job = Some((ticket, job));
                 Step::Progress
             }
             JobStep::Done => {
@@ -119,16 +144,16 @@ impl<F: Clone + std::fmt::Debug> SnapshotLane<F> {
     }
 
     fn begin(&mut self) -> Step {
-        let Some((seq, op)) = self.queue.pop_front() else { return Step::Idle };
+        let Some((ticket, op)) = self.queue.pop_front() else { return Step::Idle };
         let job = match op {
             SnapshotOp::Snapshot(image) => Job::Snapshot(Box::new(SnapshotJob::new(image, &self.options))),
-            SnapshotOp::Purge { .. } if !self.may_purge => return Step::Done(Lane::Snapshot, seq),
+            SnapshotOp::Purge { .. } if !self.may_purge => return Step::Done(Lane::Snapshot, ticket.seq),
             SnapshotOp::Purge { retain, max_bytes } => {
                 let known_good = std::mem::take(&mut self.known_good);
                 Job::Purge(Box::new(PurgeJob::new(retain, max_bytes, self.options.chunk_bytes, known_good)))
             }
         };
-        self.job = Some((seq, job));
+        self.job = Some((ticket, job));
         Step::Progress
     }
 }

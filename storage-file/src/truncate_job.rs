@@ -6,11 +6,12 @@
 //! Invariants: nothing is changed before it is known that all of it can be; snapshots go first, then whole logs from the newest
 //! down, then the cut, so that a crash anywhere leaves a history without a hole that reaches at least to the txn.
 //!
-//! The caller must have stopped its lanes, and start from a new recovery. Absent: rebuilding the database.
+//! Nothing else may write snapshots or purge meanwhile. Absent: rebuilding the database, removing `.tmp` files (they are loaded by
+//! nobody).
 
 use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
 use crate::log_format::{LogItem, LogParser};
-use crate::names::{is_temporary, parse_log_name, parse_snapshot_name};
+use crate::names::{parse_log_name, parse_snapshot_name};
 use crate::snapshot_job::{JobStep, SnapshotReader};
 use quorate_core::vocabulary::Zxid;
 
@@ -21,7 +22,7 @@ pub struct TruncateJob<F> {
     chunk_bytes: usize,
     /// Snapshots that may be started from, newest last.
     usable: Vec<(Zxid, String)>,
-    /// Snapshots and leftovers that go.
+    /// Snapshots that go.
     newer: Vec<FileName>,
     /// Logs that go as a whole, newest last.
     later: Vec<FileName>,
@@ -29,6 +30,7 @@ pub struct TruncateJob<F> {
     cut: Option<(FileName, u64)>,
     /// Whether a snapshot ends exactly at the target, so that no log needs to hold it.
     snapshot_at_target: bool,
+    has_changed_something: bool,
     phase: Phase<F>,
 }
 
@@ -61,11 +63,17 @@ impl<F: Clone + std::fmt::Debug> TruncateJob<F> {
             later: Vec::new(),
             cut: None,
             snapshot_at_target: false,
+            has_changed_something: false,
             phase: Phase::ListSnapshots,
         }
     }
 
-    /// Goes on by at most one call. A failure before anything was changed asks for a SNAP instead.
+    /// Whether a failure has left less than there was. One before asks for a SNAP instead.
+    pub fn has_changed_something(&self) -> bool {
+        self.has_changed_something
+    }
+
+    /// Goes on by at most one call.
     ///
     /// # Panics
     /// When the job was over.
@@ -128,7 +136,10 @@ impl<F: Clone + std::fmt::Debug> TruncateJob<F> {
                     }
                 }
             }
-            phase => self.change(phase, disk).map_err(text)?,
+            phase => {
+                self.has_changed_something = true;
+                self.change(phase, disk).map_err(text)?
+            }
         })
     }
 
@@ -180,9 +191,6 @@ impl<F: Clone + std::fmt::Debug> TruncateJob<F> {
             match parse_snapshot_name(&entry.name) {
                 Some((zxid, _)) if zxid > self.target => self.newer.push(FileName::snap(entry.name)),
                 Some((zxid, _)) => self.usable.push((zxid, entry.name)),
-                None if is_temporary(&entry.name) && entry.name.starts_with("snapshot.") => {
-                    self.newer.push(FileName::snap(entry.name));
-                }
                 None => {}
             }
         }

@@ -4,9 +4,10 @@
 
 mod support;
 
+use quorate_core::contract::{EpochKind, Epochs};
 use quorate_core::vocabulary::{Epoch, Zxid};
 use quorate_storage_file::{
-    Directory, EpochFile, EpochJob, JobStep, Recovery, StdDisk, StdDiskOptions, TruncateJob, read_epoch,
+    Directory, EpochJob, JobStep, Recovery, RecoveryOptions, StdDisk, StdDiskOptions, TruncateJob,
 };
 use std::path::Path;
 use support::history::recovery_options;
@@ -18,6 +19,11 @@ fn open(directory: &Path) -> StdDisk {
     StdDisk::open(&StdDiskOptions::in_directory(directory)).unwrap()
 }
 
+fn epochs(disk: &mut StdDisk) -> Epochs {
+    let options = RecoveryOptions { member: true, ..recovery_options() };
+    Recovery::new(options).run(disk).unwrap().epochs
+}
+
 #[test]
 fn an_epoch_is_the_old_one_or_the_new_one_whenever_the_power_goes() {
     let mut seen = [0; 2];
@@ -25,31 +31,74 @@ fn an_epoch_is_the_old_one_or_the_new_one_whenever_the_power_goes() {
         let directory = scratch();
         let mut disk = open(directory.path());
         std::fs::write(disk.directory(Directory::Snap).join("currentEpoch"), b"4\n").unwrap();
-        assert_eq!(read_epoch(&mut disk, EpochFile::Current), Ok(Some(Epoch(4))), "a newline does no harm");
-        assert_eq!(read_epoch(&mut disk, EpochFile::Accepted), Ok(None));
+        std::fs::write(disk.directory(Directory::Snap).join("acceptedEpoch"), b"7").unwrap();
+        let before = Epochs { accepted: Epoch(7), current: Epoch(4) };
+        assert_eq!(epochs(&mut disk), before, "a newline does no harm");
         drop(disk);
         let mut dice = Dice(seed);
         let mut disk = PowerDisk::new(open(directory.path()));
-        let mut job = EpochJob::new(EpochFile::Current, Epoch(5));
+        let mut job = EpochJob::new(EpochKind::Current, Epoch(5));
         let mut done = false;
         for _ in 0..dice.below(6) {
             done = job.step(&mut disk) == JobStep::Done;
         }
         let left = scratch();
         let mut disk = support::power::lay_out(&disk.image(&mut dice), left.path());
-        let epoch = read_epoch(&mut disk, EpochFile::Current).unwrap().unwrap();
-        assert!(epoch == Epoch(5) || (epoch == Epoch(4) && !done), "{epoch:?} after {done}");
-        seen[usize::from(epoch == Epoch(5))] += 1;
+        let after = epochs(&mut disk);
+        assert!(
+            after == Epochs { current: Epoch(5), ..before } || (after == before && !done),
+            "{after:?} after {done}"
+        );
+        seen[usize::from(after != before)] += 1;
     }
     assert!(seen.iter().all(|count| *count > 20), "both outcomes are met: {seen:?}");
 }
 
 #[test]
-fn a_file_without_a_number_is_an_error_that_names_it() {
-    let directory = scratch();
-    let mut disk = open(directory.path());
-    std::fs::write(disk.directory(Directory::Snap).join("acceptedEpoch"), b"\0\0").unwrap();
-    assert!(read_epoch(&mut disk, EpochFile::Accepted).unwrap_err().starts_with("acceptedEpoch holds"));
+fn epochs_that_are_missing_follow_from_the_history_and_stay() {
+    insta::assert_snapshot!(run("snapshot
+         epoch 3
+         log log.300000001 2
+         recover member
+         ls
+         recover member
+         remove acceptedEpoch
+         recover member"));
+}
+
+#[test]
+fn a_history_in_a_later_epoch_than_the_current_one_is_no_reason_to_refuse() {
+    insta::assert_snapshot!(run("snapshot
+         epoch 3
+         log log.300000001 2
+         put currentEpoch 2
+         put acceptedEpoch 3
+         recover member
+         # Java ended between history and epoch, or did not sync the name.
+         put currentEpoch.tmp 3
+         recover member
+         ls
+         # What is no number, or was never promised, was never to become the current one.
+         put currentEpoch 2
+         put currentEpoch.tmp 4
+         recover member
+         put currentEpoch.tmp ?
+         recover member
+         # A promise is never below what the history shows.
+         put acceptedEpoch 2
+         recover member"));
+}
+
+#[test]
+fn epochs_that_contradict_each_other_are_refused() {
+    insta::assert_snapshot!(run("snapshot
+         put currentEpoch 5
+         put acceptedEpoch 4
+         recover member
+         put acceptedEpoch none
+         recover member
+         # Who has no epochs does not look.
+         recover"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod support;
 use quorate_core::contract::{Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Zxid;
 use quorate_storage_file::{
-    Directory, Disk, Recovery, StdDisk, StdDiskOptions, Step, Storage, StorageOptions,
+    Directory, Disk, Recovery, RecoveryOptions, StdDisk, StdDiskOptions, Step, Storage, StorageOptions,
 };
 use std::fmt::Write;
 use support::calls::CallDisk;
@@ -33,7 +33,7 @@ impl Bench {
         let mut disk = CallDisk::new(StdDisk::open(&StdDiskOptions::in_directory(directory.path())).unwrap());
         Recovery::new(recovery_options()).run(&mut disk).unwrap();
         disk.take();
-        let storage = Storage::new(options, Zxid::ZERO);
+        let storage = Storage::new(RecoveryOptions { storage: options, ..recovery_options() }, Zxid::ZERO);
         let (history, transcript) = (History::new(1), String::new());
         Bench { _directory: directory, disk, storage, history, seq: [0; 2], transcript }
     }
@@ -230,18 +230,15 @@ fn any_failure_of_the_log_is_its_end() {
         bench.append(&[10, 10]);
         let outcomes = bench.run();
         if bench.disk.calls.len() <= call {
-            assert_eq!(
-                (outcomes, call),
-                (vec![Step::Done(Lane::Log, StoreSeq(4))], 5),
-                "every call was failed once"
-            );
+            let done = matches!(outcomes[..], [Step::Done(Lane::Log, StoreSeq(4))]);
+            assert!(done && call == 5, "every call was failed once: {outcomes:?} after {call}");
             return;
         }
         let failed = bench.disk.calls[call].clone();
         let refused = matches!(&outcomes[..], [Step::Failed(Lane::Log, StoreSeq(4), reason)] if reason.contains("planted"));
         assert!(refused && bench.disk.calls.len() == call + 1, "{failed}: {outcomes:?}");
         bench.append(&[10]);
-        assert_eq!(bench.run(), [], "{failed}: a dead lane does nothing");
+        assert!(bench.run().is_empty(), "{failed}: a dead lane does nothing");
         bench.disk.fail = None;
         let recovered = Recovery::new(recovery_options()).run(&mut bench.disk).unwrap();
         assert!(recovered.database.last_zxid() >= Zxid(1), "{failed}: {}", recovered.report);
@@ -271,7 +268,7 @@ fn any_failure_of_a_snapshot_is_a_warning() {
         assert_eq!((refusals, outcomes.len()), (1, 2), "{failed}: {outcomes:?}");
         let names = bench.names();
         assert!(names.iter().all(|name| !name.ends_with(".tmp")), "{failed}: {names:?}");
-        if outcomes[0] != Step::Done(Lane::Snapshot, StoreSeq(1)) {
+        if !matches!(outcomes[0], Step::Done(Lane::Snapshot, StoreSeq(1))) {
             assert!(names.contains(&"snapshot.0".to_owned()), "{failed}: purged behind a failure: {names:?}");
         }
         bench.disk.take();

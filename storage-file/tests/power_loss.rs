@@ -13,12 +13,11 @@ use quorate_core::contract::{Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Zxid;
 use quorate_storage_file::log_format::Damage;
 use quorate_storage_file::{
-    Disk, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step, Storage, StorageOptions,
-    TailProblem,
+    Disk, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step, Storage, TailProblem,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
-use support::history::{History, recovery_options, storage_options};
+use support::history::{History, recovery_options};
 use support::power::{Image, PowerDisk, Swallow, lay_out};
 use support::{Dice, scratch};
 
@@ -49,7 +48,8 @@ impl Load {
         disk.swallow = swallow;
         let recovered = Recovery::new(recovery_options()).run(&mut disk).unwrap();
         assert!(recovered.report.created);
-        let options = StorageOptions { preallocate, ..storage_options() };
+        let mut options = recovery_options();
+        options.storage.preallocate = preallocate;
         Load {
             history: History::new(42),
             dice: Dice(42),
@@ -97,7 +97,7 @@ impl Load {
                     self.acknowledged = self.acknowledged.max(acknowledged);
                 }
                 Step::Failed(lane, seq, reason) => panic!("{lane:?} {seq:?} failed: {reason}"),
-                Step::Idle | Step::Progress | Step::Done(..) => {}
+                _ => {}
             }
             if self.disk.changes != changes && self.dice.once_in(every) {
                 self.moments.push(Moment {

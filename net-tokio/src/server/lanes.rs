@@ -1,5 +1,5 @@
-//! The threads that own the files: one for the log, one for snapshots, so that a large snapshot never stands in the way of a
-//! txn.
+//! The threads that own the files: one for the log, one for epochs, one for snapshots and one that reads old txns back, so that
+//! nothing large ever stands in the way of a txn.
 //!
 //! While one sync runs the next batch gathers in the inbox; what is confirmed reaches the owner of the peer through its
 //! mailbox, with the time that it took.
@@ -10,10 +10,11 @@
 
 use super::mailbox::Mailbox;
 use super::owner::Message;
-use quorate_core::contract::{Input, Lane, StoreOp, StoreSeq};
+use quorate_core::contract::{Input, Lane, LoadId, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Millis;
 use quorate_storage_file::{
-    LogLane, LogOp, RemovedFile, SnapshotLane, SnapshotOp, StdDisk, StdFile, Step, Storage,
+    EpochLane, EpochOp, LaneOp, Loader, LogLane, LogOp, RemovedFile, Rewrites, SnapshotLane, SnapshotOp,
+    Sorter, StdDisk, StdFile, Step, Storage, Wanted,
 };
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,16 +27,19 @@ const SLOW_SYNC: Duration = Duration::from_micros(500);
 /// How long a batch waits at most, however long a sync takes.
 const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
-/// The owner's end of both threads.
+/// The owner's end of the threads.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    log: Outgoing<LogOp>,
-    snapshot: Outgoing<SnapshotOp>,
+    sorter: Sorter,
+    log: Outgoing<(StoreSeq, LogOp)>,
+    epoch: Outgoing<(StoreSeq, EpochOp)>,
+    snapshot: Outgoing<(StoreSeq, u64, SnapshotOp)>,
+    loader: Outgoing<(LoadId, Wanted)>,
 }
 
 #[derive(Debug)]
 struct Outgoing<Op> {
-    batch: Vec<(StoreSeq, Op)>,
+    batch: Vec<Op>,
     inbox: Arc<Inbox<Op>>,
 }
 
@@ -47,7 +51,7 @@ struct Inbox<Op> {
 
 #[derive(Debug)]
 struct Waiting<Op> {
-    ops: Vec<(StoreSeq, Op)>,
+    ops: Vec<Op>,
     /// The thread sleeps until there are so many; 0 while it works.
     wanted: usize,
 }
@@ -60,7 +64,7 @@ struct Gathering {
 }
 
 impl Lanes {
-    /// Starts both threads. They live as long as the process.
+    /// Starts the threads. They live as long as the process.
     ///
     /// # Errors
     /// When a thread can't be started.
@@ -70,40 +74,48 @@ impl Lanes {
         mailbox: &Arc<Mailbox<Message>>,
         fsync_warning: Millis,
     ) -> io::Result<Self> {
-        let (log, snapshot) = storage.into_lanes();
-        let log = LogWork { lane: log, warning: Duration::from_millis(fsync_warning.0), synced: None };
+        let (sorter, lanes) = storage.into_lanes();
+        let gate = Arc::new(Gate::default());
+        let log = LogWork {
+            lane: lanes.log,
+            warning: Duration::from_millis(fsync_warning.0),
+            synced: None,
+            gate: Arc::clone(&gate),
+            told: Rewrites::default(),
+        };
+        let snapshot =
+            SnapshotWork { lane: lanes.snapshot, began: None, snapshot: None, gate: Arc::clone(&gate) };
+        let loader = LoadWork { loader: lanes.loader, gate };
+        let start = (disk, mailbox);
         Ok(Lanes {
-            log: Outgoing::start("quorate-log-lane", log, disk.clone(), Arc::clone(mailbox))?,
-            snapshot: Outgoing::start(
-                "quorate-snap",
-                SnapshotWork { lane: snapshot, began: None, snapshot: None },
-                disk.clone(),
-                Arc::clone(mailbox),
-            )?,
+            sorter,
+            log: Outgoing::start("quorate-log-lane", log, start)?,
+            epoch: Outgoing::start("quorate-epochs", lanes.epoch, start)?,
+            snapshot: Outgoing::start("quorate-snap", snapshot, start)?,
+            loader: Outgoing::start("quorate-load", loader, start)?,
         })
     }
 
     /// Adds an op to the batch.
     pub(super) fn queue(&mut self, lane: Lane, seq: StoreSeq, op: StoreOp) {
-        match (lane, op) {
-            (Lane::Log, StoreOp::Append { zxid, txn }) => {
-                self.log.batch.push((seq, LogOp::Append { zxid, txn }));
-            }
-            (Lane::Log, StoreOp::Roll) => self.log.batch.push((seq, LogOp::Roll)),
-            (Lane::Snapshot, StoreOp::Snapshot(image)) => {
-                self.snapshot.batch.push((seq, SnapshotOp::Snapshot(image)));
-            }
-            (Lane::Snapshot, StoreOp::Purge { retain, max_bytes }) => {
-                self.snapshot.batch.push((seq, SnapshotOp::Purge { retain, max_bytes }));
-            }
-            (lane, op) => panic!("{op:?} does not belong into the lane {lane:?}"),
+        match self.sorter.sort(lane, op) {
+            LaneOp::Log(op) => self.log.batch.push((seq, op)),
+            LaneOp::Epoch(op) => self.epoch.batch.push((seq, op)),
+            LaneOp::Snapshot(rewrites, op) => self.snapshot.batch.push((seq, rewrites, op)),
         }
+    }
+
+    /// Adds a request for old txns to the batch.
+    pub(super) fn load(&mut self, id: LoadId, wanted: Wanted) {
+        self.loader.batch.push((id, wanted));
     }
 
     /// Hands the batch over.
     pub(super) fn send(&mut self) {
         self.log.send();
+        self.epoch.send();
         self.snapshot.send();
+        self.loader.send();
     }
 }
 
@@ -111,9 +123,9 @@ impl<Op: Send + 'static> Outgoing<Op> {
     fn start(
         name: &str,
         work: impl Work<Op = Op>,
-        disk: StdDisk,
-        mailbox: Arc<Mailbox<Message>>,
+        (disk, mailbox): (&StdDisk, &Arc<Mailbox<Message>>),
     ) -> io::Result<Self> {
+        let (disk, mailbox) = (disk.clone(), Arc::clone(mailbox));
         let waiting = Waiting { ops: Vec::new(), wanted: 0 };
         let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new() });
         let theirs = Arc::clone(&inbox);
@@ -153,7 +165,7 @@ impl<Op> Inbox<Op> {
                 std::mem::swap(&mut self.lock().ops, &mut taken);
             }
             let (begin, count) = (Instant::now(), taken.len());
-            taken.drain(..).for_each(|(seq, op)| work.queue(seq, op));
+            taken.drain(..).for_each(|op| work.queue(op));
             // Until something is confirmed nobody waits for what came meanwhile; then it is the next batch.
             loop {
                 match work.step(&mut disk) {
@@ -171,7 +183,7 @@ impl<Op> Inbox<Op> {
 
     /// Exchanges what waits for `taken`, which is empty: at once when it is as much as is wanted, else when the time is over and
     /// there is anything.
-    fn take(&self, gathering: Gathering, taken: &mut Vec<(StoreSeq, Op)>) {
+    fn take(&self, gathering: Gathering, taken: &mut Vec<Op>) {
         let mut waiting = self.lock();
         while waiting.ops.len() < gathering.wanted {
             let left = gathering.until.saturating_duration_since(Instant::now());
@@ -210,10 +222,21 @@ fn patience(wanted: usize, took: Duration) -> Duration {
 /// A lane, and what is measured of it.
 trait Work: Send + 'static {
     type Op;
-    fn queue(&mut self, seq: StoreSeq, op: Self::Op);
+    fn queue(&mut self, op: Self::Op);
     fn is_idle(&self) -> bool;
     /// Goes on by one call; the message is for the owner.
     fn step(&mut self, disk: &mut StdDisk) -> Option<Message>;
+}
+
+/// What the log's thread tells the others of its rewrites. They keep it locked during each of their calls, so that none of them is
+/// in the middle of one when a rewrite begins; the log waits for that once a rewrite.
+#[derive(Debug, Default)]
+struct Gate(Mutex<Rewrites>);
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, Rewrites> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct LogWork {
@@ -221,12 +244,15 @@ struct LogWork {
     warning: Duration,
     /// How long the sync took that the next confirmation is of.
     synced: Option<Duration>,
+    gate: Arc<Gate>,
+    /// What the others were told.
+    told: Rewrites,
 }
 
 impl Work for LogWork {
-    type Op = LogOp;
+    type Op = (StoreSeq, LogOp);
 
-    fn queue(&mut self, seq: StoreSeq, op: LogOp) {
+    fn queue(&mut self, (seq, op): Self::Op) {
         self.lane.queue(seq, op);
     }
 
@@ -251,7 +277,49 @@ impl Work for LogWork {
                 );
             }
         }
+        if self.lane.rewrites() != self.told {
+            self.told = self.lane.rewrites();
+            *self.gate.lock() = self.told;
+        }
         message(step, &mut self.synced)
+    }
+}
+
+impl Work for EpochLane<StdFile> {
+    type Op = (StoreSeq, EpochOp);
+
+    fn queue(&mut self, (seq, op): Self::Op) {
+        EpochLane::queue(self, seq, op);
+    }
+
+    fn is_idle(&self) -> bool {
+        EpochLane::is_idle(self)
+    }
+
+    fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
+        message(EpochLane::step(self, disk), &mut None)
+    }
+}
+
+struct LoadWork {
+    loader: Loader<StdFile>,
+    gate: Arc<Gate>,
+}
+
+impl Work for LoadWork {
+    type Op = (LoadId, Wanted);
+
+    fn queue(&mut self, (id, wanted): Self::Op) {
+        self.loader.queue(id, wanted);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.loader.is_idle()
+    }
+
+    fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
+        let rewrites = self.gate.lock();
+        message(self.loader.step(disk, *rewrites), &mut None)
     }
 }
 
@@ -260,16 +328,17 @@ struct SnapshotWork {
     began: Option<Instant>,
     /// The snapshot that is to be written; what else the lane does is not measured.
     snapshot: Option<StoreSeq>,
+    gate: Arc<Gate>,
 }
 
 impl Work for SnapshotWork {
-    type Op = SnapshotOp;
+    type Op = (StoreSeq, u64, SnapshotOp);
 
-    fn queue(&mut self, seq: StoreSeq, op: SnapshotOp) {
+    fn queue(&mut self, (seq, rewrites, op): Self::Op) {
         if let SnapshotOp::Snapshot(_) = op {
             self.snapshot = Some(seq);
         }
-        self.lane.queue(seq, op);
+        self.lane.queue(seq, rewrites, op);
     }
 
     fn is_idle(&self) -> bool {
@@ -278,7 +347,9 @@ impl Work for SnapshotWork {
 
     fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
         let began = *self.began.get_or_insert_with(Instant::now);
-        let step = self.lane.step(disk);
+        let rewrites = self.gate.lock();
+        let step = self.lane.step(disk, *rewrites);
+        drop(rewrites);
         let mut took = None;
         if !matches!(step, Step::Progress) {
             self.began = None;
@@ -312,7 +383,7 @@ mod tests {
     }
 
     fn send(outgoing: &mut Outgoing<u32>, op: u32) {
-        outgoing.batch.push((StoreSeq(u64::from(op)), op));
+        outgoing.batch.push(op);
         outgoing.send();
     }
 
@@ -323,7 +394,7 @@ mod tests {
         std::thread::spawn(move || {
             let mut taken = Vec::new();
             inbox.take(gathering, &mut taken);
-            taken.into_iter().map(|(_, op)| op).collect()
+            taken
         })
     }
 

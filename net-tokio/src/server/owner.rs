@@ -27,6 +27,7 @@ use quorate_core::contract::{ExitCode, Input, Lane, Outbox, Output};
 use quorate_core::jute::{ClientMessage, FourLetterCommand};
 use quorate_core::peer::Peer;
 use quorate_core::vocabulary::{ConnId, Now};
+use quorate_storage_file::Wanted;
 use std::cell::RefCell;
 use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
@@ -395,6 +396,9 @@ impl Owner {
                     }
                 }
                 Output::Store { lane, seq, op } => self.parts.lanes.queue(lane, seq, op),
+                Output::Load { id, after, up_to, max_bytes } => {
+                    self.parts.lanes.load(id, Wanted { after, up_to, max_bytes });
+                }
                 Output::Event(event) => events::log(event, &table),
                 Output::Exit { code, reason } => self.exit = Some(Exit { code, reason }),
                 other => unreachable!("no adapter was written for {other:?}"),

@@ -96,7 +96,7 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
 
     let clock = Clock::start();
     let mailbox = Arc::new(Mailbox::default());
-    let storage = Storage::new(storage_options(&config), recovered.report.last_zxid);
+    let storage = Storage::new(recovery_options(&config, entropy), recovered.report.last_zxid);
     let parts = Parts {
         lanes: Lanes::start(storage, &disk, &mailbox, config.storage.fsync_warning)?,
         peer: Peer::new(config.peer.clone(), recovered.database, entropy, clock.now()),
@@ -253,6 +253,9 @@ pub(crate) fn recovery_options(config: &ServerConfig, entropy: Entropy) -> Recov
         seed: entropy.lookup_seed(),
         db_autocreate: config.storage.db_autocreate,
         trust_empty: config.storage.trust_empty,
+        member: false,
+        recent_txns: 0,
+        recent_bytes: 0,
     }
 }
 

@@ -173,7 +173,7 @@ impl World<'_> {
         }
         self.oracle.disk_is_good(&self.server.disk, &self.server.recovery_options())?;
         let entropy = Entropy::new(self.plan.seed, ServerId(1), self.server.life);
-        let storage = Storage::new(self.server.storage_options.clone(), recovered.report.last_zxid);
+        let storage = Storage::new(self.server.recovery_options(), recovered.report.last_zxid);
         let peer = Peer::new(self.server.config.clone(), recovered.database, entropy, now);
         self.server.state = State::Running(Box::new(Process {
             peer,

@@ -136,6 +136,9 @@ impl Server {
             seed: LookupSeed(self.life),
             db_autocreate: true,
             trust_empty: false,
+            member: false,
+            recent_txns: 0,
+            recent_bytes: 0,
         }
     }
 

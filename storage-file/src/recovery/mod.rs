@@ -4,17 +4,20 @@
 //! which the next recovery comes to the same database. It works in this order:
 //!
 //! 1. list both directories; refuse a mixture; remove `.tmp` leftovers;
-//! 2. load the newest snapshot that is whole, each attempt into a decoder of its own;
+//! 2. load the newest snapshot that is whole, each attempt into a decoder of its own; a replacement that was not finished is, first,
+//!    the only snapshot there is, and then takes the place of everything;
 //! 3. replay the logs from the one that straddles it, refusing holes and damage, allowing a torn tail ([`tail`]);
 //! 4. mend: cut torn tails, remove logs without a txn, and sync what was replayed, so that what is served is durable;
-//! 5. for a new database, or one that began with an empty tree on trust, write a snapshot; only then remove `initialize`.
+//! 5. for a new database, or one that began with an empty tree on trust, write a snapshot; only then remove `initialize`;
+//! 6. for a member of an ensemble, read its epochs, and write those that are missing ([`epochs`]).
 //!
 //! Invariants: nothing is changed on disk, but for leftovers, before the whole history was read and found right; no whole txn
 //! leaves the disk: a log with one is never removed, and what stands behind a tear is kept in a file of its own.
 //!
-//! Absent: epochs (see `epochs`), killing ephemerals of unknown sessions (the peer's affair, it depends on its role), starting
-//! as "no data" behind a hole.
+//! Absent: killing ephemerals of unknown sessions (the peer's affair, it depends on its role), starting as "no data" behind a
+//! hole.
 
+mod epochs;
 mod mend;
 mod replay;
 mod report;
@@ -24,10 +27,14 @@ pub use report::{LogSummary, RecoveryError, RecoveryReport, Repair, TailProblem}
 pub use tail::{Remains, Tail, TailBytes};
 
 use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
-use crate::names::{INITIALIZE, is_temporary, parse_log_name, parse_snapshot_name};
+use crate::names::{INITIALIZE, is_temporary, parse_log_name, parse_snapshot_name, snapshot_of_replacement};
 use crate::options::RecoveryOptions;
+use crate::replace_job::TakeOver;
 use crate::snapshot_job::{JobStep, SnapshotJob, SnapshotReader};
+use bytes::Bytes;
+use epochs::{CURRENT_TEMPORARY, EpochRecovery};
 use mend::Mending;
+use quorate_core::contract::{Epochs, History};
 use quorate_core::jute::FieldLimit;
 use quorate_core::tree::{Database, SnapshotDecoder};
 use quorate_core::vocabulary::Zxid;
@@ -39,8 +46,19 @@ use std::collections::VecDeque;
 pub struct Recovered {
     /// The database, at the end of its history; all of it is durable.
     pub database: Database,
+    /// The newest txns of the log behind its snapshot, as many as were asked for.
+    pub recent: VecDeque<(Zxid, Bytes)>,
+    /// The epochs of a member; all of it is durable, but for what follows from the history.
+    pub epochs: Epochs,
     /// How it came back.
     pub report: RecoveryReport,
+}
+
+impl Recovered {
+    /// What a peer is made from.
+    pub fn into_history(self) -> History {
+        History { database: self.database, recent: self.recent }
+    }
 }
 
 /// What a step of recovery came to.
@@ -65,6 +83,8 @@ pub struct Recovery<F> {
     logs: VecDeque<(Zxid, String)>,
     temporaries: VecDeque<FileName>,
     removed_temporaries: bool,
+    /// Whether it is not the process that starts, so that what does not belong to history is left alone.
+    anew: bool,
     initialize: bool,
     /// What logs are read into.
     chunk: Vec<u8>,
@@ -80,12 +100,14 @@ enum Phase<F> {
     SyncSnapshotNames,
     OpenSnapshot,
     ReadSnapshot(Box<ReadSnapshot<F>>),
+    TakeOver { job: TakeOver, replay: Box<Replay> },
     OpenLog(Box<Replay>),
     ReadLog { replay: Box<Replay>, log: Box<LogInProgress>, file: F },
-    Mend { mending: Box<Mending<F>>, database: Database },
-    WriteSnapshot { job: Box<SnapshotJob<F>>, database: Database },
-    RemoveInitialize(Database),
-    SyncLogRoot(Database),
+    Mend { mending: Box<Mending<F>>, history: Box<History> },
+    WriteSnapshot { job: Box<SnapshotJob<F>>, history: Box<History> },
+    RemoveInitialize(Box<History>),
+    SyncLogRoot(Box<History>),
+    Epochs { job: Box<EpochRecovery<F>>, history: Box<History> },
     Over,
 }
 
@@ -108,10 +130,16 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             logs: VecDeque::new(),
             temporaries: VecDeque::new(),
             removed_temporaries: false,
+            anew: false,
             initialize: false,
             chunk: Vec::new(),
             phase: Phase::ListSnapshots,
         }
+    }
+
+    /// At the beginning of another one, of a process that runs: only the history is read, and nothing else looked at.
+    pub(crate) fn anew(options: RecoveryOptions) -> Self {
+        Recovery { anew: true, ..Self::new(RecoveryOptions { member: false, ..options }) }
     }
 
     /// Steps to the end.
@@ -136,6 +164,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
                 | Phase::WriteSnapshot { .. }
                 | Phase::RemoveInitialize(_)
                 | Phase::SyncLogRoot(_)
+                | Phase::Epochs { .. }
                 | Phase::Over
         )
     }
@@ -161,7 +190,8 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
                 self.phase = self.take_logs(entries);
             }
             Phase::ListLogRoot => {
-                self.initialize = disk.list(Directory::LogRoot)?.iter().any(|entry| entry.name == INITIALIZE);
+                let entries = disk.list(Directory::LogRoot)?;
+                self.initialize = !self.anew && entries.iter().any(|entry| entry.name == INITIALIZE);
                 self.phase = Phase::RemoveTemporaries;
             }
             Phase::RemoveTemporaries => self.phase = self.remove_temporary(disk)?,
@@ -171,52 +201,80 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             }
             Phase::OpenSnapshot => self.phase = self.open_snapshot(disk)?,
             Phase::ReadSnapshot(reading) => self.phase = self.read_snapshot(disk, reading),
-            Phase::OpenLog(replay) => self.phase = self.open_log(disk, replay)?,
-            Phase::ReadLog { replay, log, file } => self.phase = self.read_log(disk, replay, log, file)?,
-            Phase::Mend { mut mending, database } => {
-                self.phase = match mending.step(disk, &mut self.report.repairs)? {
-                    true => Phase::Mend { mending, database },
-                    false => self.after_mending(database),
+            Phase::TakeOver { mut job, replay } => {
+                self.phase = if job.step(disk)? {
+                    Phase::TakeOver { job, replay }
+                } else {
+                    let name = job.snapshot();
+                    self.report.snapshot = Some(name.clone());
+                    self.report.repairs.push(Repair::FinishedReplacement(name));
+                    self.begin_replay(replay)
                 };
             }
-            Phase::WriteSnapshot { mut job, database } => {
+            Phase::OpenLog(replay) => self.phase = self.open_log(disk, replay)?,
+            Phase::ReadLog { replay, log, file } => self.phase = self.read_log(disk, replay, log, file)?,
+            Phase::Mend { mut mending, history } => {
+                self.phase = match mending.step(disk, &mut self.report.repairs)? {
+                    true => Phase::Mend { mending, history },
+                    false => self.after_mending(history),
+                };
+            }
+            Phase::WriteSnapshot { mut job, history } => {
                 self.phase = match job.step(disk) {
-                    JobStep::Progress => Phase::WriteSnapshot { job, database },
+                    JobStep::Progress => Phase::WriteSnapshot { job, history },
                     JobStep::Failed(reason) => return Err(RecoveryError::SnapshotFailed(reason)),
                     JobStep::Done => {
                         self.report.repairs.push(Repair::WroteSnapshot(job.name().to_owned()));
-                        Phase::RemoveInitialize(database)
+                        Phase::RemoveInitialize(history)
                     }
                 };
             }
-            Phase::RemoveInitialize(database) if !self.initialize => return Ok(self.done(database)),
-            Phase::RemoveInitialize(database) => {
+            Phase::RemoveInitialize(history) if !self.initialize => return Ok(self.history_done(history)),
+            Phase::RemoveInitialize(history) => {
                 disk.remove(&FileName { directory: Directory::LogRoot, name: INITIALIZE.to_owned() })?;
                 self.report.repairs.push(Repair::RemovedInitialize);
-                self.phase = Phase::SyncLogRoot(database);
+                self.phase = Phase::SyncLogRoot(history);
             }
-            Phase::SyncLogRoot(database) => {
+            Phase::SyncLogRoot(history) => {
                 disk.sync_directory(Directory::LogRoot)?;
-                return Ok(self.done(database));
+                return Ok(self.history_done(history));
             }
+            Phase::Epochs { mut job, history } => match job.step(disk, &mut self.report.repairs)? {
+                None => self.phase = Phase::Epochs { job, history },
+                Some(epochs) => return Ok(self.done(*history, epochs)),
+            },
             Phase::Over => unreachable!("a recovery that is over is not stepped"),
         }
         Ok(RecoveryStep::Progress)
     }
 
-    fn done(&mut self, database: Database) -> RecoveryStep {
+    fn history_done(&mut self, history: Box<History>) -> RecoveryStep {
+        if !self.options.member {
+            return self.done(*history, Epochs::default());
+        }
+        let job = Box::new(EpochRecovery::new(history.database.last_zxid()));
+        self.phase = Phase::Epochs { job, history };
+        RecoveryStep::Progress
+    }
+
+    fn done(&mut self, History { database, recent }: History, epochs: Epochs) -> RecoveryStep {
         self.report.last_zxid = database.last_zxid();
         self.report.digest_mismatches = database.digest_mismatches();
         let report = std::mem::take(&mut self.report);
-        RecoveryStep::Done(Box::new(Recovered { database, report }))
+        RecoveryStep::Done(Box::new(Recovered { database, recent, epochs, report }))
     }
 
     fn list_snapshots<D: Disk<File = F>>(&mut self, disk: &mut D) -> Result<Phase<F>, RecoveryError> {
         let entries = disk.list(Directory::Snap)?;
+        let mut replacement = None;
         for entry in &entries {
             if let Some((zxid, _)) = parse_snapshot_name(&entry.name) {
                 self.snapshots.push_back((entry.name.clone(), zxid));
-            } else if is_temporary(&entry.name) {
+            } else if let Some((zxid, _)) =
+                snapshot_of_replacement(&entry.name).as_deref().and_then(parse_snapshot_name)
+            {
+                replacement = Some((entry.name.clone(), zxid));
+            } else if self.is_leftover(&entry.name) {
                 self.temporaries.push_back(FileName::snap(entry.name.clone()));
             } else if !disk.one_directory() && parse_log_name(&entry.name).is_some() {
                 return Err(RecoveryError::MixedDirectories {
@@ -226,7 +284,15 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             }
         }
         self.snapshots.make_contiguous().sort_by(|(name_a, a), (name_b, b)| (b, name_b).cmp(&(a, name_a)));
+        if let Some(replacement) = replacement {
+            self.snapshots = VecDeque::from([replacement]);
+        }
         Ok(if disk.one_directory() { self.take_logs(entries) } else { Phase::ListLogs })
+    }
+
+    /// Whether the file was being written when the process ended. One that was to be the current epoch may still become it.
+    fn is_leftover(&self, name: &str) -> bool {
+        !self.anew && is_temporary(name) && !(self.options.member && name == CURRENT_TEMPORARY)
     }
 
     fn take_logs(&mut self, entries: Vec<DirEntry>) -> Phase<F> {
@@ -276,10 +342,19 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
                 let sealed = reader.seal.verify();
                 match sealed.and_then(|()| decoder.finish().map_err(|error| error.to_string())) {
                     Ok(database) => {
+                        let replay = Box::new(Replay::new(database, false, &self.options));
+                        if snapshot_of_replacement(&name).is_some() {
+                            self.logs.clear();
+                            return Phase::TakeOver { job: TakeOver::new(name), replay };
+                        }
                         self.report.snapshot = Some(name);
-                        return self.begin_replay(Replay::new(database, false, self.options.storage.max_txn));
+                        return self.begin_replay(replay);
                     }
-                    Err(reason) => (name, reason, looks_whole),
+                    Err(reason) => {
+                        // A replacement had its name only when it was whole.
+                        let looks_whole = looks_whole || snapshot_of_replacement(&name).is_some();
+                        (name, reason, looks_whole)
+                    }
                 }
             }
             // Whether its end looks whole is not known; to Java it may.
@@ -311,15 +386,15 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.report.skipped_snapshots)));
         }
         let empty = Database::new(self.options.seed, self.options.tree);
-        Ok(self.begin_replay(Replay::new(empty, true, self.options.storage.max_txn)))
+        Ok(self.begin_replay(Box::new(Replay::new(empty, true, &self.options))))
     }
 
     /// Leaves out the logs that lie wholly below the snapshot: all but the last that begins at or below its successor.
-    fn begin_replay(&mut self, replay: Replay) -> Phase<F> {
+    fn begin_replay(&mut self, replay: Box<Replay>) -> Phase<F> {
         let start = replay.base().next();
         let first = self.logs.iter().rposition(|(zxid, _)| *zxid <= start).unwrap_or(0);
         self.logs.drain(..first);
-        Phase::OpenLog(Box::new(replay))
+        Phase::OpenLog(replay)
     }
 
     fn open_log<D: Disk<File = F>>(
@@ -367,15 +442,15 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         let with_txns = self.report.logs.iter().filter(|log| log.entries > 0);
         let syncs = with_txns.map(|log| FileName::log(log.name.clone())).collect();
         let mending = Box::new(Mending::new(mends, syncs));
-        Ok(Phase::Mend { mending, database: replay.into_database() })
+        Ok(Phase::Mend { mending, history: Box::new(replay.into_history()) })
     }
 
-    fn after_mending(&mut self, database: Database) -> Phase<F> {
+    fn after_mending(&mut self, history: Box<History>) -> Phase<F> {
         if self.report.snapshot.is_some() {
-            return Phase::RemoveInitialize(database);
+            return Phase::RemoveInitialize(history);
         }
-        let job = Box::new(SnapshotJob::new(database.image(), &self.options.storage));
-        Phase::WriteSnapshot { job, database }
+        let job = Box::new(SnapshotJob::new(history.database.image(), &self.options.storage));
+        Phase::WriteSnapshot { job, history }
     }
 }
 

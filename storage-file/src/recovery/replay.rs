@@ -10,8 +10,12 @@ use super::tail::{Tail, TailBytes};
 use crate::disk::FileName;
 use crate::log_format::{LogEntry, LogItem, LogParser, is_torn_header};
 use crate::names::torn_name;
+use crate::options::RecoveryOptions;
+use bytes::Bytes;
+use quorate_core::contract::History;
 use quorate_core::tree::{Database, Unobserved};
 use quorate_core::vocabulary::Zxid;
+use std::collections::VecDeque;
 
 /// The database, on its way forward.
 #[derive(Clone, Debug)]
@@ -22,10 +26,37 @@ pub(crate) struct Replay {
     /// Whether the first txn of any epoch will do, because there is no snapshot it must continue.
     any_start: bool,
     limit: u32,
+    recent: Recent,
     pub(crate) replayed: u64,
     pub(crate) out_of_order: u64,
     /// Files read to their end, ascending.
     files: Vec<FinishedLog>,
+}
+
+/// The newest of the txns that were replayed. What a snapshot holds is not among them: over one that took the place of a history
+/// the log may go on from another.
+#[derive(Clone, Debug)]
+struct Recent {
+    most_txns: usize,
+    most_bytes: usize,
+    bytes: usize,
+    txns: VecDeque<(Zxid, Bytes)>,
+}
+
+impl Recent {
+    fn add(&mut self, zxid: Zxid, txn: &Bytes) {
+        self.bytes += txn.len();
+        self.txns.push_back((zxid, txn.clone()));
+        while self.txns.len() > self.most_txns || self.bytes > self.most_bytes {
+            let Some((_, oldest)) = self.txns.pop_front() else { break };
+            self.bytes -= oldest.len();
+        }
+    }
+
+    /// In memory of their own, or each would keep all that was read with it.
+    fn into_txns(self) -> VecDeque<(Zxid, Bytes)> {
+        self.txns.into_iter().map(|(zxid, txn)| (zxid, Bytes::copy_from_slice(&txn))).collect()
+    }
 }
 
 /// A log that was read, and how it ends.
@@ -61,17 +92,30 @@ impl LogInProgress {
 
 impl Replay {
     /// Over `database`, which is a snapshot, or the empty tree of a database without one.
-    pub(crate) fn new(database: Database, any_start: bool, limit: u32) -> Self {
-        let base = database.last_zxid();
-        Replay { database, base, any_start, limit, replayed: 0, out_of_order: 0, files: Vec::new() }
+    pub(crate) fn new(database: Database, any_start: bool, options: &RecoveryOptions) -> Self {
+        Replay {
+            base: database.last_zxid(),
+            database,
+            any_start,
+            limit: options.storage.max_txn,
+            recent: Recent {
+                most_txns: options.recent_txns,
+                most_bytes: options.recent_bytes,
+                bytes: 0,
+                txns: VecDeque::new(),
+            },
+            replayed: 0,
+            out_of_order: 0,
+            files: Vec::new(),
+        }
     }
 
     pub(crate) fn base(&self) -> Zxid {
         self.base
     }
 
-    pub(crate) fn into_database(self) -> Database {
-        self.database
+    pub(crate) fn into_history(self) -> History {
+        History { database: self.database, recent: self.recent.into_txns() }
     }
 
     /// Takes the next bytes of a log; an empty slice is its end.
@@ -148,6 +192,7 @@ impl Replay {
         // A txn that failed when it was made fails again here; over a fuzzy snapshot others may too (§6.3).
         let _outcome = self.database.apply(&txn, &mut Unobserved);
         assert!(self.database.last_zxid() == zxid, "a replayed txn is the end of the history");
+        self.recent.add(zxid, &entry.payload);
         self.replayed += 1;
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! What recovery found, what it mended, and why it refuses: every message names file, offset, zxid and what to do.
 
 use crate::disk::{DiskError, FileName};
+use crate::epochs::epoch_name;
 use crate::log_format::Damage;
-use quorate_core::vocabulary::Zxid;
+use quorate_core::contract::EpochKind;
+use quorate_core::vocabulary::{Epoch, Zxid};
 use std::fmt;
 
 /// How a database came back.
@@ -74,6 +76,10 @@ pub enum Repair {
     RemovedInitialize,
     /// A snapshot was written.
     WroteSnapshot(String),
+    /// A snapshot that was taking the place of everything has this name now, and everything else is gone.
+    FinishedReplacement(String),
+    /// An epoch was written, because its file was missing, or not finished.
+    WroteEpoch(EpochKind, Epoch),
 }
 
 /// What stands behind the last whole entry of a log.
@@ -185,9 +191,33 @@ pub enum RecoveryError {
          database, say so with `touch <dataLogDir>/initialize`"
     )]
     Uninitialized,
+    /// An epoch's file holds something else.
+    #[error(
+        "{name} holds {content:?}, which is no epoch: restore it, or empty the data directory, and the server gets everything anew \
+         from the others"
+    )]
+    NoEpoch {
+        /// The file.
+        name: &'static str,
+        /// What it holds.
+        content: String,
+    },
+    /// The epochs can't both be right.
+    #[error(
+        "acceptedEpoch is {}, and currentEpoch is {}: a server accepts an epoch before it is current, so one of the files is lost or from          elsewhere; empty the data directory, and the server gets everything anew from the others", .accepted.0, .current.0
+    )]
+    EpochsContradict {
+        /// What was promised.
+        accepted: Epoch,
+        /// What is said to have been taken over.
+        current: Epoch,
+    },
     /// The snapshot that recovery has to write could not be written.
     #[error("cannot write the first snapshot: {0}")]
     SnapshotFailed(String),
+    /// An epoch that was missing could not be written.
+    #[error("cannot write an epoch: {0}")]
+    EpochFailed(String),
 }
 
 fn list(snapshots: &[(String, String)]) -> String {
@@ -211,6 +241,10 @@ impl fmt::Display for Repair {
             }
             Repair::RemovedInitialize => f.write_str("removed the marker initialize"),
             Repair::WroteSnapshot(name) => write!(f, "wrote {name}"),
+            Repair::FinishedReplacement(name) => {
+                write!(f, "finished {name}, which takes the place of all files that were there")
+            }
+            Repair::WroteEpoch(kind, epoch) => write!(f, "wrote {}, which is {}", epoch_name(*kind), epoch.0),
         }
     }
 }

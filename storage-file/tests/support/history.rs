@@ -19,6 +19,9 @@ pub(crate) fn recovery_options() -> RecoveryOptions {
         seed: LookupSeed(7),
         db_autocreate: true,
         trust_empty: false,
+        member: false,
+        recent_txns: 100,
+        recent_bytes: 1 << 20,
     }
 }
 
@@ -78,6 +81,12 @@ impl History {
         let zxid = self.database.last_zxid().next();
         let record = create(path, data, false);
         self.make(zxid, SessionId(0x1_0000), OpCode::Create, record)
+    }
+
+    /// The next txns, creates of small nodes.
+    pub(crate) fn create_nodes(&mut self, count: usize) -> Vec<(Zxid, Bytes)> {
+        let next = |history: &Self| history.database.last_zxid().next();
+        (0..count).map(|_| self.create_node(&format!("/n{:x}", next(self).0), b"x")).collect()
     }
 
     /// A txn at a zxid of one's choice.

@@ -5,12 +5,14 @@
 //! - `skip COUNT`: the history goes on, and nothing is written.  `epoch E`: it goes on in epoch E.
 //! - `snapshot [gz|snappy]`: written by this crate, at the end of the history.
 //! - `pad FILE COUNT`, `cut FILE OFFSET`, `flip FILE OFFSET`, `zero FILE OFFSET COUNT`, `write FILE OFFSET HEX`,
-//!   `append FILE HEX`, `touch FILE`, `copy FROM TO`.
-//! - `recover [OPTION…]`: a recovery; `no-autocreate`, `trust-empty` and `limit=BYTES` are its options.
+//!   `append FILE HEX`, `touch FILE`, `copy FROM TO`, `remove FILE`.
+//! - `put FILE TEXT`: a file with this content.
+//! - `recover [OPTION…]`: a recovery; `no-autocreate`, `trust-empty`, `limit=BYTES` and `member` are its options.
 //! - `ls`: names and lengths.   `purge RETAIN [BYTES]`, `truncate ZXID`: those jobs.
 
 use super::history::{History, recovery_options, storage_options};
 use bytes::BytesMut;
+use quorate_core::contract::Epochs;
 use quorate_core::vocabulary::{Epoch, Zxid};
 use quorate_storage_file::log_format::{write_log_entry, write_log_header};
 use quorate_storage_file::{
@@ -76,6 +78,8 @@ impl World {
             ["truncate", zxid] => return self.truncate(zxid.parse().unwrap()),
             ["ls"] => return self.list(),
             ["touch", name] => std::fs::write(self.path(name), b"").unwrap(),
+            ["put", name, text] => std::fs::write(self.path(name), text).unwrap(),
+            ["remove", name] => std::fs::remove_file(self.path(name)).unwrap(),
             ["copy", from, to] => drop(std::fs::copy(self.path(from), self.path(to)).unwrap()),
             _ => self.damage(&words),
         }
@@ -139,6 +143,7 @@ impl World {
         let mut options = recovery_options();
         options.db_autocreate = !words.contains(&"no-autocreate");
         options.trust_empty = words.contains(&"trust-empty");
+        options.member = words.contains(&"member");
         if let Some(limit) = words.iter().find_map(|word| word.strip_prefix("limit=")) {
             options.storage.max_txn = limit.parse().unwrap();
         }
@@ -148,7 +153,13 @@ impl World {
                 let last = recovered.database.last_zxid();
                 let as_it_was = self.history.digests.get(&last) == Some(&recovered.database.tree.digest());
                 let verdict = if as_it_was { "" } else { "\nNOT THE TREE THAT WAS" };
-                format!("{}{verdict}", recovered.report)
+                let Epochs { accepted, current } = recovered.epochs;
+                let epochs = if words.contains(&"member") {
+                    format!("\nacceptedEpoch {}, currentEpoch {}", accepted.0, current.0)
+                } else {
+                    String::new()
+                };
+                format!("{}{epochs}{verdict}", recovered.report)
             }
             Err(error) => {
                 format!("refused: {error}").replace(&self.directory.path().display().to_string(), "DIR")
