@@ -58,6 +58,8 @@ pub struct LearnerConfig {
     pub leader: ServerId,
     /// The version of its committed configuration.
     pub config_version: ConfigVersion,
+    /// Whether it says that it is Quorate, and so may be told to truncate its log.
+    pub truncates: bool,
 }
 
 /// What a server brings into a role.

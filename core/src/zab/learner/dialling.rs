@@ -31,6 +31,15 @@ impl Dialling {
 }
 
 impl Learner {
+    /// From the beginning, over another connection.
+    pub(super) fn dial_again(&mut self, turn: &mut LearnerTurn<'_>) {
+        if let Some(link) = self.link.take() {
+            turn.outbox.push(Output::CloseLink { link });
+        }
+        self.phase = Phase::Dialling(Dialling::new(turn.now + self.config.zab.init_span()));
+        turn.outbox.push(Output::Dial { port: Port::Quorum, to: self.config.leader });
+    }
+
     pub(super) fn dial_answered(&mut self, link: LinkId, turn: &mut LearnerTurn<'_>) {
         self.link = Some(link);
         self.phase = Phase::Discovery(Discovery::Asked);

@@ -31,7 +31,7 @@ impl Learner {
         let info = LearnerInfo {
             sid: i64::from(self.config.zab.me.0),
             config_version: self.config.config_version.0.0,
-            is_quorate: true,
+            is_quorate: self.config.truncates,
         };
         let accepted_epoch = self.standing.epochs.accepted;
         let packet = match self.config.kind {

@@ -106,15 +106,16 @@ impl Learner {
         turn.events.push(LearnerEvent::Truncate { to });
     }
 
-    /// The log ends in `last_zxid` now, which it is to have held (A7).
+    /// The log ends in `last_zxid` now, which is to be the target (A7). Where it can't be, because only snapshots beyond the target are left,
+    /// nothing was cut, and the leader is asked once more by a learner that it does not tell to truncate.
     pub(super) fn log_truncated(&mut self, last_zxid: Zxid, turn: &mut LearnerTurn<'_>) {
         let Phase::Synchronisation(sync) = &mut self.phase else { return };
         let Step::Truncating(to, waiting) = &mut sync.step else { return };
         let (to, waiting) = (*to, std::mem::take(waiting));
         self.standing.last_zxid = last_zxid;
         if last_zxid != to {
-            return self
-                .fail(&format!("the log can't be truncated to {to}: it ends in {last_zxid} now"), turn);
+            self.config.truncates = false;
+            return self.dial_again(turn);
         }
         sync.step = Step::Receiving;
         sync.received.rebase(to);
