@@ -1,0 +1,7 @@
+//! Ensembles of real peers in a small world: what their clients see, and what is left on their disks.
+
+mod disk;
+mod recovery;
+mod replication;
+mod support;
+mod world;

@@ -1,0 +1,232 @@
+//! Servers fall and come back: what was acknowledged is there, what was not is everywhere or nowhere.
+
+use crate::support::{children, create, create_as, get, set, sync};
+use crate::world::{World, voters};
+use quorate_core::jute::{CreateFlag, Request};
+use quorate_core::quorum::Role;
+use quorate_core::vocabulary::{SessionId, Zxid};
+
+/// Creates `/n0`, `/n1`, … at a server, each acknowledged.
+fn fill(world: &mut World, server: usize, count: usize) {
+    let client = world.client(server, SessionId::NONE);
+    for at in 0..count {
+        assert_eq!(world.call(client, create(&format!("/n{at}"))), format!("/n{at}"));
+    }
+}
+
+fn others(world: &World, than: usize) -> Vec<usize> {
+    (0..world.servers.len()).filter(|at| *at != than).collect()
+}
+
+#[test]
+fn what_was_acknowledged_survives_the_leader() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    fill(&mut world, leader, 20);
+    world.crash(leader);
+    let left = others(&world, leader);
+    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    let client = world.client(left[0], SessionId::NONE);
+    assert_eq!(world.call(client, get("/n19")), "new");
+    assert_eq!(world.call(client, create("/after")), "/after");
+    world.start(leader);
+    world.until("it is back", |world| world.servers[leader].is_serving());
+    world.agree();
+}
+
+#[test]
+fn sessions_and_ephemerals_survive_the_leader() {
+    let mut world = World::started(&voters(3));
+    let (leader, follower) = (world.leader(), world.follower());
+    let client = world.client(leader, SessionId::NONE);
+    let session = world.clients[client].session;
+    world.call(client, create_as("/e", CreateFlag::Ephemeral));
+    world.crash(leader);
+    world.until("another leads", |world| {
+        others(world, leader).iter().all(|at| world.servers[*at].is_serving())
+    });
+    let back = world.client(follower, session);
+    assert_eq!(world.clients[back].heard, ["connected for 4000 ms"]);
+    assert_eq!(world.call(back, get("/e")), "new");
+    assert_eq!(world.call(back, Request::CloseSession), "Empty");
+    world.agree();
+}
+
+#[test]
+fn everything_survives_the_loss_of_all_power() {
+    let mut world = World::started(&voters(5));
+    let follower = world.follower();
+    fill(&mut world, follower, 20);
+    (0..5).for_each(|at| world.crash(at));
+    (0..5).for_each(|at| world.start(at));
+    world.until("everybody serves", |world| (0..5).all(|at| world.servers[at].is_serving()));
+    let client = world.client(0, SessionId::NONE);
+    assert_eq!(world.call(client, get("/n19")), "new");
+    world.agree();
+}
+
+#[test]
+fn a_follower_that_missed_a_little_is_sent_the_difference() {
+    let mut world = World::started(&voters(3));
+    let (leader, follower) = (world.leader(), world.follower());
+    world.crash(follower);
+    fill(&mut world, leader, 3);
+    world.start(follower);
+    world.until("it is back", |world| world.servers[follower].is_serving());
+    world.agree();
+    assert_eq!(world.servers[follower].disk.replaced, 0);
+}
+
+#[test]
+fn a_follower_that_missed_a_lot_is_sent_everything() {
+    let mut world = World::started(&voters(3));
+    let (leader, follower) = (world.leader(), world.follower());
+    world.crash(follower);
+    world.servers[follower].disk = Default::default();
+    world.servers[leader].disk.forgets = true;
+    fill(&mut world, leader, 30);
+    world.start(follower);
+    world.until("it is back", |world| world.servers[follower].is_serving());
+    world.agree();
+    assert_eq!(world.servers[follower].disk.replaced, 1);
+    // What is on its disk is all of it.
+    world.crash(follower);
+    world.start(follower);
+    world.until("it is back", |world| world.servers[follower].is_serving());
+    world.agree();
+}
+
+/// A leader that logs what nobody else hears of, and dies.
+fn with_a_lonely_txn() -> (World, usize, Zxid) {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    fill(&mut world, leader, 3);
+    let client = world.client(leader, SessionId::NONE);
+    let agreed = world.agree();
+    // Nobody hears of it, but the links stand until it is logged.
+    world.mute = Some(leader);
+    world.ask(client, create("/lonely"));
+    world.until("it is logged", |world| world.servers[leader].disk.last_zxid() > agreed);
+    world.crash(leader);
+    world.mute = None;
+    world.until("another leads", |world| {
+        others(world, leader).iter().all(|at| world.servers[*at].is_serving())
+    });
+    (world, leader, agreed)
+}
+
+#[test]
+fn a_leader_that_logged_a_proposal_nobody_else_has_is_truncated() {
+    let (mut world, old, agreed) = with_a_lonely_txn();
+    let leader = world.leader();
+    let client = world.client(leader, SessionId::NONE);
+    assert_eq!(world.call(client, create("/new")), "/new");
+    world.start(old);
+    world.until("it is back", |world| world.servers[old].is_serving());
+    assert!(world.agree() > agreed);
+    let client = world.client(old, SessionId::NONE);
+    assert_eq!(world.call(client, children("/")), "n0 n1 n2 new zookeeper");
+    assert!(world.servers[old].disk.truncated + world.servers[old].disk.replaced > 0);
+    assert!(
+        world.servers[old].disk.log.iter().all(|(zxid, _)| *zxid <= agreed || zxid.epoch() > agreed.epoch())
+    );
+}
+
+#[test]
+fn a_proposal_that_only_a_later_leader_has_becomes_everybodys() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    let client = world.client(leader, SessionId::NONE);
+    let agreed = world.agree();
+    world.mute = Some(leader);
+    world.ask(client, create("/lonely"));
+    world.until("it is logged", |world| world.servers[leader].disk.last_zxid() > agreed);
+    (0..3).for_each(|at| world.crash(at));
+    world.mute = None;
+    (0..3).for_each(|at| world.start(at));
+    world.until("everybody serves", |world| (0..3).all(|at| world.servers[at].is_serving()));
+    let client = world.client(0, SessionId::NONE);
+    assert_eq!(world.call(client, get("/lonely")), "new", "its server has the longest history, and leads");
+    world.agree();
+}
+
+#[test]
+fn a_leader_without_its_followers_stops_serving_and_loses_nothing_when_they_are_back() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    fill(&mut world, leader, 2);
+    world.isolate(leader);
+    world.until("it gives up", |world| !world.servers[leader].is_serving());
+    let left = others(&world, leader);
+    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    let client = world.client(left[0], SessionId::NONE);
+    assert_eq!(world.call(client, set("/n0", "1")), "Stat");
+    world.cut.clear();
+    world.until("it is back", |world| world.servers[leader].is_serving());
+    let client = world.client(leader, SessionId::NONE);
+    world.call(client, sync());
+    assert_eq!(world.call(client, get("/n0")), "1");
+    world.agree();
+}
+
+#[test]
+fn a_leader_whose_disk_hangs_makes_room_for_another() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    let client = world.client(leader, SessionId::NONE);
+    world.servers[leader].disk_hangs = true;
+    world.ask(client, create("/a"));
+    world.until("it gives up", |world| !world.servers[leader].is_serving());
+    let left = others(&world, leader);
+    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    world.mend_disk(leader);
+    world.until("it is back", |world| world.servers[leader].is_serving());
+    world.agree();
+}
+
+#[test]
+fn a_follower_whose_disk_hangs_does_not_stop_the_others() {
+    let mut world = World::started(&voters(3));
+    let (leader, follower) = (world.leader(), world.follower());
+    world.servers[follower].disk_hangs = true;
+    fill(&mut world, leader, 5);
+    world.mend_disk(follower);
+    world.until("it is back", |world| world.servers[follower].is_serving());
+    world.agree();
+}
+
+#[test]
+fn a_planned_stop_of_the_leader_hands_over_at_once() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    let before = world.now;
+    world.handle(leader, quorate_core::contract::Input::Shutdown);
+    assert!(world.servers[leader].peer.is_none(), "nothing was under way");
+    let left = others(&world, leader);
+    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    let took = (world.now - before) / 1_000_000;
+    assert!(took <= 300, "it took {took} ms");
+}
+
+#[test]
+fn an_observer_catches_up_like_anybody() {
+    let mut world =
+        World::started(&[Role::Participant, Role::Participant, Role::Participant, Role::Observer]);
+    let leader = world.leader();
+    world.crash(3);
+    fill(&mut world, leader, 3);
+    world.start(3);
+    world.until("it is back", |world| world.servers[3].is_serving());
+    world.agree();
+}
+
+#[test]
+fn a_server_alone_in_its_ensemble_leads_itself() {
+    let mut world = World::started(&voters(1));
+    fill(&mut world, 0, 3);
+    world.crash(0);
+    world.start(0);
+    world.until("it serves", |world| world.servers[0].is_serving());
+    let client = world.client(0, SessionId::NONE);
+    assert_eq!(world.call(client, get("/n2")), "new");
+}
