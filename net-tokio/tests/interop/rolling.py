@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Replaces three Java servers by Quorate one at a time, under load, and then goes back: the steps of MIGRATING.md.
+
+The load (load.py, Load.java): sessions of kazoo and of the Java client that write, hold ephemerals, contend for a mutex. First the same
+rolling restart among Java servers alone, in the same run, for comparison. Judged: no session and no ephemeral is lost, nothing
+acknowledged is missing, the mutex has one holder at a time, every session moved three times or more, and the longest gap between
+acknowledged writes is at most that of Java alone. Printed: who led whom, and how members were brought up to date.
+Exit status 1: anything of that is not so.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import ensembles
+import servers
+import tree
+
+SESSION_TIMEOUT_MS = 10_000
+PAUSE_S = 2.0
+
+
+class Worker:
+    """A process under load, and what it has said."""
+
+    def __init__(self, name, command, cwd=None):
+        self.name, self.lines, self.sessions_moved = name, [], 0
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True, cwd=cwd)
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line.split())
+
+    def said(self, word):
+        return [line[1:] for line in list(self.lines) if line and line[0] == word]
+
+    def servers(self):
+        """Where its session was, each change once."""
+        visited = []
+        for (address, *_) in self.said("SERVER"):
+            if not visited or visited[-1] != address:
+                visited.append(address)
+        return visited
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(60)
+        self.reader.join(10)
+
+
+def workers(ensemble, kazoo, java):
+    hosts = ensemble.connect_string()
+    timeout = str(SESSION_TIMEOUT_MS)
+    started = [Worker(f"kazoo{at}", [sys.executable, os.path.join(servers.HERE, "load.py"), hosts, f"kazoo{at}", timeout])
+               for at in range(kazoo)]
+    class_path = servers.java_class_path(servers.JAVA_39)
+    return started + [Worker(f"java{at}", ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+                                           "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", class_path,
+                                           os.path.join(servers.HERE, "Load.java"), hosts, f"java{at}", timeout])
+                      for at in range(java)]
+
+
+class Migration:
+    """The whole run."""
+
+    def __init__(self, java, through, kazoo_clients, java_clients):
+        self.java, self.through, self.problems = java, through, []
+        self.ensemble = ensembles.Ensemble([java] * 3)
+        self.clients = (kazoo_clients, java_clients)
+        self.workers, self.phases, self.reigns = [], [], []
+
+    def check(self, holds, problem):
+        if not holds:
+            self.problems.append(problem)
+
+    def run(self):
+        try:
+            self.ensemble.start()
+            client = tree.Client(self.ensemble.members[1])
+            for path in ("/acks", "/ephemerals"):
+                client.must("create", tree.create(path))
+            client.close()
+            self.workers = workers(self.ensemble, *self.clients)
+            self._wait_for_load()
+            self._phase("Java alone", self.java)
+            self._phase("to Quorate", self.through)
+            self._phase("back to Java", self.java)
+            time.sleep(PAUSE_S)
+            for worker in self.workers:
+                worker.stop()
+            self._judge()
+        except (AssertionError, OSError, RuntimeError, *tree.Trouble) as error:
+            self.problems.append(f"{type(error).__name__}: {error}")
+        finally:
+            for worker in self.workers:
+                worker.process.kill()
+            self.ensemble.remove()
+        return self.problems
+
+    def _wait_for_load(self):
+        deadline = time.monotonic() + 60
+        while any(len(worker.said("ACK")) < 20 for worker in self.workers):
+            assert time.monotonic() < deadline, "the load does not start"
+            time.sleep(0.1)
+
+    def _phase(self, name, kind):
+        """Followers first, the leader last."""
+        time.sleep(PAUSE_S)
+        since = time.monotonic_ns()
+        leader = self.ensemble.leader()
+        for sid in [sid for sid in self.ensemble.members if sid != leader] + [leader]:
+            self.ensemble.members[sid].stop()
+            self._note()
+            self.ensemble.settle()
+            self.ensemble.replace(sid, kind).start()
+            self.ensemble.settle()
+            self._note()
+            time.sleep(PAUSE_S)
+        self.phases.append((name, since, time.monotonic_ns()))
+
+    def _note(self):
+        """Who leads whom."""
+        try:
+            modes = self.ensemble.modes()
+            leader = self.ensemble.members[self.ensemble.leader_of(modes)].kind
+        except StopIteration:
+            return
+        followers = sorted({self.ensemble.members[sid].kind for sid, mode in modes.items() if mode == "follower"})
+        if (leader, followers) not in self.reigns:
+            self.reigns.append((leader, followers))
+
+    def _gap_ms(self, since, until):
+        """The longest time without an acknowledged write of anybody."""
+        acks = sorted(int(line[2]) for worker in self.workers for line in worker.said("ACK"))
+        inside = [at for at in acks if since <= at <= until]
+        return max((later - earlier for earlier, later in zip(inside, inside[1:])), default=until - since) / 1e6
+
+    def _judge(self):
+        gaps = {name: self._gap_ms(since, until) for name, since, until in self.phases}
+        for name, gap in gaps.items():
+            print(f"{name}: longest gap in acknowledged writes {gap:.0f} ms", flush=True)
+        for name in ("to Quorate", "back to Java"):
+            self.check(gaps[name] <= gaps["Java alone"], f"{name}: a gap of {gaps[name]:.0f} ms, Java alone {gaps['Java alone']:.0f} ms")
+        for worker in self.workers:
+            lost = worker.said("LOST")
+            self.check(not lost, f"{worker.name} lost {lost}")
+            moves = len(worker.servers()) - 1
+            self.check(moves >= 3, f"{worker.name} moved {moves} times: {worker.servers()}")
+        self._judge_acks()
+        self._judge_mutex()
+        for leader, followers in self.reigns:
+            print(f"{leader} led {' and '.join(followers)}")
+        java, quorate = self.java, self.through
+        self.check(any(leader == java and quorate in followers for leader, followers in self.reigns), "Java never led Quorate")
+        self.check(any(leader == quorate and java in followers for leader, followers in self.reigns), "Quorate never led Java")
+        lines = self.ensemble.disagreements()
+        self.check(not lines, "at the end:\n      " + "\n      ".join(lines[:10]))
+
+    def _judge_acks(self):
+        found = tree.dump(self.ensemble.members[self.ensemble.leader()])
+        acks = [line for worker in self.workers for line in worker.said("ACK")]
+        missing = [path for path, data, _ in acks if path not in found or bytes.fromhex(found[path][0])[4:] != data.encode()]
+        self.check(not missing, f"{len(missing)} of {len(acks)} acknowledged writes are missing: {missing[:5]}")
+        paths = [path for path, *_ in acks]
+        self.check(len(set(paths)) == len(paths), "a sequential name was given twice")
+        print(f"{len(acks)} acknowledged writes of {len(self.workers)} sessions, {len(missing)} missing")
+
+    def _judge_mutex(self):
+        held = sorted((int(since), int(until), worker.name) for worker in self.workers for since, until in worker.said("HELD"))
+        overlaps = [(a, b) for a, b in zip(held, held[1:]) if b[0] < a[1] and a[2] != b[2]]
+        self.check(not overlaps, f"the mutex was held twice: {overlaps[:3]}")
+        print(f"the mutex was held {len(held)} times, {len(overlaps)} times by two")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--java", choices=(servers.JAVA_38, servers.JAVA_39), default=servers.JAVA_39)
+    parser.add_argument("--through", choices=servers.KINDS, default=servers.QUORATE, help="Java here tests the test")
+    parser.add_argument("--kazoo", type=int, default=2, help="sessions of kazoo")
+    parser.add_argument("--java-clients", type=int, default=1, help="sessions of the Java client")
+    given = parser.parse_args()
+    problems = Migration(given.java, given.through, given.kazoo, given.java_clients).run()
+    for problem in problems:
+        print(f"FAILED {problem}")
+    print(f"rolling migration from {given.java} and back: {'failed' if problems else 'passed'}")
+    return 1 if problems else 0
+
+
+sys.exit(main())
