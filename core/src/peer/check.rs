@@ -1,7 +1,7 @@
 //! What must hold (`zab-invariants.md` §2: S23, S26, S27).
 
 use super::Peer;
-use crate::pipeline::{Origin, Pending};
+use crate::pipeline::{ConnectionState, Origin, Pending};
 use crate::vocabulary::Zxid;
 
 impl Peer {
@@ -12,7 +12,9 @@ impl Peer {
     pub fn check(&self) -> Result<(), String> {
         let database = &self.state.database;
         let applied = database.last_zxid();
-        self.prep.check(&database.tree, applied)?;
+        if self.decides() {
+            self.prep.check(&database.tree, applied)?;
+        }
         if let Some(last) = self.commit.last_zxid()
             && self.decides()
             && self.prep.last_zxid() != last
@@ -75,6 +77,7 @@ impl Peer {
                 return Err(format!("{id:?} waits for other writes than it has under way"));
             }
             if let Some(session) = connection.session()
+                && connection.state() != ConnectionState::Establishing
                 && self.state.sessions.timeout(session).is_none()
             {
                 return Err(format!("{id:?} has {session}, which is not tracked"));

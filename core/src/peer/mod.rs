@@ -119,7 +119,9 @@ impl Peer {
         let History { mut database, recent } = history;
         database.end_replay();
         let member = Member::new(&config, ensemble, epochs, database.last_zxid(), recent, now);
-        Self::with_role(config, database, Role::Member(Box::new(member)), entropy, now)
+        let mut peer = Self::with_role(config, database, Role::Member(Box::new(member)), entropy, now);
+        peer.track_sessions(now, true);
+        peer
     }
 
     fn with_role(config: PeerConfig, database: Database, role: Role, entropy: Entropy, now: Now) -> Self {

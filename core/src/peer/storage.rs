@@ -42,7 +42,11 @@ impl Peer {
     pub(super) fn append(&mut self, zxid: Zxid, bytes: &Bytes, outbox: &mut Outbox) -> StoreSeq {
         self.snapshots.appended(bytes.len());
         self.space_taken(bytes.len(), outbox);
-        self.store_log(StoreOp::Append { zxid, txn: bytes.clone() }, outbox)
+        let seq = self.store_log(StoreOp::Append { zxid, txn: bytes.clone() }, outbox);
+        if let Role::Member(member) = &mut self.role {
+            member.note_logging(seq, zxid);
+        }
+        seq
     }
 
     /// Whether an input has left something behind that another could do at once.

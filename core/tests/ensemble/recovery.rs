@@ -3,6 +3,7 @@
 use crate::support::{children, create, create_as, get, set, sync};
 use crate::world::{World, voters};
 use quorate_core::jute::{CreateFlag, Request};
+use quorate_core::peer::Mode;
 use quorate_core::quorum::Role;
 use quorate_core::vocabulary::{SessionId, Zxid};
 
@@ -18,6 +19,15 @@ fn others(world: &World, than: usize) -> Vec<usize> {
     (0..world.servers.len()).filter(|at| *at != than).collect()
 }
 
+/// Waits until another server leads all that are left.
+fn lead_again(world: &mut World, than: usize) {
+    let left = others(world, than);
+    world.until("another leads", |world| {
+        let leads = |at: &usize| world.servers[*at].mode() == Some(Mode::Leader);
+        left.iter().all(|at| world.servers[*at].is_serving()) && left.iter().any(leads)
+    });
+}
+
 #[test]
 fn what_was_acknowledged_survives_the_leader() {
     let mut world = World::started(&voters(3));
@@ -25,7 +35,7 @@ fn what_was_acknowledged_survives_the_leader() {
     fill(&mut world, leader, 20);
     world.crash(leader);
     let left = others(&world, leader);
-    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    lead_again(&mut world, leader);
     let client = world.client(left[0], SessionId::NONE);
     assert_eq!(world.call(client, get("/n19")), "new");
     assert_eq!(world.call(client, create("/after")), "/after");
@@ -42,9 +52,7 @@ fn sessions_and_ephemerals_survive_the_leader() {
     let session = world.clients[client].session;
     world.call(client, create_as("/e", CreateFlag::Ephemeral));
     world.crash(leader);
-    world.until("another leads", |world| {
-        others(world, leader).iter().all(|at| world.servers[*at].is_serving())
-    });
+    lead_again(&mut world, leader);
     let back = world.client(follower, session);
     assert_eq!(world.clients[back].heard, ["connected for 4000 ms"]);
     assert_eq!(world.call(back, get("/e")), "new");
@@ -109,9 +117,7 @@ fn with_a_lonely_txn() -> (World, usize, Zxid) {
     world.until("it is logged", |world| world.servers[leader].disk.last_zxid() > agreed);
     world.crash(leader);
     world.mute = None;
-    world.until("another leads", |world| {
-        others(world, leader).iter().all(|at| world.servers[*at].is_serving())
-    });
+    lead_again(&mut world, leader);
     (world, leader, agreed)
 }
 
@@ -158,7 +164,7 @@ fn a_leader_without_its_followers_stops_serving_and_loses_nothing_when_they_are_
     world.isolate(leader);
     world.until("it gives up", |world| !world.servers[leader].is_serving());
     let left = others(&world, leader);
-    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    lead_again(&mut world, leader);
     let client = world.client(left[0], SessionId::NONE);
     assert_eq!(world.call(client, set("/n0", "1")), "Stat");
     world.cut.clear();
@@ -177,8 +183,7 @@ fn a_leader_whose_disk_hangs_makes_room_for_another() {
     world.servers[leader].disk_hangs = true;
     world.ask(client, create("/a"));
     world.until("it gives up", |world| !world.servers[leader].is_serving());
-    let left = others(&world, leader);
-    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    lead_again(&mut world, leader);
     world.mend_disk(leader);
     world.until("it is back", |world| world.servers[leader].is_serving());
     world.agree();
@@ -202,8 +207,7 @@ fn a_planned_stop_of_the_leader_hands_over_at_once() {
     let before = world.now;
     world.handle(leader, quorate_core::contract::Input::Shutdown);
     assert!(world.servers[leader].peer.is_none(), "nothing was under way");
-    let left = others(&world, leader);
-    world.until("another leads", |world| left.iter().all(|at| world.servers[*at].is_serving()));
+    lead_again(&mut world, leader);
     let took = (world.now - before) / 1_000_000;
     assert!(took <= 300, "it took {took} ms");
 }

@@ -486,7 +486,7 @@ impl World {
     pub(crate) fn ask(&mut self, client: usize, request: Request) -> Xid {
         let one = &mut self.clients[client];
         one.xid += 1;
-        let xid = Xid(one.xid);
+        let xid = if request == Request::Ping { Xid::PING } else { Xid(one.xid) };
         one.asked.insert(xid, request.opcode());
         let (server, conn) = (one.server, one.conn);
         self.handle(

@@ -51,12 +51,12 @@ impl Peer {
         if !is_draining || !self.is_drained() || self.ending != Ending::Serving {
             return;
         }
-        self.fast_forward();
+        self.fast_forward(now);
         self.start_looking(now, outbox);
     }
 
     /// Applies what was logged and is not known to be committed: the next leader decides about it, and may be this server.
-    fn fast_forward(&mut self) {
+    fn fast_forward(&mut self, now: Now) {
         for proposal in self.commit.take() {
             let zxid = proposal.zxid();
             // An error is a difference that a fuzzy snapshot explains, or one that the digest reports.
@@ -67,6 +67,7 @@ impl Peer {
         }
         self.member_mut().logging.clear();
         self.reset_prep();
+        self.track_sessions(now, true);
     }
 
     /// Another database takes the place of this one. Nothing is under way, and nobody is served.

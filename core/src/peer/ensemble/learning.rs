@@ -89,9 +89,6 @@ impl Peer {
         let member = self.member_mut();
         let is_logged = member.config.role == Part::Participant || member.config.observer_logs;
         let seq = if is_logged { self.append(zxid, &bytes, outbox) } else { self.log_seq };
-        if is_logged {
-            self.note_logging(seq, zxid);
-        }
         self.commit.push(Proposal { seq, txn, bytes, origin: Origin::Elsewhere, wakes: Vec::new() });
     }
 

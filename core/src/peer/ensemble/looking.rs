@@ -59,7 +59,6 @@ impl Peer {
             Learner::new(config, standing, &mut LearnerTurn { now: now.mono, outbox, events: &mut events });
         let learning = Learning { learner, revalidating: BTreeMap::new(), history_ends: None };
         self.member_mut().turn_to(Stance::Learning(Box::new(learning)), now);
-        self.track_sessions(now, true);
         self.dismiss_newcomers(outbox);
         self.learner_events(now, events, outbox);
     }

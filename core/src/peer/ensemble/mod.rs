@@ -169,6 +169,11 @@ impl Member {
         self.epochs
     }
 
+    /// The log was given a txn: it is known again when it is durable.
+    pub(super) fn note_logging(&mut self, seq: StoreSeq, zxid: Zxid) {
+        self.logging.push_back((seq, zxid));
+    }
+
     fn role_timeout(&self) -> Option<Mono> {
         match &self.stance {
             Stance::Draining => None,
@@ -285,11 +290,6 @@ impl Peer {
                 }
             }
         }
-    }
-
-    /// Txns that were given to the log, for the member to know them again when they are durable.
-    fn note_logging(&mut self, seq: StoreSeq, zxid: Zxid) {
-        self.member_mut().logging.push_back((seq, zxid));
     }
 
     /// This txn is committed, and so is every one before it.
