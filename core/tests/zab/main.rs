@@ -3,4 +3,5 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+mod cluster;
 mod decoder;

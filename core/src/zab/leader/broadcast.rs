@@ -38,6 +38,10 @@ impl Proposals {
         self.outstanding.iter()
     }
 
+    pub(super) fn is_outstanding(&self, zxid: Zxid) -> bool {
+        self.outstanding.binary_search_by_key(&zxid, |(zxid, _)| *zxid).is_ok()
+    }
+
     pub(super) fn last_proposed(&self) -> Zxid {
         self.last_proposed
     }
@@ -115,6 +119,7 @@ impl Leader {
         }
         assert_eq!(self.proposals.last_committed, up_to, "what is acknowledged was proposed");
         self.answer_syncs(turn);
+        self.tell_up_to_date(turn);
         if up_to.counter() == LAST_COUNTER {
             self.give_up("the zxids of this epoch are used up".to_owned(), turn);
         }

@@ -4,6 +4,9 @@
 //! (ZOOKEEPER-962). Whoever has a history that is none of ours gets the whole database; only a learner that says it is Quorate is told to
 //! truncate, and only to a txn of its own epoch that both must have, since Java keeps snapshots beyond the target and one txn too many
 //! when it misses the target.
+//!
+//! A Quorate follower that lost its connection may have logged what is proposed and not committed yet. It keeps that, counts for it once it
+//! has acknowledged NEWLEADER, and serves when all of it is committed. (Java truncates what it may just be committing.)
 
 use super::discovery::Promise;
 use super::learners::Step;
@@ -104,6 +107,9 @@ impl Leader {
         let Step::EpochAcked(last) = handler.step else { return };
         let log = turn.ground.committed_log;
         let is_quorate = handler.introduction.is_some_and(|who| who.is_quorate);
+        if is_quorate && self.proposals.is_outstanding(last) {
+            return self.open(link, (Opening::Diff, last), &[], turn);
+        }
         if let Some(opening) = choose(log, last, is_quorate) {
             return self.open(link, (opening, last), &[], turn);
         }
@@ -155,7 +161,7 @@ impl Leader {
             }
         };
         let from = loaded.last().map_or(from, |(zxid, _)| *zxid);
-        let Some(rest) = log.after(from) else {
+        let Some(rest) = log.after(from.min(log.last())) else {
             return self.drop_learner(link, "the database is behind the ring of committed txns", turn);
         };
         let new_leader =
@@ -170,13 +176,14 @@ impl Leader {
                 write_proposal(*zxid, txn, out);
                 QuorumPacket::Commit { zxid: *zxid }.encode(&mut Writer::new(out));
             }
-            for (zxid, txn) in self.proposals.outstanding().filter(|_| is_follower) {
+            let outstanding = self.proposals.outstanding().filter(|(zxid, _)| is_follower && *zxid > from);
+            for (zxid, txn) in outstanding {
                 write_proposal(*zxid, txn, out);
             }
             new_leader.encode(&mut Writer::new(out));
         });
         handler.step = Step::Synchronising;
-        handler.history_end = log.last();
+        handler.history_end = from.max(log.last());
         handler.deadline = Some(turn.now + patience);
         handler.sync_bytes = turn.outbox.bytes() - sent_before;
     }
@@ -207,8 +214,8 @@ impl Leader {
             return self.end_synchronisation(turn);
         }
         if matches!(self.phase, Phase::Broadcast) {
-            self.tell_up_to_date(turn);
             self.commit(turn);
+            self.tell_up_to_date(turn);
         }
     }
 
@@ -229,10 +236,14 @@ impl Leader {
         }
     }
 
-    /// UPTODATE to everybody who waits for it.
-    fn tell_up_to_date(&mut self, turn: &mut LeaderTurn<'_>) {
-        let (now, sync_span) = (turn.now, self.config.sync_span());
-        let waiting = self.learners.iter_mut().filter(|(_, handler)| handler.step == Step::Acknowledged);
+    /// UPTODATE to everybody who waits for it, and has nothing that is not committed.
+    pub(super) fn tell_up_to_date(&mut self, turn: &mut LeaderTurn<'_>) {
+        let (now, sync_span, committed) =
+            (turn.now, self.config.sync_span(), self.proposals.last_committed());
+        let waiting = self
+            .learners
+            .iter_mut()
+            .filter(|(_, handler)| handler.step == Step::Acknowledged && handler.history_end <= committed);
         let links = waiting.map(|(link, handler)| {
             handler.step = Step::Serving;
             handler.deadline = Some(now + sync_span);
