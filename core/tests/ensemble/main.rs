@@ -1,5 +1,6 @@
 //! Ensembles of real peers in a small world: what their clients see, and what is left on their disks.
 
+mod chaos;
 mod disk;
 mod recovery;
 mod replication;

@@ -116,7 +116,7 @@ fn with_a_lonely_txn() -> (World, usize, Zxid) {
     world.ask(client, create("/lonely"));
     world.until("it is logged", |world| world.servers[leader].disk.last_zxid() > agreed);
     world.crash(leader);
-    world.mute = None;
+    world.heal();
     lead_again(&mut world, leader);
     (world, leader, agreed)
 }
@@ -148,7 +148,7 @@ fn a_proposal_that_only_a_later_leader_has_becomes_everybodys() {
     world.ask(client, create("/lonely"));
     world.until("it is logged", |world| world.servers[leader].disk.last_zxid() > agreed);
     (0..3).for_each(|at| world.crash(at));
-    world.mute = None;
+    world.heal();
     (0..3).for_each(|at| world.start(at));
     world.until("everybody serves", |world| (0..3).all(|at| world.servers[at].is_serving()));
     let client = world.client(0, SessionId::NONE);
@@ -167,7 +167,7 @@ fn a_leader_without_its_followers_stops_serving_and_loses_nothing_when_they_are_
     lead_again(&mut world, leader);
     let client = world.client(left[0], SessionId::NONE);
     assert_eq!(world.call(client, set("/n0", "1")), "Stat");
-    world.cut.clear();
+    world.heal();
     world.until("it is back", |world| world.servers[leader].is_serving());
     let client = world.client(leader, SessionId::NONE);
     world.call(client, sync());

@@ -5,7 +5,7 @@ use crate::disk::{Disk, Work};
 use bytes::{Bytes, BytesMut};
 use quorate_core::contract::{ExitCode, Identity, Input, Outbox, Output, PeerEvent, Port, QuorumDecoder};
 use quorate_core::jute::{
-    ClientMessage, ConnectRequest, ElectionDecoder, FieldLimit, ReplyDecoder, Request, Response,
+    ClientMessage, ConnectRequest, ElectionDecoder, FieldLimit, ReplyDecoder, ReplyHeader, Request, Response,
     ServerMessage,
 };
 use quorate_core::peer::{Mode, Peer};
@@ -31,6 +31,8 @@ struct End {
     decoder: Decoder,
     port: Port,
     other: (usize, LinkId),
+    /// Something that was written here got lost: nothing more arrives, until the network resets it.
+    is_broken: bool,
 }
 
 enum Event {
@@ -279,6 +281,21 @@ impl World {
         }
     }
 
+    /// The network works again; what lost something is reset.
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+        self.mute = None;
+        for at in 0..self.servers.len() {
+            let ends = self.servers[at].ends.iter();
+            let broken: Vec<(LinkId, (usize, LinkId))> =
+                ends.filter(|(_, end)| end.is_broken).map(|(link, end)| (*link, end.other)).collect();
+            for (link, other) in broken {
+                self.end_closes((at, link));
+                self.end_closes(other);
+            }
+        }
+    }
+
     /// Cuts a server off from all others.
     pub(crate) fn isolate(&mut self, at: usize) {
         (0..self.servers.len()).filter(|other| *other != at).for_each(|other| self.cut(at, other));
@@ -304,7 +321,7 @@ impl World {
             ))),
             Port::Quorum => Decoder::Quorum(Box::new(QuorumDecoder::accepted(FieldLimit::default()))),
         };
-        let end = |dialled, other| End { decoder: decoder(dialled), port, other };
+        let end = |dialled, other| End { decoder: decoder(dialled), port, other, is_broken: false };
         self.servers[from].ends.insert(link, end(true, (to, accepted)));
         self.servers[to].ends.insert(accepted, end(false, (from, link)));
         let address = format!("10.0.0.{}:999", from + 1).parse().expect("an address");
@@ -404,9 +421,13 @@ impl World {
     }
 
     fn send(&mut self, at: usize, link: LinkId, bytes: &[u8]) {
+        let is_mute = self.mute == Some(at);
         let Some(end) = self.servers[at].ends.get(&link) else { return };
+        let is_broken = end.is_broken || is_mute || self.is_cut(at, end.other.0);
+        let Some(end) = self.servers[at].ends.get_mut(&link) else { return };
         let (other, link) = end.other;
-        if self.is_cut(at, other) || self.mute == Some(at) {
+        end.is_broken = is_broken;
+        if is_broken {
             return;
         }
         let life = self.servers[other].life;
@@ -557,7 +578,7 @@ impl Client {
                     self.last_zxid = self.last_zxid.max(header.zxid);
                     let opcode = self.asked.remove(&header.xid).expect("it was asked");
                     match header.err {
-                        0 => render(Response::decode(opcode, &mut body)),
+                        0 => render(header, opcode, Response::decode(opcode, &mut body)),
                         err => format!("error {err}"),
                     }
                 }
@@ -567,8 +588,8 @@ impl Client {
     }
 }
 
-fn render<E: std::fmt::Debug>(response: Result<Response, E>) -> String {
-    match response.expect("a reply that can be read") {
+fn render<E: std::fmt::Debug>(header: ReplyHeader, opcode: i32, response: Result<Response, E>) -> String {
+    match response.unwrap_or_else(|error| panic!("{header:?} to {opcode} has no such body: {error:?}")) {
         Response::GetData { data, .. } => String::from_utf8_lossy(&data.unwrap_or_default()).into_owned(),
         Response::Create { path } => path,
         Response::Paths(mut names) => {

@@ -33,7 +33,7 @@ impl Peer {
     pub(in crate::peer) fn end_role(&mut self, outbox: &mut Outbox) {
         let Role::Member(member) = &mut self.role else { return };
         match &mut member.stance {
-            Stance::Leading(leader) => leader.stop(outbox),
+            Stance::Leading(leading) => leading.leader.stop(outbox),
             Stance::Learning(learning) => learning.learner.stop(outbox),
             Stance::Draining | Stance::Looking => {}
         }

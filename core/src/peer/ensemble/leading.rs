@@ -10,7 +10,7 @@ use crate::peer::role::Role;
 use crate::pipeline::{Asker, Ground, Origin, Prep, Prepared};
 use crate::session::SessionOwner;
 use crate::vocabulary::{Epoch, ErrorCode, LinkId, Millis, Now, SessionId, Zxid};
-use crate::zab::{self, Leader, LeaderEvent, LeaderTurn};
+use crate::zab::{self, Leader, LeaderEvent, LeaderTurn, LearnerKind, LearnerView};
 use bytes::Bytes;
 
 impl Peer {
@@ -22,11 +22,11 @@ impl Peer {
         act: impl FnOnce(&mut Leader, &mut LeaderTurn<'_>),
     ) {
         let Role::Member(member) = &mut self.role else { return };
-        let Stance::Leading(leader) = &mut member.stance else { return };
+        let Stance::Leading(leading) = &mut member.stance else { return };
         let mut events = Vec::new();
         let database = &self.state.database;
         let ground = zab::Ground { committed_log: &member.committed_log, image: &|| database.image() };
-        act(leader, &mut LeaderTurn { now: now.mono, ground, outbox, events: &mut events });
+        act(&mut leading.leader, &mut LeaderTurn { now: now.mono, ground, outbox, events: &mut events });
         self.leader_events(now, events, outbox);
     }
 
@@ -38,7 +38,10 @@ impl Peer {
             match event {
                 LeaderEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch, outbox),
                 LeaderEvent::Established { epoch } => self.establish(now, epoch, outbox),
-                LeaderEvent::Commit { zxid, txn } => self.commit(zxid, txn),
+                LeaderEvent::Commit { zxid, txn } => {
+                    self.commit(zxid, txn);
+                    self.answer_late(zxid, outbox);
+                }
                 LeaderEvent::Request { link, request, .. } => self.requested(now, link, request, outbox),
                 LeaderEvent::Revalidate { link, session, timeout } => {
                     self.revalidate(now, link, (session, timeout), outbox);
@@ -158,8 +161,23 @@ impl Peer {
                 self.drop_connection(conn, "its session has moved to another server", outbox);
             }
         }
-        if let Stance::Leading(leader) = &mut self.member_mut().stance {
-            leader.revalidated(link, session, valid, outbox);
+        let last = self.commit.last_zxid().filter(|_| valid);
+        let Stance::Leading(leading) = &mut self.member_mut().stance else { return };
+        let observes = |learner: &LearnerView| learner.link == link && learner.kind == LearnerKind::Observer;
+        match last {
+            // An observer hears of a txn when it is committed. What its client asked for elsewhere has to come before the answer, or
+            // it would be taken for what the client asks for there, by the same number.
+            Some(last) if leading.leader.learners().any(|learner| observes(&learner)) => {
+                leading.late_answers.push_back((last, link, session));
+            }
+            _ => leading.leader.revalidated(link, session, valid, outbox),
+        }
+    }
+
+    fn answer_late(&mut self, committed: Zxid, outbox: &mut Outbox) {
+        let Stance::Leading(leading) = &mut self.member_mut().stance else { return };
+        while let Some((_, link, session)) = leading.late_answers.pop_front_if(|late| late.0 <= committed) {
+            leading.leader.revalidated(link, session, true, outbox);
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Elections: what the machine wants told, and the part that its end gives this server.
 
-use super::{Learning, Peer, Stance};
+use super::{Leading, Learning, Peer, Stance};
 use crate::contract::{Outbox, PeerEvent};
 use crate::election::{Candidacy, ElectionOutput, FastLeaderElection, Vote};
 use crate::quorum::{Memberships, Role as Part};
 use crate::vocabulary::Now;
 use crate::zab::{Leader, LeaderTurn, Learner, LearnerConfig, LearnerKind, LearnerTurn, Standing};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 impl Peer {
     /// Begins an election. The vote is what the log holds, all of it durable.
@@ -73,7 +73,7 @@ impl Peer {
         let ground = crate::zab::Ground { committed_log: &member.committed_log, image: &|| database.image() };
         let mut turn = LeaderTurn { now: now.mono, ground, outbox, events: &mut events };
         let leader = Leader::new(member.zab, member.members.clone(), standing, &mut turn);
-        member.turn_to(Stance::Leading(Box::new(leader)), now);
+        member.turn_to(Stance::Leading(Box::new(Leading { leader, late_answers: VecDeque::new() })), now);
         self.leader_events(now, events, outbox);
         self.welcome_newcomers(now, outbox);
     }

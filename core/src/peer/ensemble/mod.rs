@@ -26,7 +26,7 @@ use super::status::Mode;
 use crate::contract::{EpochKind, Epochs, Lane, Outbox, Output, StoreOp, StoreSeq};
 use crate::election::{ElectionLinks, FastLeaderElection};
 use crate::quorum::{EnsembleConfig, Memberships, Role as Part};
-use crate::vocabulary::{ConnId, Epoch, LinkId, Mono, Now, PeerConfig, ServerId, Zxid};
+use crate::vocabulary::{ConnId, Epoch, LinkId, Mono, Now, PeerConfig, ServerId, SessionId, Zxid};
 use crate::zab::{CommittedLog, Leader, Learner, ZabConfig};
 use bytes::Bytes;
 use links::Newcomer;
@@ -43,9 +43,17 @@ enum Stance {
     /// A leader is being elected.
     Looking,
     /// It leads.
-    Leading(Box<Leader>),
+    Leading(Box<Leading>),
     /// It follows or observes.
     Learning(Box<Learning>),
+}
+
+/// A leader, with what waits for commits.
+#[derive(Clone, Debug)]
+struct Leading {
+    leader: Leader,
+    /// Answers about sessions that observers wait for, each until this txn is committed, in order.
+    late_answers: VecDeque<(Zxid, LinkId, SessionId)>,
 }
 
 /// A learner, with what waits for its leader.
@@ -53,7 +61,7 @@ enum Stance {
 struct Learning {
     learner: Learner,
     /// Sessions that come from another server, and the connections that they are to be attached to.
-    revalidating: BTreeMap<crate::vocabulary::SessionId, ConnId>,
+    revalidating: BTreeMap<SessionId, ConnId>,
     /// The log has to be durable up to this op before the leader's history counts as taken over.
     history_ends: Option<StoreSeq>,
 }
@@ -151,7 +159,7 @@ impl Member {
     /// The leader that it is.
     pub(super) fn leader(&self) -> Option<&Leader> {
         match &self.stance {
-            Stance::Leading(leader) => Some(leader),
+            Stance::Leading(leading) => Some(&leading.leader),
             _ => None,
         }
     }
@@ -178,7 +186,7 @@ impl Member {
         match &self.stance {
             Stance::Draining => None,
             Stance::Looking => self.election.next_timeout(),
-            Stance::Leading(leader) => leader.next_timeout(),
+            Stance::Leading(leading) => leading.leader.next_timeout(),
             Stance::Learning(learning) => learning.learner.next_timeout(),
         }
     }

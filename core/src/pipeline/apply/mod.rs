@@ -12,7 +12,7 @@ use super::proposal::{Origin, Proposal};
 use super::reply::Asked;
 use super::state::ServerState;
 use crate::contract::{Outbox, PeerEvent};
-use crate::jute::{Txn, TxnRecord};
+use crate::jute::{OpCode, Txn, TxnRecord};
 use crate::metrics::{Advanced, BasicSet};
 use crate::tree::Applied;
 use crate::vocabulary::{ConnId, ErrorCode, Millis, Mono, Now};
@@ -87,7 +87,9 @@ impl ServerState {
         }
         match connection.queue.front() {
             Some(Pending::Forwarded { xid, opcode, arrived })
-                if *xid == txn.header.cxid && txn.header.zxid > connection.floor =>
+                if *xid == txn.header.cxid
+                    && txn.header.zxid > connection.floor
+                    && answers(*opcode, txn.header.opcode) =>
             {
                 Origin::Request { conn, opcode: *opcode, arrived: *arrived }
             }
@@ -139,4 +141,9 @@ impl ServerState {
         };
         self.metrics.add_path(BasicSet::WritePerNamespace, path, bytes as i64);
     }
+}
+
+/// Whether a txn of this kind can be what was asked for.
+fn answers(asked: i32, made: OpCode) -> bool {
+    made == OpCode::Error || made.code() == asked
 }
