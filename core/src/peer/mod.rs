@@ -179,8 +179,10 @@ impl Peer {
             Input::StoreFailed { lane: Lane::Snapshot, seq, reason } => {
                 self.snapshot_failed(now, seq, reason, outbox);
             }
-            Input::StoreFailed { lane: Lane::Log | Lane::Epoch, reason, .. } => {
-                self.exit(ExitCode::StorageFailed, reason, outbox);
+            Input::StoreFailed { lane: lane @ (Lane::Log | Lane::Epoch), seq, reason } => {
+                if lane == Lane::Epoch || !self.truncation_refused(now, seq, outbox) {
+                    self.exit(ExitCode::StorageFailed, reason, outbox);
+                }
             }
             Input::Dialled { port, to, link } => self.dialled(now, (port, to), link, outbox),
             Input::DialFailed { port, to, reason } => self.dial_failed(now, (port, to), &reason, outbox),

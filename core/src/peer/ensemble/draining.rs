@@ -41,7 +41,7 @@ impl Peer {
 
     /// Whether the disk has confirmed everything that it was given.
     pub(super) fn is_drained(&self) -> bool {
-        let is_idle = |member: &super::Member| member.epoch_ops.is_empty() && !member.truncating;
+        let is_idle = |member: &super::Member| member.epoch_ops.is_empty() && member.truncating.is_none();
         self.log_stored == self.log_seq && self.as_member().is_some_and(is_idle)
     }
 

@@ -41,8 +41,8 @@ impl Peer {
             match event {
                 LearnerEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch, outbox),
                 LearnerEvent::Truncate { to } => {
-                    self.member_mut().truncating = true;
-                    self.store_log(StoreOp::Truncate { to }, outbox);
+                    let seq = self.store_log(StoreOp::Truncate { to }, outbox);
+                    self.member_mut().truncating = Some(seq);
                 }
                 LearnerEvent::Replace(database) => self.replace(now, *database, outbox),
                 LearnerEvent::Append { zxid, txn } => self.learned(zxid, txn, outbox),

@@ -4,7 +4,7 @@
 //! leads waits, with the first thing it says, for as long as discovery may take: Java's learners dial a leader that does not know yet.
 
 use super::{Peer, Stance};
-use crate::contract::{History, LoadId, Outbox, Output, Port, QuorumMessage, StoreSeq};
+use crate::contract::{History, LoadId, Outbox, Output, Port, QuorumMessage, StoreOp, StoreSeq};
 use crate::election::LinkOutput;
 use crate::jute::{ElectionMessage, QuorumPacket};
 use crate::vocabulary::{LinkId, Mono, Now, ServerId};
@@ -194,7 +194,28 @@ impl Peer {
         let History { mut database, recent } = history;
         database.end_replay();
         self.adopt(now, database, recent);
-        self.member_mut().truncating = false;
+        self.member_mut().truncating = None;
+        self.tell_truncated(now, outbox);
+    }
+
+    /// The log can't be cut there: nothing was changed, and it is taken as it is. False when it was something else that failed.
+    pub(in crate::peer) fn truncation_refused(
+        &mut self,
+        now: Now,
+        seq: StoreSeq,
+        outbox: &mut Outbox,
+    ) -> bool {
+        let Some(member) = self.as_member_mut() else { return false };
+        if member.truncating.take_if(|truncating| *truncating == seq).is_none() {
+            return false;
+        }
+        // Tells the log's lane to go on with what it has.
+        self.store_log(StoreOp::Roll, outbox);
+        self.tell_truncated(now, outbox);
+        true
+    }
+
+    fn tell_truncated(&mut self, now: Now, outbox: &mut Outbox) {
         let last = self.state.database.last_zxid();
         match self.member_mut().stance {
             Stance::Learning(_) => self.learn(now, outbox, |learner, turn| learner.truncated(last, turn)),

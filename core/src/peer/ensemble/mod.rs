@@ -83,7 +83,7 @@ pub(super) struct Member {
     /// Txns that the log was given and has not confirmed.
     logging: VecDeque<(StoreSeq, Zxid)>,
     /// Whether the log is being cut: the tree is not what it will be.
-    truncating: bool,
+    truncating: Option<StoreSeq>,
     stance: Stance,
     is_established: bool,
     /// Since when it does what it does.
@@ -128,7 +128,7 @@ impl Member {
             epoch_seq: StoreSeq(0),
             committed_log,
             logging: VecDeque::new(),
-            truncating: false,
+            truncating: None,
             stance: Stance::Draining,
             is_established: false,
             since: now.mono,
@@ -205,9 +205,13 @@ impl Peer {
     /// # Panics
     /// For a server alone, which has no links and asks for nothing that only members get.
     fn member_mut(&mut self) -> &mut Member {
+        self.as_member_mut().expect("a server alone has no ensemble")
+    }
+
+    fn as_member_mut(&mut self) -> Option<&mut Member> {
         match &mut self.role {
-            super::role::Role::Member(member) => member,
-            super::role::Role::Standalone => unreachable!("a server alone has no ensemble"),
+            super::role::Role::Member(member) => Some(member),
+            super::role::Role::Standalone => None,
         }
     }
 
