@@ -110,3 +110,69 @@ impl Held {
         self.resumed.remove(&conn);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONN: ConnId = ConnId(1);
+
+    fn word() -> ClientMessage {
+        ClientMessage::Request {
+            xid: quorate_core::vocabulary::Xid(1),
+            request: quorate_core::jute::Request::Ping,
+            frame_length: 8,
+        }
+    }
+
+    fn released(held: &mut Held) -> Vec<Input> {
+        let (ingress, mut inputs) = (Ingress::default(), Vec::new());
+        assert_eq!(held.release(&ingress), !ingress.is_empty());
+        ingress.swap(&mut inputs);
+        inputs
+    }
+
+    #[test]
+    fn who_had_its_turn_is_heard_in_the_next_batch_and_its_end_is_behind_its_words() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN - 1);
+        assert!(!held.is_paused(CONN));
+        held.count(CONN, 1);
+        assert!(held.is_paused(CONN));
+        held.add(CONN, word());
+        assert!(held.end(CONN));
+        assert!(matches!(released(&mut held)[..], [Input::Client { .. }, Input::Closed { .. }]));
+        assert!(!held.is_paused(CONN) && !held.end(CONN));
+    }
+
+    #[test]
+    fn what_others_were_answered_is_no_part_of_a_turn() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN - 1);
+        held.count(ConnId(2), 1);
+        assert!(!held.is_paused(CONN) && !held.is_paused(ConnId(2)));
+    }
+
+    #[test]
+    fn the_end_of_who_is_gone_is_told_even_if_the_server_closes_or_pauses_it_then() {
+        for forget in [Held::forget, Held::pause] {
+            let mut held = Held::default();
+            held.count(CONN, A_TURN);
+            held.add(CONN, word());
+            assert!(held.end(CONN));
+            forget(&mut held, CONN);
+            assert!(matches!(released(&mut held)[..], [Input::Closed { .. }]));
+        }
+    }
+
+    #[test]
+    fn whom_the_peer_pauses_is_not_heard_before_it_resumes() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN);
+        held.add(CONN, word());
+        held.pause(CONN);
+        assert!(released(&mut held).is_empty());
+        held.resume(CONN);
+        assert!(matches!(released(&mut held)[..], [Input::Client { .. }]));
+    }
+}

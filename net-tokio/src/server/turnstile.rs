@@ -66,6 +66,9 @@ impl Turnstile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
 
     #[test]
     fn so_many_pass_in_a_turn_and_the_rest_stands_in_line() {
@@ -76,5 +79,26 @@ mod tests {
         assert_eq!((0..100).filter(|_| turnstile.poll_pass(&context).is_ready()).count(), A_TURN);
         assert_eq!(turnstile.turn(), (100 - A_TURN).div_ceil(A_TURN));
         assert_eq!(turnstile.line.borrow().len(), 100 - 2 * A_TURN, "as many were woken as may pass");
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn the_owner_is_woken_when_a_line_forms_whatever_came_of_those_who_passed() {
+        let (turnstile, owner) = (Turnstile::default(), Arc::<Woken>::default());
+        turnstile.register(&Context::from_waker(&Waker::from(Arc::clone(&owner))));
+        turnstile.turn();
+        let context = Context::from_waker(Waker::noop());
+        assert!((0..A_TURN).all(|_| turnstile.poll_pass(&context).is_ready()));
+        assert!(!turnstile.has_line() && !owner.0.load(Ordering::SeqCst));
+        assert!(turnstile.poll_pass(&context).is_pending());
+        assert!(turnstile.has_line() && owner.0.load(Ordering::SeqCst));
     }
 }
