@@ -27,6 +27,14 @@ pub enum Choice {
     Plan = 7,
     /// The foreign data image a restart finds.
     Image = 8,
+    /// Where a stream between servers is split.
+    LinkSplit = 9,
+    /// How long a segment travels between servers.
+    LinkLatency = 10,
+    /// What of a dead process's last words still arrives.
+    LinkEnd = 11,
+    /// Which servers a fault, or the end of all faults, picks.
+    Servers = 12,
 }
 
 /// What a choice belongs to.

@@ -12,8 +12,10 @@ pub struct Counters {
     pub simulated_ns: u64,
     /// Operations that clients sent.
     pub operations: u64,
-    /// Txns that became durable.
+    /// Txns that were committed.
     pub commits: u64,
+    /// How many of them before everything was healed, in an ensemble.
+    pub commits_before_liveness: u64,
     /// Replies by error code.
     pub replies: BTreeMap<i32, u64>,
     /// Operations by name.
@@ -55,6 +57,7 @@ impl Counters {
         self.simulated_ns += other.simulated_ns;
         self.operations += other.operations;
         self.commits += other.commits;
+        self.commits_before_liveness += other.commits_before_liveness;
         add(&mut self.replies, &other.replies);
         add(&mut self.operations_by_kind, &other.operations_by_kind);
         add(&mut self.faults, &other.faults);

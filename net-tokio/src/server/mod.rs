@@ -9,8 +9,7 @@
 //! serve         the task of one connection: reading
 //! connection    what is to be written to it
 //! ingress       what connections have for the peer
-//! turnstile     who comes or goes, so many in a turn
-//! held          what was read of connections that are paused, or had their turn
+//! held          what was read of connections that are paused
 //! table         connections by number
 //! lanes         the threads that own the files
 //! mailbox       how other threads reach the owner

@@ -1,7 +1,7 @@
-//! C2 to C5: what was answered before a request was sent is behind it in history.
+//! C2: what was answered before a request was sent is behind it in history.
 //!
-//! The zxid in a reply is the witness: a write's is above every zxid answered to anybody before the write was sent; a read's, at one
-//! server, is not below it.
+//! The zxid in a reply is the witness: a write's is above every zxid answered to anybody before the write was sent; a read's, at a
+//! server alone, is not below it. In an ensemble a read may be behind; how far, `session_view` says.
 
 use super::{Verdict, require};
 use quorate_core::vocabulary::Zxid;
@@ -12,9 +12,17 @@ const NAME: &str = "linearizable_writes";
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RealTime {
     newest: Zxid,
+    /// Up to where history is committed.
+    pub(crate) committed: Zxid,
+    /// Whether several servers answer.
+    is_ensemble: bool,
 }
 
 impl RealTime {
+    pub(crate) fn new(is_ensemble: bool) -> Self {
+        RealTime { is_ensemble, ..RealTime::default() }
+    }
+
     /// What a request that is sent now must not fall behind.
     pub(crate) fn floor(&self) -> Zxid {
         self.newest
@@ -25,7 +33,7 @@ impl RealTime {
         if zxid.0 <= 0 {
             return Ok(());
         }
-        let holds = if is_write { zxid > floor } else { zxid >= floor };
+        let holds = if is_write { zxid > floor } else { zxid >= floor || self.is_ensemble };
         require(NAME, holds, || {
             let kind = if is_write { "write" } else { "read" };
             format!("a {kind} sent when {floor} had been answered is itself answered at {zxid}")

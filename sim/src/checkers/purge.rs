@@ -3,16 +3,23 @@
 use super::{Verdict, require, violated};
 use crate::disk::SimDisk;
 use crate::model::Model;
+use quorate_core::vocabulary::Zxid;
 use quorate_storage_file::names::parse_snapshot_name;
 use quorate_storage_file::{Directory, Disk, FileName, Recovery, RecoveryOptions};
 
 /// Recovers from each snapshot on a copy of `disk`, as if the newer ones had never been; the model says what must come of it.
-pub(crate) fn each_snapshot_suffices(disk: &SimDisk, options: &RecoveryOptions, model: &Model) -> Verdict {
+/// Those before `floor` were put out of use by a snapshot that took the whole history's place.
+pub(crate) fn each_snapshot_suffices(
+    disk: &SimDisk,
+    options: &RecoveryOptions,
+    (model, floor): (&Model, Zxid),
+) -> Verdict {
     let mut copy = disk.clone();
     let Ok(entries) = copy.list(Directory::Snap) else { return Ok(()) };
     let mut names: Vec<_> = entries
         .into_iter()
         .filter_map(|entry| Some((parse_snapshot_name(&entry.name)?.0, entry.name)))
+        .filter(|(zxid, _)| *zxid >= floor)
         .collect();
     names.sort();
     while names.len() > 1 {

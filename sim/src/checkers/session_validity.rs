@@ -15,6 +15,8 @@ pub(crate) enum Expected {
     New { timeout: i32 },
     /// The session it names.
     Attached { session: SessionId, timeout: i32 },
+    /// One or the other: the leader's word decides. Whether the session had ended before it was asked for.
+    AskedOfLeader { session: SessionId, timeout: i32, has_ended: bool },
     /// A response that says the session is no more, then the end.
     Invalid,
     /// The end, without a word.
@@ -24,6 +26,11 @@ pub(crate) enum Expected {
 /// The clamp of §3.3, step 4.
 pub(crate) fn negotiated(asked: i32, min: i32, max: i32) -> i32 {
     asked.max(min).min(max)
+}
+
+/// A session is said to be over that is alive, or is not, by what its server has applied and any leader has logged.
+pub(crate) fn refusal(session: SessionId, response: &ConnectResponse, is_alive: bool) -> Verdict {
+    require(NAME, response.timeout > 0 || !is_alive, || format!("{session} is alive and is said to be over"))
 }
 
 /// Whether the response fits; `created` is the session of this handshake's createSession txn, if it is committed.
@@ -40,7 +47,11 @@ pub(crate) fn response(
     let (session, timeout) = match expected {
         Expected::New { timeout } => (created, *timeout),
         Expected::Attached { session, timeout } => (Some(*session), *timeout),
-        Expected::Invalid => (Some(SessionId::NONE), 0),
+        Expected::AskedOfLeader { session, timeout, has_ended } if response.timeout > 0 => {
+            require(NAME, !has_ended, said)?;
+            (Some(*session), *timeout)
+        }
+        Expected::Invalid | Expected::AskedOfLeader { .. } => (Some(SessionId::NONE), 0),
         Expected::Refused => (None, 0),
     };
     require(NAME, Some(response.session_id) == session && response.timeout == timeout, said)?;

@@ -3,12 +3,13 @@
 //!
 //! Parents' numbers, ACLs and owners are left to the comparison of trees.
 
-use super::{Verdict, require, violated};
+use super::sequence_numbers::SequenceNumbers;
+use super::{Verdict, multi_atomic, require, violated};
 use crate::model::{Outcome, Tree};
 use quorate_core::jute::{
     CreateKind, CreateRequest, CreateTxn, MultiOp, MultiResult, OpCode, Request, Response, Txn, TxnRecord,
 };
-use quorate_core::vocabulary::Zxid;
+use quorate_core::vocabulary::{Epoch, Zxid};
 
 const NAME: &str = "txns_match_model";
 
@@ -17,9 +18,10 @@ pub(crate) fn not_decoded(zxid: Zxid, problem: &str) -> Verdict {
     violated(NAME, format!("the txn logged at {zxid} can't be decoded: {problem}"))
 }
 
-/// `txn` is logged as `zxid`, behind `logged`.
-pub(crate) fn next(txn: &Txn, zxid: Zxid, logged: Zxid) -> Verdict {
-    require(NAME, zxid == logged.next() && txn.header.zxid == zxid, || {
+/// `txn` is logged as `zxid`, behind `logged`, by a server whose history is of `epoch`.
+pub(crate) fn next(txn: &Txn, zxid: Zxid, logged: Zxid, epoch: Epoch) -> Verdict {
+    let next = if logged.epoch() < epoch { Zxid::new(epoch, 1) } else { logged.next() };
+    require(NAME, zxid == next && txn.header.zxid == zxid, || {
         format!("{zxid} is logged behind {logged}, its header says {}", txn.header.zxid)
     })
 }
@@ -35,7 +37,7 @@ pub(crate) fn unlike_its_cause(txn: &Txn, cause: &dyn std::fmt::Debug) -> Verdic
 }
 
 /// `request` became `txn`, of which the model says `outcome`.
-pub(crate) fn made_of(txn: &Txn, request: &Request, outcome: &Outcome) -> Verdict {
+fn made_of(txn: &Txn, request: &Request, outcome: &Outcome) -> Verdict {
     let holds = match (&txn.record, request) {
         (TxnRecord::Error { err }, _) => {
             outcome.failed && outcome.response.is_none() && *err == outcome.error
@@ -49,6 +51,31 @@ pub(crate) fn made_of(txn: &Txn, request: &Request, outcome: &Outcome) -> Verdic
             txn.header.zxid, txn.record, outcome.error, outcome.response
         )
     })
+}
+
+/// A request's txn is committed: whether it says of it what the model says, and the rules of its own that it has to keep.
+pub(crate) fn judge(
+    txn: &Txn,
+    request: &Request,
+    outcome: &Outcome,
+    numbers: &mut SequenceNumbers,
+) -> Verdict {
+    if let Request::Multi(ops) = request {
+        multi_atomic::committed(ops.len(), &txn.record)?;
+    }
+    made_of(txn, request, outcome)?;
+    match (&txn.record, request) {
+        (TxnRecord::Multi(parts), Request::Multi(ops)) if !outcome.failed => {
+            for (op, (_, part)) in ops.iter().zip(parts) {
+                if let (MultiOp::Create(request), TxnRecord::Create(created)) = (op, part) {
+                    numbers.created(request, created)?;
+                }
+            }
+            Ok(())
+        }
+        (TxnRecord::Create(created), Request::Create(request)) => numbers.created(request, created),
+        _ => Ok(()),
+    }
 }
 
 /// `record` is logged behind `before`, oldest first, of which nothing is in the model's tree yet: it creates nothing that is

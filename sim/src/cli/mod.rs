@@ -23,6 +23,9 @@ enum Command {
     Sweep(sweep::SweepArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
+        /// The scenario.
+        #[arg(long, default_value = "r0")]
+        scenario: quorate_sim::Scenario,
         /// The seed.
         #[arg(long)]
         seed: u64,
@@ -35,8 +38,8 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
-        Command::Plan { seed } => {
-            match serde_json::to_string_pretty(&quorate_sim::Plan::expand(seed)) {
+        Command::Plan { scenario, seed } => {
+            match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
                 Ok(json) => println!("{json}"),
                 Err(error) => {
                     eprintln!("the plan can't be written: {error}");

@@ -1,6 +1,6 @@
 //! How results look: JSON for programs, under 20 lines for a person, under 60 for a failure.
 
-use quorate_sim::{Counters, Outcome, Plan};
+use quorate_sim::{Counters, Outcome, Plan, Scenario};
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,20 +9,28 @@ use std::fmt::{Display, Write};
 const LONGEST_DETAIL: usize = 3000;
 
 thread_local! {
-    static RUNNING: Cell<Option<u64>> = const { Cell::new(None) };
+    static RUNNING: Cell<Option<(Scenario, u64)>> = const { Cell::new(None) };
+}
+
+/// The command that runs a seed.
+pub(super) fn run(scenario: Scenario, seed: u64) -> String {
+    format!("run --scenario {scenario} --seed {seed}")
 }
 
 /// Says which seed this thread runs, for the case that it panics.
-pub(super) fn now_running(seed: u64) {
-    RUNNING.set(Some(seed));
+pub(super) fn now_running(scenario: Scenario, seed: u64) {
+    RUNNING.set(Some((scenario, seed)));
 }
 
 /// A panic is told with its seed and ends the process as a violation does.
 pub(super) fn announce_panics() {
     std::panic::set_hook(Box::new(|panic| {
         println!("{panic}");
-        if let Some(seed) = RUNNING.get() {
-            println!("seed {seed} breaks no_panic\nreplay          quorate-sim run --seed {seed} --trace");
+        if let Some((scenario, seed)) = RUNNING.get() {
+            println!(
+                "seed {seed} breaks no_panic\nreplay          quorate-sim {} --trace",
+                run(scenario, seed)
+            );
         }
         std::process::exit(1);
     }));

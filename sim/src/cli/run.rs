@@ -2,7 +2,7 @@
 
 use super::report;
 use clap::Args;
-use quorate_sim::Plan;
+use quorate_sim::{Plan, Scenario};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +11,9 @@ pub(super) struct RunArguments {
     /// The seed to run.
     #[arg(long, required_unless_present = "plan", conflicts_with = "plan")]
     seed: Option<u64>,
+    /// The scenario to take the seed's plan from: r0 or r1.
+    #[arg(long, default_value = "r0", conflicts_with = "plan")]
+    scenario: Scenario,
     /// A plan to run instead, as `plan` prints them.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
@@ -26,7 +29,8 @@ pub(super) struct RunArguments {
 fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
     let Some(path) = &arguments.plan else {
         let seed = arguments.seed.unwrap_or_default();
-        return Ok((Plan::expand(seed), format!("run --seed {seed} --trace")));
+        let plan = Plan::expand(arguments.scenario, seed);
+        return Ok((plan, format!("{} --trace", report::run(arguments.scenario, seed))));
     };
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
@@ -49,7 +53,7 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    report::now_running(plan.seed);
+    report::now_running(arguments.scenario, plan.seed);
     let cpu = report::cpu_nanos();
     let outcome = quorate_sim::run(&plan, arguments.trace);
     let cpu = report::cpu_nanos() - cpu;

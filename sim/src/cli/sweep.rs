@@ -3,7 +3,7 @@
 use super::report;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use quorate_sim::{Counters, Plan, Violation};
+use quorate_sim::{Counters, Plan, Scenario, Violation};
 use serde::Serialize;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -16,6 +16,9 @@ const TOLD: usize = 3;
 
 #[derive(Args, Debug)]
 pub(super) struct SweepArguments {
+    /// The scenario: r0 or r1.
+    #[arg(long, default_value = "r0")]
+    scenario: Scenario,
     /// The seeds: `A..B`, without B.
     #[arg(long, value_parser = parse_seeds)]
     seeds: (u64, u64),
@@ -58,6 +61,7 @@ struct Total {
 }
 
 struct Shared {
+    scenario: Scenario,
     next: AtomicU64,
     to: u64,
     stop: AtomicBool,
@@ -75,8 +79,8 @@ fn work(shared: &Shared) -> (Total, u64) {
         if seed >= shared.to || shared.stop.load(Ordering::Relaxed) {
             break;
         }
-        report::now_running(seed);
-        let plan = Plan::expand(seed);
+        report::now_running(shared.scenario, seed);
+        let plan = Plan::expand(shared.scenario, seed);
         let outcome = quorate_sim::run(&plan, None);
         total.seeds += 1;
         total.counters.merge(&outcome.counters);
@@ -107,6 +111,7 @@ pub(super) fn main(arguments: &SweepArguments) -> ExitCode {
     let (from, to) = arguments.seeds;
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let shared = Shared {
+        scenario: arguments.scenario,
         next: AtomicU64::new(from),
         to,
         stop: AtomicBool::new(false),
@@ -147,12 +152,12 @@ fn tell(arguments: &SweepArguments, total: &Total) {
         return;
     }
     let (from, to) = arguments.seeds;
-    let title = format!("R0: {} of seeds {from}..{to}", total.seeds);
+    let title = format!("{:?}: {} of seeds {from}..{to}", arguments.scenario, total.seeds);
     println!("{}", report::summary(&title, &total.counters, total.cpu_ns));
     println!("trace hash      {}", total.trace_hash);
     for Broken { seed, violation } in total.broken.iter().take(TOLD) {
         println!("\nseed {seed} breaks {}: {}", violation.checker, report::shortened(&violation.detail));
-        println!("replay          quorate-sim run --seed {seed} --trace");
+        println!("replay          quorate-sim {} --trace", report::run(arguments.scenario, *seed));
     }
     for what in &total.missing {
         println!("never happened  {what}");

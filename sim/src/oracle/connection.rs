@@ -1,8 +1,7 @@
 //! A connection as the oracle sees it: what it asked and was not answered yet, what it is owed, why it may be closed.
 
-use super::Oracle;
-use super::session::Session;
-use crate::checkers::no_early_expiry::Touched;
+use super::history::History;
+use super::view::View;
 use crate::checkers::session_order::SessionOrder;
 use crate::checkers::session_validity::Expected;
 use crate::checkers::{Verdict, require};
@@ -20,6 +19,8 @@ pub(super) struct Awaited {
     pub(super) request: Arc<Request>,
     /// Who asked: what is proven behind a request is none of its own.
     pub(super) who: Who,
+    /// Its number among all requests, when it may become a txn.
+    pub(super) number: Option<u64>,
     /// The zxid of its txn, once it has one.
     pub(super) zxid: Option<Zxid>,
     /// What the model says, once it has executed it.
@@ -33,8 +34,6 @@ pub(super) struct Connection {
     pub(super) decoder: ReplyDecoder,
     pub(super) accepted: Mono,
     pub(super) handshake: Option<(ConnectRequest, Expected)>,
-    /// The session that its handshake's txn has created.
-    pub(super) created: Option<(SessionId, Zxid)>,
     pub(super) session: SessionId,
     pub(super) is_established: bool,
     pub(super) queue: VecDeque<Awaited>,
@@ -65,14 +64,22 @@ pub(super) fn makes_txn(request: &Request) -> bool {
     }
 }
 
-impl Oracle {
+impl Connection {
+    /// The request of this number is executed, at `zxid`.
+    pub(super) fn executed(&mut self, number: u64, zxid: Zxid, outcome: Option<Outcome>) {
+        if let Some(awaited) = self.queue.iter_mut().find(|awaited| awaited.number == Some(number)) {
+            (awaited.zxid, awaited.outcome) = (Some(zxid), outcome);
+        }
+    }
+}
+
+impl View {
     pub(super) fn accepted(&mut self, conn: ConnId, address: IpAddr) {
         self.model.who.insert(conn, Who::new(address));
         let connection = Connection {
             decoder: ReplyDecoder::new(i32::MAX as u32),
             accepted: self.now.mono,
             handshake: None,
-            created: None,
             session: SessionId::NONE,
             is_established: false,
             queue: VecDeque::new(),
@@ -85,7 +92,7 @@ impl Oracle {
         self.connections.insert(conn, connection);
     }
 
-    pub(super) fn requested(&mut self, conn: ConnId, xid: Xid, request: &Request) {
+    pub(super) fn requested(&mut self, conn: ConnId, (xid, request): (Xid, &Request), history: &mut History) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if connection.is_condemned {
             return;
@@ -99,47 +106,66 @@ impl Oracle {
             }
             Request::Sasl { .. } => {}
             _ => {
-                if let Some(session) = self.sessions.get_mut(&connection.session) {
-                    session.touched.last = self.now.mono;
+                if let Some(lead) = &mut self.lead {
+                    lead.touch(connection.session, None, self.now.mono);
                 }
             }
         }
         // Whatever a session asks that is closing is dropped, and nothing must come of it.
-        let is_alive = self.sessions.get(&connection.session).is_some_and(|known| known.closing.is_none());
+        let session = connection.session;
+        let is_alive = match &self.lead {
+            Some(lead) => lead.is_alive(session),
+            None => self.model.sessions.contains_key(&session),
+        };
         connection.is_condemned = is_alive && matches!(request, Request::Unknown { .. });
         connection.may_close |=
             is_refused || matches!(request, Request::Unknown { .. } | Request::CloseSession);
         let who = self.model.who[&conn].clone();
         let request = Arc::new(request.clone());
-        connection.queue.push_back(Awaited { xid, request, who, zxid: None, outcome: None, is_refused });
+        let asked = (Arc::clone(&request), who.clone());
+        let number = makes_txn(&request).then(|| history.ask(session, xid, (self.server, conn), asked));
+        connection.queue.push_back(Awaited {
+            xid,
+            request,
+            who,
+            number,
+            zxid: None,
+            outcome: None,
+            is_refused,
+        });
     }
 
-    /// The connection is gone: nothing is owed to it any more.
-    pub(super) fn forget(&mut self, conn: ConnId) {
+    /// The connection is gone: nothing is owed to it any more. What it asked may still be executed, but not by a server alone.
+    pub(super) fn forget(&mut self, conn: ConnId, history: &mut History) {
         if let Some(connection) = self.connections.remove(&conn) {
             self.owed -= connection.owed.len();
+            if history.is_alone {
+                for awaited in &connection.queue {
+                    if let Some(number) = awaited.number {
+                        history.forget_asked(connection.session, awaited.xid, number);
+                    }
+                }
+            }
         }
         self.model.forget_connection(conn);
     }
 
     /// The server closes it.
-    pub(super) fn closed(&mut self, conn: ConnId) -> Verdict {
+    pub(super) fn closed(&mut self, conn: ConnId, history: &mut History) -> Verdict {
         if let Some(connection) = self.connections.get(&conn) {
             let waited = self.now.mono.millis_since(connection.accepted).0;
             let is_overdue = !connection.is_established && waited >= self.config.handshake_timeout_ms;
-            let is_session_over =
-                self.sessions.get(&connection.session).is_none_or(|session| session.closing.is_some());
-            let may = connection.may_close || is_overdue || self.is_ending || is_session_over;
+            let is_over = !self.is_alive(connection.session)
+                || (self.lead.is_none() && history.closing.contains(&connection.session));
+            let claimed = history.claimed.get(&connection.session);
+            let is_elsewhere = !history.is_alone && claimed.is_some_and(|claimed| *claimed != conn);
+            let is_leaving = self.is_ending || !self.is_serving;
+            let may = connection.may_close || is_overdue || is_leaving || is_over || is_elsewhere;
             require("closes_have_a_reason", may, || {
                 format!("{conn:?} of session {} is closed by the server for no reason", connection.session)
             })?;
         }
-        self.forget(conn);
+        self.forget(conn, history);
         Ok(())
-    }
-
-    pub(super) fn touch_new(&mut self, session: SessionId, timeout_ms: u64) {
-        let touched = Touched { timeout_ms, last: self.now.mono };
-        self.sessions.insert(session, Session { touched, closing: None });
     }
 }

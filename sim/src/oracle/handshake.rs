@@ -1,6 +1,8 @@
 //! Handshakes: what each must bring (`client-protocol.md` §3.3).
 
-use super::Oracle;
+use super::history::History;
+use super::logged::server_of;
+use super::view::View;
 use crate::checkers::Verdict;
 use crate::checkers::session_validity::{self, Expected, negotiated};
 use crate::checkers::{require, violated};
@@ -8,28 +10,34 @@ use crate::model::password;
 use quorate_core::jute::{ConnectRequest, ConnectResponse};
 use quorate_core::vocabulary::{ConnId, SessionId};
 
-impl Oracle {
-    pub(super) fn connecting(&mut self, conn: ConnId, request: ConnectRequest) {
+impl View {
+    pub(super) fn connecting(&mut self, conn: ConnId, request: ConnectRequest, history: &mut History) {
         let timeout = negotiated(request.timeout, self.config.min_timeout, self.config.max_timeout);
         let session = request.session_id;
+        let knows = request.password.as_deref() == Some(&password(session));
         let expected = if request.last_zxid_seen > self.model.zxid {
             Expected::Refused
         } else if session == SessionId::NONE {
+            *history.handshakes.entry((self.server, timeout)).or_default() += 1;
             Expected::New { timeout }
         } else {
             self.take_over(conn, session);
-            let is_alive = self.sessions.get(&session).is_some_and(|known| known.closing.is_none());
-            let knows = request.password.as_deref() == Some(&password(session));
-            if is_alive && knows { Expected::Attached { session, timeout } } else { Expected::Invalid }
+            history.claimed.insert(session, conn);
+            match &mut self.lead {
+                Some(lead) if lead.is_alive(session) && knows => {
+                    lead.touch(session, Some(timeout as u64), self.now.mono);
+                    Expected::Attached { session, timeout }
+                }
+                None if knows => {
+                    let has_ended = history.ended.contains(&session);
+                    Expected::AskedOfLeader { session, timeout, has_ended }
+                }
+                _ => Expected::Invalid,
+            }
         };
-        if let Expected::Attached { .. } = expected
-            && let Some(known) = self.sessions.get_mut(&session)
-        {
-            known.touched.timeout_ms = timeout as u64;
-            known.touched.last = self.now.mono;
-        }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.may_close |= matches!(expected, Expected::Refused | Expected::Invalid);
+        connection.may_close |=
+            matches!(expected, Expected::Refused | Expected::Invalid | Expected::AskedOfLeader { .. });
         connection.handshake = Some((request, expected));
     }
 
@@ -40,22 +48,44 @@ impl Oracle {
         }
     }
 
-    pub(super) fn connected(&mut self, conn: ConnId, response: &ConnectResponse) -> Verdict {
+    pub(super) fn connected(
+        &mut self,
+        conn: ConnId,
+        response: &ConnectResponse,
+        history: &mut History,
+    ) -> Verdict {
         let Some(connection) = self.connections.get(&conn) else {
             return violated("session_validity", format!("{conn:?} is answered and not open"));
         };
         let Some((request, expected)) = connection.handshake.clone() else {
             return violated("session_validity", format!("{conn:?} is answered and never asked"));
         };
-        let created = connection.created;
-        if let Some((_, zxid)) = created {
-            self.advance(zxid)?;
+        let session = response.session_id;
+        let created = match (&expected, history.unclaimed.get(&session).copied()) {
+            (Expected::New { timeout }, Some((zxid, created_with)))
+                if created_with == *timeout && (history.is_alone || server_of(session) == self.server) =>
+            {
+                self.advance(zxid, history)?;
+                history.unclaimed.remove(&session);
+                Some(session)
+            }
+            _ => None,
+        };
+        if let Expected::AskedOfLeader { session, .. } = expected {
+            let is_closing = history.closing.contains(&session);
+            let is_known = self.model.sessions.contains_key(&session);
+            session_validity::refusal(session, response, is_known && !is_closing)?;
         }
-        session_validity::response(&expected, &request, response, created.map(|(session, _)| session))?;
+        session_validity::response(&expected, &request, response, created)?;
         let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
         require("session_validity", !connection.is_established, || format!("{conn:?} is answered twice"))?;
         connection.is_established = response.timeout > 0;
         connection.session = response.session_id;
+        if response.timeout > 0 {
+            connection.may_close &= !matches!(expected, Expected::AskedOfLeader { .. });
+            history.attached.insert(session, (self.server, conn));
+            history.claimed.insert(session, conn);
+        }
         Ok(())
     }
 }

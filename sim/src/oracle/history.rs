@@ -1,229 +1,372 @@
-//! History: txns as they are logged, and the model's execution of what was asked.
+//! What all servers share: every txn that a leader ever logged, in chains; which of them are committed; and what was asked.
+//!
+//! A zxid names one txn with one payload and one predecessor, so a server's whole history is told by its last zxid. The committed
+//! txns are a growing prefix that every server follows at its own pace. No server ever reads any of this.
 
-use super::Oracle;
-use super::connection::makes_txn;
+use super::execute::execute;
+use crate::checkers::sequence_numbers::SequenceNumbers;
+use crate::checkers::versions::Versions;
 use crate::checkers::{
-    Verdict, Violation, durability, ephemerals, executed_at_most_once, multi_atomic, no_early_expiry,
-    session_validity, txns_match_model, violated,
+    Verdict, Violation, executed_at_most_once, prefix, session_moved, txns_match_model, visible, zxid_unique,
 };
-use crate::model::{ExpectedEvent, Outcome, Place, Who};
-use quorate_core::contract::StoreSeq;
-use quorate_core::jute::{MultiOp, OpCode, Reader, Request, Txn, TxnRecord};
+use crate::model::{Model, ModelConfig, Who};
+use bytes::Bytes;
+use quorate_core::jute::{OpCode, Request, Txn, TxnRecord};
 use quorate_core::vocabulary::{ConnId, SessionId, Xid, Zxid};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// So many committed txns lie between two models that are kept, for servers that come back.
+const CHECKPOINT: usize = 128;
+
+/// A request that may become a txn: whose, where it came in, and what.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) number: u64,
+    pub(super) server: usize,
+    pub(super) conn: ConnId,
+    pub(super) request: Arc<Request>,
+    /// Who asked: what is proven behind a request is none of its own.
+    pub(super) who: Who,
+}
 
 /// Who a txn was made for.
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
-    Request { conn: ConnId, xid: Xid, request: Arc<Request>, who: Who },
+    Request(Asked),
     Handshake,
     Expiry,
     Reaper,
 }
 
+/// What is known of a txn beside itself, as its leader logged it.
 #[derive(Clone, Debug)]
-pub(super) struct LoggedTxn {
-    txn: Txn,
-    cause: Cause,
-    /// How far history was applied when it was prepared.
-    applied: Zxid,
+pub(super) struct Origin {
+    pub(super) bytes: Bytes,
+    pub(super) cause: Cause,
+    /// How far its leader had applied history when it was prepared.
+    pub(super) applied: Zxid,
+    /// The txn before it in its leader's log.
+    pub(super) before: Zxid,
+    pub(super) proposer: usize,
+    /// Where its session had moved to by then.
+    pub(super) moved_to: Option<(usize, ConnId)>,
 }
 
-impl LoggedTxn {
-    pub(super) fn zxid(&self) -> Zxid {
-        self.txn.header.zxid
+/// See the module's words.
+#[derive(Debug)]
+pub(crate) struct History {
+    /// Proposed and not committed; what was lost stays here.
+    open: BTreeMap<Zxid, (Txn, Origin)>,
+    /// The committed txns, oldest first, and beside each what else is known of it.
+    pub(crate) committed: Vec<Txn>,
+    origins: Vec<Origin>,
+    /// How many of them were judged; the first server that applies one judges it for all.
+    judged: usize,
+    sequence_numbers: SequenceNumbers,
+    versions: Versions,
+    /// Requests that may still become txns.
+    asked: BTreeMap<(SessionId, Xid, u64), Asked>,
+    asked_so_far: u64,
+    /// Handshakes for new sessions that have no txn yet, by server and timeout.
+    pub(super) handshakes: BTreeMap<(usize, i32), usize>,
+    /// Sessions whose createSession is logged and whose client was not told.
+    pub(super) unclaimed: BTreeMap<SessionId, (Zxid, i32)>,
+    /// Sessions of which any leader has logged a closeSession, and those of which one is committed.
+    pub(super) closing: BTreeSet<SessionId>,
+    pub(super) ended: BTreeSet<SessionId>,
+    /// Where each session was attached last, and who has claimed it last.
+    pub(super) attached: BTreeMap<SessionId, (usize, ConnId)>,
+    pub(super) claimed: BTreeMap<SessionId, ConnId>,
+    fresh: Model,
+    /// Models behind the first, 128th, 256th … committed txn; none for a server alone.
+    checkpoints: Vec<Model>,
+    pub(super) is_alone: bool,
+}
+
+impl History {
+    pub(super) fn new(model: ModelConfig, is_alone: bool) -> Self {
+        History {
+            open: BTreeMap::new(),
+            committed: Vec::new(),
+            origins: Vec::new(),
+            judged: 0,
+            sequence_numbers: SequenceNumbers::default(),
+            versions: Versions::default(),
+            asked: BTreeMap::new(),
+            asked_so_far: 0,
+            handshakes: BTreeMap::new(),
+            unclaimed: BTreeMap::new(),
+            closing: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            attached: BTreeMap::new(),
+            claimed: BTreeMap::new(),
+            fresh: Model::new(model),
+            checkpoints: Vec::new(),
+            is_alone,
+        }
     }
-}
 
-impl Oracle {
-    /// The server logs a txn.
-    pub(super) fn logged(&mut self, seq: StoreSeq, zxid: Zxid, bytes: &bytes::Bytes) -> Verdict {
-        let txn = match Txn::decode_all(&mut Reader::new(bytes.clone())) {
-            Ok(txn) => txn,
-            Err(error) => return txns_match_model::not_decoded(zxid, &error.to_string()),
+    /// The model of an empty history.
+    pub(super) fn fresh(&self) -> Model {
+        self.fresh.clone()
+    }
+
+    /// The last committed txn.
+    pub(crate) fn tail(&self) -> Zxid {
+        self.committed.last().map_or(Zxid::ZERO, |txn| txn.header.zxid)
+    }
+
+    /// Something speaks of `zxid`.
+    pub(super) fn visible(&self, zxid: Zxid) -> Verdict {
+        visible::committed(zxid, self.is_committed(zxid), self.tail())
+    }
+
+    /// These bytes are said to be the txn `zxid`.
+    pub(super) fn same_bytes(&self, zxid: Zxid, bytes: &Bytes) -> Verdict {
+        zxid_unique::as_proposed(zxid, self.origin(zxid).map(|origin| &origin.bytes), bytes)
+    }
+
+    /// The last committed txn up to `zxid`.
+    fn tail_up_to(&self, zxid: Zxid) -> Zxid {
+        self.position(zxid).checked_sub(1).map_or(Zxid::ZERO, |last| self.committed[last].header.zxid)
+    }
+
+    /// How many committed txns there are up to `zxid`.
+    pub(super) fn position(&self, zxid: Zxid) -> usize {
+        self.committed.partition_point(|txn| txn.header.zxid <= zxid)
+    }
+
+    /// Whether the history that ends at `zxid` is a part of the committed one.
+    pub(super) fn is_committed(&self, zxid: Zxid) -> bool {
+        self.tail_up_to(zxid) == zxid
+    }
+
+    /// A committed txn and where it came from.
+    pub(super) fn committed_at(&self, position: usize) -> Option<(&Txn, &Origin)> {
+        Some((self.committed.get(position)?, self.origins.get(position)?))
+    }
+
+    /// What is known of a txn, committed or not.
+    pub(super) fn origin(&self, zxid: Zxid) -> Option<&Origin> {
+        let committed = || {
+            let last = self.position(zxid).checked_sub(1)?;
+            (self.committed[last].header.zxid == zxid).then(|| &self.origins[last])
         };
-        txns_match_model::next(&txn, zxid, self.logged)?;
-        self.judge_session(&txn)?;
-        let before: Vec<&TxnRecord> = self.pending.iter().map(|logged| &logged.txn.record).collect();
-        txns_match_model::fits(&txn.record, &before, &self.model.tree)?;
-        let cause = self.cause(&txn)?;
-        self.logged = zxid;
-        self.unconfirmed.push_back((seq, zxid));
-        self.pending.push_back(LoggedTxn { txn, cause, applied: self.model.zxid });
-        Ok(())
+        self.open.get(&zxid).map(|(_, origin)| origin).or_else(committed)
     }
 
-    /// A session that is closing, or gone, has nothing made in its name.
-    fn judge_session(&self, txn: &Txn) -> Verdict {
-        let session = txn.header.session;
-        let is_alive = self.sessions.get(&session).is_some_and(|known| known.closing.is_none());
-        if is_alive { Ok(()) } else { ephemerals::behind_its_close(session, &txn.record) }
-    }
-
-    fn cause(&mut self, txn: &Txn) -> Result<Cause, Violation> {
-        let header = &txn.header;
-        let unasked = || executed_at_most_once::unasked(header).expect_err("it always is");
-        if header.opcode == OpCode::CreateSession {
-            return self.created_session(txn).ok_or_else(unasked);
-        }
-        if header.session == SessionId::NONE {
-            let is_reaper = matches!(header.opcode, OpCode::DeleteContainer | OpCode::Error);
-            return if is_reaper { Ok(Cause::Reaper) } else { Err(unasked()) };
-        }
-        let asked = self.find_request(header.session, header.cxid);
-        if header.opcode == OpCode::CloseSession {
-            let Some(session) = self.sessions.get_mut(&header.session) else { return Err(unasked()) };
-            if session.closing.is_some() {
-                return Err(unasked());
-            }
-            session.closing = Some(header.zxid);
-            if asked.is_none() {
-                no_early_expiry::expired(header.session, session.touched, self.now.mono)?;
+    /// The history that ends at `end` without what is behind `zxid`.
+    pub(super) fn cut(&self, end: Zxid, zxid: Zxid) -> Zxid {
+        let mut last = end;
+        while last > zxid {
+            match self.open.get(&last) {
+                Some((_, origin)) => last = origin.before,
+                None => {
+                    let position = self.position(zxid.min(last));
+                    return self.committed[..position].last().map_or(Zxid::ZERO, |txn| txn.header.zxid);
+                }
             }
         }
-        match asked {
-            Some((conn, index)) => {
-                let awaited = &mut self.connections.get_mut(&conn).expect("it was just found").queue[index];
-                awaited.zxid = Some(header.zxid);
-                let (xid, request) = (awaited.xid, Arc::clone(&awaited.request));
-                Ok(Cause::Request { conn, xid, request, who: self.model.who[&conn].clone() })
-            }
-            None if header.opcode == OpCode::CloseSession && header.cxid == Xid(0) => Ok(Cause::Expiry),
-            None => Err(unasked()),
-        }
+        last
     }
 
-    /// The first request of this session and number that has no txn yet.
-    fn find_request(&self, session: SessionId, xid: Xid) -> Option<(ConnId, usize)> {
-        self.connections.iter().filter(|(_, connection)| connection.session == session).find_map(
-            |(conn, connection)| {
-                let index = connection.queue.iter().position(|awaited| {
-                    awaited.xid == xid && awaited.zxid.is_none() && makes_txn(&awaited.request)
-                })?;
-                Some((*conn, index))
-            },
-        )
+    /// Whether the history that ends at `end` holds the one that ends at `zxid`.
+    pub(super) fn holds(&self, end: Zxid, zxid: Zxid) -> bool {
+        self.cut(end, zxid) == zxid
     }
 
-    fn created_session(&mut self, txn: &Txn) -> Option<Cause> {
-        let id = txn.header.session;
-        let TxnRecord::CreateSession { timeout } = txn.record else { return None };
-        if id == SessionId::NONE || self.sessions.contains_key(&id) {
-            return None;
+    /// Of the history that ends at `end` what is committed.
+    pub(super) fn committed_part(&self, end: Zxid) -> Zxid {
+        let mut last = end;
+        while let Some((_, origin)) = self.open.get(&last) {
+            last = origin.before;
         }
-        let conn = self.input_from?;
-        let connection = self.connections.get_mut(&conn)?;
-        let wanted = session_validity::Expected::New { timeout };
-        let fits = connection.handshake.as_ref().is_some_and(|(_, expected)| *expected == wanted);
-        if !fits || connection.created.is_some() {
-            return None;
-        }
-        connection.created = Some((id, txn.header.zxid));
-        connection.session = id;
-        self.touch_new(id, timeout as u64);
-        Some(Cause::Handshake)
+        last
     }
 
-    /// Lets the model follow history up to `zxid`.
-    pub(super) fn advance(&mut self, zxid: Zxid) -> Verdict {
-        if zxid <= self.model.zxid {
+    /// The txns of the history that ends at `end` that are behind `zxid` and not committed, oldest first.
+    pub(super) fn open_behind(&self, end: Zxid, zxid: Zxid) -> Vec<&(Txn, Origin)> {
+        let mut found = Vec::new();
+        let mut last = end;
+        while last > zxid
+            && let Some(open) = self.open.get(&last)
+        {
+            found.push(open);
+            last = open.1.before;
+        }
+        found.reverse();
+        found
+    }
+
+    /// A leader has logged a txn of its own.
+    pub(super) fn propose(&mut self, txn: Txn, origin: Origin) -> Verdict {
+        let zxid = txn.header.zxid;
+        if self.is_alone {
+            // A server alone has no epochs to tell txns apart by: what a crash took may be numbered again.
+            self.open.insert(zxid, (txn, origin));
             return Ok(());
         }
-        durability::visible(zxid, self.confirmed)?;
-        while let Some(next) = self.pending.front()
-            && next.txn.header.zxid <= zxid
-        {
-            let next = self.pending.pop_front().expect("it has a front");
-            self.execute(next)?;
-        }
-        txns_match_model::was_logged(zxid, self.model.zxid)
-    }
-
-    /// Executes a txn's request; what must come of it waits with the connection.
-    pub(super) fn execute(&mut self, LoggedTxn { txn, cause, applied }: LoggedTxn) -> Verdict {
-        let (zxid, time) = (txn.header.zxid, txn.header.time.0);
-        let events = match (&cause, &txn.record) {
-            (Cause::Handshake, TxnRecord::CreateSession { timeout }) => {
-                self.model.create_session(zxid, txn.header.session, *timeout);
-                Vec::new()
-            }
-            (Cause::Reaper, TxnRecord::Delete { path }) => match self.model.reap((zxid, time, applied), path)
-            {
-                Some(events) => events,
-                None => return violated("reaping", format!("{path:?} is reaped at {zxid} and may not be")),
-            },
-            (Cause::Reaper, TxnRecord::Error { .. }) => {
-                self.model.zxid = zxid;
-                Vec::new()
-            }
-            (Cause::Request { .. } | Cause::Expiry, TxnRecord::CloseSession { paths }) => {
-                self.close_session(&txn, paths.as_deref())?
-            }
-            (Cause::Request { conn, xid, request, who }, _) => {
-                let place = Place { session: txn.header.session, who, zxid, time, applied };
-                let outcome = self.model.write(place, request);
-                self.judge_record(&txn, request, &outcome)?;
-                let events = outcome.events.clone();
-                self.keep_outcome(*conn, *xid, (zxid, outcome));
-                events
-            }
-            _ => return txns_match_model::unlike_its_cause(&txn, &cause),
-        };
-        self.versions.committed(txn.header.opcode, &txn.record)?;
-        self.history.push(txn);
-        self.owe(events);
+        zxid_unique::proposed_once(zxid, origin.proposer, self.origin(zxid).map(|known| known.proposer))?;
+        // A leader that does not know yet that it is none proposes on; what is committed behind its epoch, it need not hold.
+        let tail = self.tail_up_to(zxid);
+        prefix::extends(zxid, origin.before, tail, self.holds(origin.before, tail))?;
+        self.open.insert(zxid, (txn, origin));
         Ok(())
     }
 
-    fn owe(&mut self, events: Vec<(ConnId, ExpectedEvent)>) {
-        for (conn, event) in events {
-            if let Some(connection) = self.connections.get_mut(&conn) {
-                connection.owed.push_back(event);
-                self.owed += 1;
+    /// A leader has committed the history that ends at `zxid`.
+    pub(super) fn commit(&mut self, zxid: Zxid) -> Verdict {
+        let tail = self.tail();
+        if zxid <= tail {
+            return self.visible(zxid);
+        }
+        let mut behind = Vec::new();
+        let mut last = zxid;
+        while last > tail
+            && let Some(open) = self.open.remove(&last)
+        {
+            last = open.1.before;
+            behind.push(open);
+        }
+        if behind.is_empty() && self.is_alone {
+            return txns_match_model::was_logged(zxid, tail);
+        }
+        prefix::extends(zxid, last, tail, last == tail)?;
+        for (txn, origin) in behind.into_iter().rev() {
+            session_moved::by_its_owner(&txn.header, &origin.cause, origin.moved_to)?;
+            if let TxnRecord::CloseSession { .. } = txn.record {
+                self.ended.insert(txn.header.session);
             }
+            self.committed.push(txn);
+            self.origins.push(origin);
         }
+        Ok(())
     }
 
-    fn keep_outcome(&mut self, conn: ConnId, xid: Xid, (zxid, outcome): (Zxid, Outcome)) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        let is_it = |zxid_of: Option<Zxid>, xid_of: Xid| zxid_of == Some(zxid) && xid_of == xid;
-        if let Some(awaited) = connection.queue.iter_mut().find(|awaited| is_it(awaited.zxid, awaited.xid)) {
-            awaited.outcome = Some(outcome);
-        }
-    }
-
-    fn close_session(
+    /// A request came in that may become a txn; returns its number.
+    pub(super) fn ask(
         &mut self,
-        txn: &Txn,
-        paths: Option<&[String]>,
-    ) -> Result<Vec<(ConnId, ExpectedEvent)>, Violation> {
-        let session = txn.header.session;
-        if let Some(paths) = paths {
-            ephemerals::listed(session, paths, &self.model.tree.ephemerals(session))?;
-        }
-        self.sessions.remove(&session);
-        Ok(self.model.close_session(txn.header.zxid, session, paths))
+        session: SessionId,
+        xid: Xid,
+        (server, conn): (usize, ConnId),
+        what: (Arc<Request>, Who),
+    ) -> u64 {
+        self.asked_so_far += 1;
+        let number = self.asked_so_far;
+        let (request, who) = what;
+        self.asked.insert((session, xid, number), Asked { number, server, conn, request, who });
+        number
     }
 
-    /// Whether the log says of a request what the model says.
-    fn judge_record(&mut self, txn: &Txn, request: &Request, outcome: &Outcome) -> Verdict {
-        if let Request::Multi(ops) = request {
-            multi_atomic::committed(ops.len(), &txn.record)?;
+    /// The first request of this session and number that has no txn yet; it has one now.
+    pub(super) fn take_asked(&mut self, session: SessionId, xid: Xid) -> Option<Asked> {
+        let key = *self.asked.range((session, xid, 0)..=(session, xid, u64::MAX)).next()?.0;
+        self.asked.remove(&key)
+    }
+
+    /// Nothing can come of this request any more.
+    pub(super) fn forget_asked(&mut self, session: SessionId, xid: Xid, number: u64) {
+        self.asked.remove(&(session, xid, number));
+    }
+
+    /// A createSession is logged.
+    pub(super) fn created_session(&mut self, txn: &Txn, server: usize) -> Result<Cause, Violation> {
+        let unasked = || executed_at_most_once::unasked(&txn.header).expect_err("it always is");
+        let id = txn.header.session;
+        let TxnRecord::CreateSession { timeout } = txn.record else { return Err(unasked()) };
+        let waiting = self.handshakes.get_mut(&(server, timeout)).filter(|waiting| **waiting > 0);
+        let waiting = waiting.ok_or_else(unasked)?;
+        *waiting -= 1;
+        self.unclaimed.insert(id, (txn.header.zxid, timeout));
+        Ok(Cause::Handshake)
+    }
+
+    /// Every committed txn up to `position` is judged, though no server has applied all of them one by one.
+    pub(super) fn judge_up_to(&mut self, position: usize) -> Verdict {
+        if self.judged >= position {
+            return Ok(());
         }
-        txns_match_model::made_of(txn, request, outcome)?;
-        match (&txn.record, request) {
-            (TxnRecord::Multi(parts), Request::Multi(ops)) if !outcome.failed => {
-                for (op, (_, part)) in ops.iter().zip(parts) {
-                    if let (MultiOp::Create(request), TxnRecord::Create(created)) = (op, part) {
-                        self.sequence_numbers.created(request, created)?;
+        let start = self.judged.checked_sub(1).map_or(Zxid::ZERO, |last| self.committed[last].header.zxid);
+        let mut model = self.model_at(start)?;
+        for next in self.judged..position {
+            let executed = execute(&mut model, &self.committed[next], &self.origins[next])?;
+            self.judge(next, &model, executed.outcome.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// A server has applied the committed txn at `position`; what the model made of it is judged once.
+    pub(super) fn judge(
+        &mut self,
+        position: usize,
+        model: &Model,
+        outcome: Option<&crate::model::Outcome>,
+    ) -> Verdict {
+        if position < self.judged {
+            return Ok(());
+        }
+        self.judged = position + 1;
+        let txn = &self.committed[position];
+        if let (Cause::Request(asked), Some(outcome)) = (&self.origins[position].cause, outcome) {
+            txns_match_model::judge(txn, &asked.request, outcome, &mut self.sequence_numbers)?;
+        }
+        self.versions.committed(txn.header.opcode, &txn.record)?;
+        if !self.is_alone && self.judged.is_multiple_of(CHECKPOINT) {
+            let mut kept = model.clone();
+            kept.forget_connections();
+            self.checkpoints.push(kept);
+        }
+        Ok(())
+    }
+
+    /// The model of the history that ends at `end`, committed or not.
+    pub(super) fn model_at(&self, end: Zxid) -> Result<Model, Violation> {
+        let last_committed = self.committed_part(end);
+        let position = self.position(last_committed);
+        let kept = (position / CHECKPOINT).min(self.checkpoints.len());
+        let (mut model, from) = match kept.checked_sub(1) {
+            Some(index) => (self.checkpoints[index].clone(), kept * CHECKPOINT),
+            None => (self.fresh.clone(), 0),
+        };
+        for (txn, origin) in self.committed[from..position].iter().zip(&self.origins[from..position]) {
+            execute(&mut model, txn, origin)?;
+        }
+        for (txn, origin) in self.open_behind(end, last_committed) {
+            execute(&mut model, txn, origin)?;
+        }
+        Ok(model)
+    }
+}
+
+/// A server alone, whose disk may forget.
+impl History {
+    /// What was not committed when the process ended, and did not come back, has never been.
+    pub(super) fn drop_open(&mut self) {
+        self.open.clear();
+    }
+
+    /// Txns behind `last` have never been, whatever was said.
+    pub(super) fn forget_behind(&mut self, last: Zxid) -> Verdict {
+        let kept = self.position(last);
+        self.committed.truncate(kept);
+        self.origins.truncate(kept);
+        self.judged = kept;
+        (self.versions, self.sequence_numbers) = (Versions::default(), SequenceNumbers::default());
+        for txn in &self.committed {
+            self.versions.committed(txn.header.opcode, &txn.record)?;
+            match &txn.record {
+                TxnRecord::Create(create) => self.sequence_numbers.recreated(create),
+                TxnRecord::Multi(parts) if parts.iter().all(|(opcode, _)| *opcode != OpCode::Error) => {
+                    for (_, part) in parts {
+                        if let TxnRecord::Create(create) = part {
+                            self.sequence_numbers.recreated(create);
+                        }
                     }
                 }
-                Ok(())
+                _ => {}
             }
-            (TxnRecord::Create(created), Request::Create(request)) => {
-                self.sequence_numbers.created(request, created)
-            }
-            _ => Ok(()),
         }
+        Ok(())
     }
 }

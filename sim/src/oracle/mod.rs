@@ -1,34 +1,39 @@
-//! The observer at the server's side: it sees every input before the server does and every output before the network, asks the
+//! The observer at the servers' side: it sees every input before a server does and every output before the network, asks the
 //! model what each must be, and lets the checkers judge.
 //!
-//! Txns are taken from the server's requests to its log; a txn's effect is never read from it, but computed by the model from the request
-//! that asked for it. The model follows history lazily: it stands where the last reply, event or input says the server stands.
-//!
-//! Invariant between inputs: the model is at the server's last applied txn, and no event is owed to anybody.
+//! [`History`] is what all servers share: txns as leaders logged them, each with the request that asked for it, and which are
+//! committed. A [`View`] is one server: its connections, what its disk holds, and a model that follows the committed history.
 
 mod connection;
+mod ensemble;
+mod execute;
 mod handshake;
 mod history;
+mod ledger;
+mod logged;
+mod packets;
 mod replies;
 mod restart;
 mod session;
+mod view;
 
-use crate::checkers::lies::Lies;
-use crate::checkers::sequence_numbers::SequenceNumbers;
-use crate::checkers::versions::Versions;
-use crate::checkers::{Verdict, digest, durability, recovered_state, watches};
+use crate::checkers::{Verdict, Violation};
 use crate::counters::Counters;
-use crate::model::{Model, ModelConfig};
-use connection::Connection;
-use history::LoggedTxn;
-use quorate_core::contract::{Input, Lane, Output, StoreOp, StoreSeq};
-use quorate_core::jute::{ClientMessage, Txn};
+use crate::model::ModelConfig;
+use crate::plan::EnsemblePlan;
+use ensemble::Ensemble;
+pub(crate) use history::History;
+pub(crate) use ledger::Ledger;
+use quorate_core::contract::{Input, Lane, Output, Port, StoreOp};
+use quorate_core::jute::ClientMessage;
 use quorate_core::peer::Peer;
-use quorate_core::vocabulary::{ConnId, Now, SessionId, Zxid};
-use session::Session;
-use std::collections::{BTreeMap, VecDeque};
+use quorate_core::tree::Database;
+use quorate_core::vocabulary::{LinkId, Mono, Now, Zxid};
+use quorate_storage_file::Recovered;
+use std::collections::BTreeMap;
+pub(crate) use view::View;
 
-/// What the oracle knows of the server's configuration, beyond the model's.
+/// What the oracle knows of the servers' configuration, beyond the model's.
 #[derive(Clone, Debug)]
 pub(crate) struct OracleConfig {
     pub(crate) min_timeout: i32,
@@ -40,98 +45,107 @@ pub(crate) struct OracleConfig {
 /// See the module's words.
 #[derive(Debug)]
 pub(crate) struct Oracle {
-    pub(crate) model: Model,
-    config: OracleConfig,
-    connections: BTreeMap<ConnId, Connection>,
-    sessions: BTreeMap<SessionId, Session>,
-    /// Txns that were logged and that the model has not executed yet.
-    pending: VecDeque<LoggedTxn>,
-    /// Ops of the log lane that were not confirmed yet: the last zxid behind each.
-    unconfirmed: VecDeque<(StoreSeq, Zxid)>,
-    logged: Zxid,
-    confirmed: Zxid,
-    /// How far history was confirmed when all of that was on the disk.
-    honest: Zxid,
-    /// What rested on lies of the disk when the power went.
-    lies: Lies,
-    /// Every txn that history holds, oldest first.
-    pub(crate) history: Vec<Txn>,
-    /// Events that are owed, over all connections.
-    owed: usize,
-    sequence_numbers: SequenceNumbers,
-    versions: Versions,
-    /// The handle under way.
-    now: Now,
-    input_from: Option<ConnId>,
-    is_space_low: bool,
-    is_ending: bool,
+    pub(crate) history: History,
+    pub(crate) views: Vec<View>,
+    ensemble: Ensemble,
+    /// Connections between a leader and its learners, and where the history ends that NEWLEADER stood for there.
+    quorum_links: BTreeMap<LinkId, Zxid>,
+    /// Rare branches that were taken and not counted yet.
+    probes: Vec<&'static str>,
 }
 
 impl Oracle {
-    pub(crate) fn new(model: ModelConfig, config: OracleConfig) -> Self {
-        Oracle {
-            model: Model::new(model),
-            config,
-            connections: BTreeMap::new(),
-            sessions: BTreeMap::new(),
-            pending: VecDeque::new(),
-            unconfirmed: VecDeque::new(),
-            logged: Zxid::ZERO,
-            confirmed: Zxid::ZERO,
-            honest: Zxid::ZERO,
-            lies: Lies::default(),
-            history: Vec::new(),
-            owed: 0,
-            sequence_numbers: SequenceNumbers::default(),
-            versions: Versions::default(),
-            now: Now::default(),
-            input_from: None,
-            is_space_low: false,
-            is_ending: false,
-        }
+    /// Of a server alone, or of an ensemble.
+    pub(crate) fn new(model: ModelConfig, config: OracleConfig, ensemble: Option<&EnsemblePlan>) -> Self {
+        let history = History::new(model, ensemble.is_none());
+        let view = |server| View::new(server, config.clone(), history.fresh());
+        let views = (0..ensemble.map_or(1, EnsemblePlan::servers)).map(view).collect();
+        let ensemble = Ensemble::new(ensemble.map_or(1, |plan| plan.voters as usize));
+        Oracle { history, views, ensemble, quorum_links: BTreeMap::new(), probes: Vec::new() }
     }
 
-    /// The server is about to be given this.
-    pub(crate) fn input(&mut self, now: Now, input: &Input) -> Verdict {
-        self.now = now;
-        self.input_from = None;
+    /// A server is about to be given this.
+    pub(crate) fn input(&mut self, server: usize, now: Now, input: &Input) -> Verdict {
+        let (view, history) = (&mut self.views[server], &mut self.history);
+        view.now = now;
         match input {
-            Input::Accepted { conn, identity } => self.accepted(*conn, identity.address.ip()),
-            Input::Client { conn, message } => {
-                self.input_from = Some(*conn);
-                match message {
-                    ClientMessage::Connect(request) => self.connecting(*conn, request.clone()),
-                    ClientMessage::Request { xid, request, .. } => self.requested(*conn, *xid, request),
-                    ClientMessage::FourLetter { .. } => {}
+            Input::Accepted { conn, identity } => view.accepted(*conn, identity.address.ip()),
+            Input::Client { conn, message } => match message {
+                ClientMessage::Connect(request) => view.connecting(*conn, request.clone(), history),
+                ClientMessage::Request { xid, request, .. } => {
+                    view.requested(*conn, (*xid, request), history)
                 }
+                ClientMessage::FourLetter { .. } => {}
+            },
+            Input::Closed { conn } => view.forget(*conn, history),
+            Input::Stored { lane: Lane::Log, seq } => view.ledger.confirmed(*seq),
+            Input::Stored { lane: Lane::Epoch, seq } => view.ledger.epochs_confirmed(*seq),
+            Input::Truncated { seq, history } => {
+                view.ledger.confirmed(*seq);
+                return self.truncated(server, &history.database);
             }
-            Input::Closed { conn } => self.forget(*conn),
-            Input::Stored { lane: Lane::Log, seq } => self.confirm(*seq),
-            Input::Shutdown => self.is_ending = true,
-            Input::StoreFailed { lane: Lane::Log, .. } => self.is_ending = true,
+            Input::Dialled { port: Port::Quorum, link, .. }
+            | Input::LinkAccepted { port: Port::Quorum, link, .. } => {
+                self.quorum_links.entry(*link).or_default();
+            }
+            Input::Quorum { link, message } => self.hears(server, *link, message),
+            Input::Loaded { txns: Some(txns), .. } => return self.loaded(txns),
+            Input::Shutdown => view.is_ending = true,
+            Input::StoreFailed { lane: Lane::Log | Lane::Epoch, .. } => view.is_ending = true,
             _ => {}
         }
         Ok(())
     }
 
-    pub(crate) fn space_is_low(&mut self, is_low: bool) {
-        self.is_space_low |= is_low;
+    pub(crate) fn space_is_low(&mut self, server: usize, is_low: bool) {
+        self.views[server].is_space_low |= is_low;
     }
 
-    /// The server asks for this.
-    pub(crate) fn output(&mut self, output: &Output, counters: &mut Counters) -> Verdict {
+    /// An input was handled; what came of it is not looked at yet.
+    pub(crate) fn applied(&mut self, server: usize, peer: &Peer) -> Verdict {
+        if !self.history.is_alone {
+            return self.member_applied(server, peer);
+        }
+        let last = peer.status().last_zxid();
+        if last > self.history.tail() {
+            self.views[server].visible_alone(last)?;
+            self.history.commit(last)?;
+        }
+        Ok(())
+    }
+
+    /// A server asks for this.
+    pub(crate) fn output(
+        &mut self,
+        server: usize,
+        (output, peer): (&Output, &Peer),
+        counters: &mut Counters,
+    ) -> Verdict {
+        self.probes.drain(..).for_each(|probe| counters.probe(probe));
+        let (view, history) = (&mut self.views[server], &mut self.history);
         match output {
-            Output::Send { conn, bytes } => self.sent(*conn, bytes, counters),
-            Output::Close { conn } => self.closed(*conn),
+            Output::Send { conn, bytes } => view.sent((*conn, bytes), history, counters),
+            Output::Close { conn } => view.closed(*conn, history),
             Output::Store { lane: Lane::Log, seq, op } => match op {
-                StoreOp::Append { zxid, txn } => self.logged(*seq, *zxid, txn),
+                StoreOp::Append { zxid, txn } => view.logged(*seq, (*zxid, txn), history),
+                StoreOp::Truncate { to } => view.cuts(*seq, *to, history),
+                StoreOp::Replace(image) => {
+                    view.ledger.floor = image.zxid();
+                    view.cuts(*seq, image.zxid(), history)
+                }
                 _ => {
-                    self.unconfirmed.push_back((*seq, self.logged));
+                    view.ledger.asked(*seq, view.ledger.end, false);
                     Ok(())
                 }
             },
+            Output::Store { seq, op: StoreOp::Epoch { kind, epoch }, .. } => {
+                self.epoch_asked(server, *kind, *epoch, peer)?;
+                self.views[server].ledger.epoch_asked(*seq, *kind, *epoch);
+                Ok(())
+            }
+            Output::SendLink { link, bytes } => self.says(server, *link, bytes),
             Output::Exit { .. } => {
-                self.is_ending = true;
+                view.is_ending = true;
                 Ok(())
             }
             _ => Ok(()),
@@ -139,38 +153,30 @@ impl Oracle {
     }
 
     /// The outputs are drained.
-    pub(crate) fn handled(&mut self, peer: &Peer, was_timeout: bool) -> Verdict {
-        let last = peer.status().last_zxid();
-        durability::visible(last, self.confirmed)?;
-        self.advance(last)?;
-        if !self.is_ending {
-            watches::all_sent(last, self.owed, || self.owed_example())?;
-            if was_timeout {
-                self.expiry_is_due()?;
-            }
-        }
-        Ok(())
+    pub(crate) fn handled(&mut self, server: usize, peer: &Peer, was_timeout: bool) -> Verdict {
+        self.views[server].handled(peer, was_timeout, &mut self.history)
     }
 
     /// Compares everything there is.
-    pub(crate) fn check_full(&self, peer: &Peer) -> Verdict {
-        let database = peer.status().database().clone();
-        recovered_state::equals("tree_matches_model", &database, &self.model)?;
-        crate::checkers::ephemerals::owned(&database)?;
-        digest::scanned(&database)
+    pub(crate) fn check_full(&self, server: usize, peer: &Peer) -> Verdict {
+        self.views[server].check_full(peer)
     }
 
-    fn confirm(&mut self, seq: StoreSeq) {
-        while let Some((unconfirmed, zxid)) = self.unconfirmed.front()
-            && *unconfirmed <= seq
-        {
-            self.confirmed = self.confirmed.max(*zxid);
-            self.unconfirmed.pop_front();
+    pub(crate) fn process_ended(&mut self, server: usize) {
+        self.views[server].process_ended(&mut self.history);
+    }
+
+    /// History came back from a disk. True when what was acknowledged is lost with a lie.
+    pub(crate) fn recovered(
+        &mut self,
+        server: usize,
+        recovered: &Recovered,
+        now: (Mono, Database),
+    ) -> Result<bool, Violation> {
+        if self.history.is_alone {
+            return self.views[server].recovered_alone(recovered, now, &mut self.history);
         }
-    }
-
-    fn owed_example(&self) -> String {
-        let owing = self.connections.values().find_map(|connection| connection.owed.front());
-        format!("{owing:?} was sent")
+        self.recovered_member(server, recovered)?;
+        Ok(false)
     }
 }

@@ -1,17 +1,23 @@
 //! What the server sends: replies and events, each judged where it stands in history.
 
-use super::Oracle;
 use super::connection::{Awaited, makes_txn};
+use super::history::History;
+use super::view::View;
 use crate::checkers::{Verdict, Violation, replies_match_model, require, violated, watches};
 use crate::counters::Counters;
 use crate::model::ExpectedEvent;
 use quorate_core::jute::{Reader, ReplyHeader, Request, Response, ServerMessage};
-use quorate_core::vocabulary::{ConnId, Xid, Zxid};
+use quorate_core::vocabulary::{ConnId, SessionId, Xid, Zxid};
 
 const ORDER: &str = "session_order";
 
-impl Oracle {
-    pub(super) fn sent(&mut self, conn: ConnId, bytes: &[u8], counters: &mut Counters) -> Verdict {
+impl View {
+    pub(super) fn sent(
+        &mut self,
+        (conn, bytes): (ConnId, &[u8]),
+        history: &mut History,
+        counters: &mut Counters,
+    ) -> Verdict {
         match self.connections.get_mut(&conn) {
             Some(connection) => connection.decoder.push(bytes),
             None => {
@@ -25,35 +31,40 @@ impl Oracle {
             })?;
             match message {
                 None => return Ok(()),
-                Some(ServerMessage::Connected(response)) => self.connected(conn, &response)?,
+                Some(ServerMessage::Connected(response)) => self.connected(conn, &response, history)?,
                 Some(ServerMessage::Event { zxid, event }) => {
-                    self.event(conn, ExpectedEvent { zxid, event })?;
+                    self.event(conn, ExpectedEvent { zxid, event }, history)?;
                     counters.probe("watch_event");
                 }
                 Some(ServerMessage::Reply { header, body }) => {
                     *counters.replies.entry(header.err).or_default() += 1;
-                    self.reply(conn, header, body)?;
+                    self.reply(conn, (header, body), history)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn event(&mut self, conn: ConnId, event: ExpectedEvent) -> Verdict {
+    fn event(&mut self, conn: ConnId, event: ExpectedEvent, history: &mut History) -> Verdict {
         if event.zxid == Zxid(-1) {
             if let Some(connection) = self.connections.get_mut(&conn) {
                 connection.replayed.push(event);
             }
             return Ok(());
         }
-        self.advance(event.zxid)?;
+        self.advance(event.zxid, history)?;
         let Some(connection) = self.connections.get_mut(&conn) else { return Ok(()) };
         watches::sent(conn, &mut connection.owed, &event)?;
         self.owed -= 1;
         Ok(())
     }
 
-    fn reply(&mut self, conn: ConnId, header: ReplyHeader, body: Reader) -> Verdict {
+    fn reply(
+        &mut self,
+        conn: ConnId,
+        (header, body): (ReplyHeader, Reader),
+        history: &mut History,
+    ) -> Verdict {
         let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
         // An auth packet is answered at once, before what came earlier.
         let auth = connection
@@ -67,7 +78,7 @@ impl Oracle {
                 format!("{:?} is answered {}", awaited.request, header.err)
             });
         }
-        self.advance(header.zxid)?;
+        self.advance(header.zxid, history)?;
         let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
         let Some(awaited) = connection.queue.pop_front() else {
             return violated(ORDER, format!("{conn:?} is answered {header:?} and waits for nothing"));
@@ -83,7 +94,13 @@ impl Oracle {
         watches::before_data(header.zxid, self.owed, || self.owed_example())?;
         match awaited.zxid {
             Some(zxid) => self.write_reply(conn, &awaited, zxid, (header, body)),
-            None if makes_txn(&awaited.request) => self.refusal(&awaited, header),
+            None if makes_txn(&awaited.request) => {
+                if let Some(number) = awaited.number {
+                    let session = self.connections.get(&conn).map_or(SessionId::NONE, |known| known.session);
+                    history.forget_asked(session, awaited.xid, number);
+                }
+                self.refusal(&awaited, header)
+            }
             None => self.read_reply(conn, &awaited, (header, body)),
         }
     }

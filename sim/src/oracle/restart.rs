@@ -1,25 +1,24 @@
 //! A crash and what comes back.
 
-use super::Oracle;
+use super::history::History;
+use super::session::Lead;
+use super::view::View;
 use crate::checkers::lies::{self, Lies};
-use crate::checkers::sequence_numbers::SequenceNumbers;
-use crate::checkers::versions::Versions;
 use crate::checkers::{
     Verdict, Violation, digest, durability, ephemerals, java_opens_it, purge, recovered_state,
 };
 use crate::disk::SimDisk;
-use quorate_core::jute::{OpCode, TxnRecord};
 use quorate_core::tree::Database;
-use quorate_core::vocabulary::{Mono, Zxid};
+use quorate_core::vocabulary::Mono;
 use quorate_storage_file::{Recovered, RecoveryOptions};
 
-impl Oracle {
+impl View {
     /// The process is gone; connections with it.
-    pub(crate) fn process_ended(&mut self) {
-        self.connections.clear();
-        self.owed = 0;
-        self.unconfirmed.clear();
+    pub(crate) fn process_ended(&mut self, history: &mut History) {
+        let open: Vec<_> = self.connections.keys().copied().collect();
+        open.into_iter().for_each(|conn| self.forget(conn, history));
         self.model.forget_connections();
+        (self.lead, self.is_serving) = (None, false);
         self.is_ending = false;
         self.is_space_low = false;
     }
@@ -27,7 +26,7 @@ impl Oracle {
     /// What of the disk's word is not so at the moment.
     pub(crate) fn disk_says(&mut self, lies: Lies) {
         if !lies.any() && !self.was_lied_to() {
-            self.honest = self.confirmed;
+            self.honest = self.ledger.durable;
         }
     }
 
@@ -42,68 +41,49 @@ impl Oracle {
         self.lies.any()
     }
 
-    /// History came back from disk: what was never confirmed may be missing from its end, and what a lie covered. True when the
-    /// latter is.
-    pub(crate) fn recovered(
+    /// History came back from the disk of a server alone: what was never confirmed may be missing from its end, and what a lie
+    /// covered. True when the latter is.
+    pub(super) fn recovered_alone(
         &mut self,
         recovered: &Recovered,
-        now: Mono,
-        fresh: Database,
+        (now, fresh): (Mono, Database),
+        history: &mut History,
     ) -> Result<bool, Violation> {
         let database = &recovered.database;
         let last = database.last_zxid();
-        let confirmed = self.confirmed.max(self.model.zxid);
-        durability::recovered(last, self.lies.floor(self.honest, confirmed), self.logged)?;
-        while let Some(next) = self.pending.front()
-            && next.zxid() <= last
-        {
-            let next = self.pending.pop_front().expect("it has a front");
-            self.execute(next)?;
-        }
-        self.pending.clear();
-        self.owed = 0;
+        let confirmed = self.ledger.durable.max(self.model.zxid);
+        durability::recovered(last, self.lies.floor(self.honest, confirmed), self.ledger.end)?;
         let is_lost = last < self.model.zxid;
+        if !is_lost {
+            history.commit(last)?;
+        }
+        history.drop_open();
+        self.advance(last, history)?;
         if is_lost {
-            lies::is_prefix(database, &self.history, fresh, &mut self.model)?;
-            self.forget_behind(last)?;
+            lies::is_prefix(database, &history.committed, fresh, &mut self.model)?;
+            history.forget_behind(last)?;
+            let model = self.model.clone();
+            self.stand_at(last, model, history);
         } else {
             recovered_state::equals("recovered_state", database, &self.model)?;
         }
-        (self.logged, self.confirmed) = (last, last);
+        self.ledger.recovered(last, self.ledger.epochs);
         // What came back from a cache may still rest on a lie.
         self.honest = self.honest.min(last);
         self.lies = Lies::default();
-        recovered_state::passed_through(recovered.report.digest_mismatches)?;
-        digest::scanned(database)?;
-        ephemerals::owned(database)?;
+        self.judge_recovered(recovered)?;
         self.model.recount_quotas();
-        self.sessions.clear();
         self.now.mono = now;
-        for (session, timeout) in self.model.sessions.clone() {
-            self.touch_new(session, timeout as u64);
-        }
+        self.lead = Some(Lead::new(&self.model.sessions, now));
+        self.is_serving = true;
         Ok(is_lost)
     }
 
-    /// Txns behind `last` have never been.
-    fn forget_behind(&mut self, last: Zxid) -> Verdict {
-        self.history.truncate(self.history.partition_point(|txn| txn.header.zxid <= last));
-        (self.versions, self.sequence_numbers) = (Versions::default(), SequenceNumbers::default());
-        for txn in &self.history {
-            self.versions.committed(txn.header.opcode, &txn.record)?;
-            match &txn.record {
-                TxnRecord::Create(create) => self.sequence_numbers.recreated(create),
-                TxnRecord::Multi(parts) if parts.iter().all(|(opcode, _)| *opcode != OpCode::Error) => {
-                    for (_, part) in parts {
-                        if let TxnRecord::Create(create) = part {
-                            self.sequence_numbers.recreated(create);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    /// What must hold of every database that came from a disk.
+    pub(super) fn judge_recovered(&self, recovered: &Recovered) -> Verdict {
+        recovered_state::passed_through(recovered.report.digest_mismatches)?;
+        digest::scanned(&recovered.database)?;
+        ephemerals::owned(&recovered.database)
     }
 
     /// What lies on disk is good for more than this one recovery.
@@ -113,6 +93,6 @@ impl Oracle {
             return Ok(());
         }
         java_opens_it::check(disk)?;
-        purge::each_snapshot_suffices(disk, options, &self.model)
+        purge::each_snapshot_suffices(disk, options, (&self.model, self.ledger.floor))
     }
 }

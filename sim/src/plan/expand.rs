@@ -1,22 +1,22 @@
-//! From a seed to a plan.
+//! From a seed to a plan: what scenarios have in common, and R0.
 
 use super::operations::Vocabulary;
 use super::swarm::{FAULTS, FaultKind, Swarm};
 use super::{
     ClientPlan, DiskPlan, FORMAT, Fault, Moment, NetworkPlan, Operation, Plan, PlannedFault,
-    PlannedOperation, ServerPlan,
+    PlannedOperation, ServerPlan, Target,
 };
 use crate::chooser::{Choice, Draws, Seeded};
 
 const CLIENTS: u64 = 12;
 const OPERATIONS_PER_SECOND: u64 = 40;
-const SECONDS: u64 = 60;
-/// Shorter than this, a slow disk and a slow network leave no time for a handshake.
+pub(super) const SECONDS: u64 = 60;
+/// Shorter than this for each server, a slow disk and a slow network leave no time for a handshake.
 const LEAST_TIMEOUT_MS: u64 = 1000;
 
 /// The parts of a plan; each is drawn under a key of its own, so that more of one does not change another.
 #[derive(Clone, Copy)]
-enum Part {
+pub(super) enum Part {
     Swarm,
     Server,
     Network,
@@ -24,9 +24,10 @@ enum Part {
     Clients,
     Operations,
     Faults,
+    Ensemble,
 }
 
-fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
+pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
     let mut chooser = Seeded { seed };
     make(&mut Draws::new(&mut chooser, Choice::Plan, (part as u64, 0)))
 }
@@ -34,8 +35,9 @@ fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
 pub(super) fn r0(seed: u64) -> Plan {
     let swarm = draw(seed, Part::Swarm, Swarm::draw);
     let server = draw(seed, Part::Server, server);
-    let clients = draw(seed, Part::Clients, |draws| clients(draws, &swarm, &server));
-    let operations = draw(seed, Part::Operations, |draws| operations(draws, &swarm, &clients));
+    let clients = draw(seed, Part::Clients, |draws| clients(draws, (CLIENTS, 1), &swarm, &server));
+    let operations =
+        draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
     Plan {
         format: FORMAT,
         scenario: "R0".to_string(),
@@ -46,11 +48,12 @@ pub(super) fn r0(seed: u64) -> Plan {
         clients,
         operations,
         server,
+        ensemble: None,
         duration_ms: SECONDS * 1000,
     }
 }
 
-fn server(draws: &mut Draws<'_>) -> ServerPlan {
+pub(super) fn server(draws: &mut Draws<'_>) -> ServerPlan {
     ServerPlan {
         tick_time_ms: draws.of(&[100, 300, 1000, 2000, 3000]),
         snap_count: draws.of(&[2, 10, 50, 200, 1000, 100_000]),
@@ -68,7 +71,7 @@ fn server(draws: &mut Draws<'_>) -> ServerPlan {
     }
 }
 
-fn network(draws: &mut Draws<'_>) -> NetworkPlan {
+pub(super) fn network(draws: &mut Draws<'_>) -> NetworkPlan {
     NetworkPlan {
         latency_us: draws.of(&[10, 100, 1000]),
         jitter_us: draws.of(&[0, 100, 3000, 50_000]),
@@ -76,7 +79,7 @@ fn network(draws: &mut Draws<'_>) -> NetworkPlan {
     }
 }
 
-fn disk(draws: &mut Draws<'_>, server: &ServerPlan) -> DiskPlan {
+pub(super) fn disk(draws: &mut Draws<'_>, server: &ServerPlan) -> DiskPlan {
     // Without its list of paths a closeSession does not converge over a fuzzy snapshot (ZOOKEEPER-3145), and can't.
     let fuzzy = draws.of(&[0, 0, 300, 800]);
     DiskPlan {
@@ -86,15 +89,20 @@ fn disk(draws: &mut Draws<'_>, server: &ServerPlan) -> DiskPlan {
     }
 }
 
-fn clients(draws: &mut Draws<'_>, swarm: &Swarm, server: &ServerPlan) -> Vec<ClientPlan> {
-    (0..CLIENTS)
+pub(super) fn clients(
+    draws: &mut Draws<'_>,
+    (count, servers): (u64, u64),
+    swarm: &Swarm,
+    server: &ServerPlan,
+) -> Vec<ClientPlan> {
+    (0..count)
         .map(|_| {
             let is_machine = draws.chance(swarm.machines);
             let timeout_ms = server.tick_time_ms * draws.of(&[0, 2, 2, 4, 10, 30]) + draws.below(50);
             ClientPlan {
                 is_machine,
                 // The machine takes what it asks for as the time that connecting may take.
-                timeout_ms: if is_machine { timeout_ms.max(LEAST_TIMEOUT_MS) } else { timeout_ms },
+                timeout_ms: if is_machine { timeout_ms.max(LEAST_TIMEOUT_MS * servers) } else { timeout_ms },
                 keeps_session_permille: draws.of(&[1000, 900, 500]),
                 user: draws
                     .of(&[None, Some("ann:pw"), Some("bob:pw"), Some("super:secret")])
@@ -112,8 +120,13 @@ fn scripted(clients: &[ClientPlan], client: u32) -> Option<u32> {
     around.into_iter().find(|client| !clients[*client as usize].is_machine)
 }
 
-fn operations(draws: &mut Draws<'_>, swarm: &Swarm, clients: &[ClientPlan]) -> Vec<PlannedOperation> {
-    let count = OPERATIONS_PER_SECOND * SECONDS;
+pub(super) fn operations(
+    draws: &mut Draws<'_>,
+    per_second: u64,
+    swarm: &Swarm,
+    clients: &[ClientPlan],
+) -> Vec<PlannedOperation> {
+    let count = per_second * SECONDS;
     let mut vocabulary = Vocabulary::new(swarm, draws);
     let mut operations: Vec<PlannedOperation> = Vec::with_capacity(count as usize);
     // The first second is for connecting.
@@ -150,13 +163,14 @@ fn faults(draws: &mut Draws<'_>, swarm: &Swarm) -> Vec<PlannedFault> {
     for _ in 0..swarm.fault_count {
         let kind = FAULTS[draws.weighted(&swarm.faults)];
         let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
-        let planned = PlannedFault { at_us, fault: fault(draws, kind) };
+        let target = Target::Server(0);
+        let planned = PlannedFault { at_us, target, fault: fault(draws, kind, CLIENTS) };
         // A lie that no power loss follows is none.
         if let Fault::LyingDisk { ms } = planned.fault
             && draws.chance(800)
         {
             let at_us = at_us + draws.below(ms * 1000);
-            faults.push(PlannedFault { at_us, fault: fault(draws, FaultKind::PowerLoss) });
+            faults.push(PlannedFault { at_us, target, fault: fault(draws, FaultKind::PowerLoss, CLIENTS) });
         }
         faults.push(planned);
     }
@@ -164,9 +178,10 @@ fn faults(draws: &mut Draws<'_>, swarm: &Swarm) -> Vec<PlannedFault> {
     faults
 }
 
-fn fault(draws: &mut Draws<'_>, kind: FaultKind) -> Fault {
+/// What a server alone, or its clients, may meet.
+pub(super) fn fault(draws: &mut Draws<'_>, kind: FaultKind, clients: u64) -> Fault {
     let down_ms = draws.of(&[1, 100, 1000, 5000]);
-    let client = draws.below(CLIENTS) as u32;
+    let client = draws.below(clients) as u32;
     let to_server = draws.chance(500);
     match kind {
         FaultKind::Kill => Fault::Kill { down_ms },

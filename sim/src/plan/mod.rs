@@ -3,16 +3,23 @@
 //! A seed expands into a plan ([`Plan::expand`]); a run needs nothing but a plan and a chooser. A plan written to a file can be
 //! edited and run again; [`FORMAT`] changes with its meaning.
 //!
-//! Scenario R0 of the design: 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults.
+//! Scenarios of the design: R0 is 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults; R1 an
+//! ensemble, 20 clients, 20 operations a second, 60 simulated seconds and a liveness phase, with everything that breaks.
 
+mod ensemble;
 mod expand;
+mod expand_ensemble;
 mod operations;
 mod swarm;
 
+pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
+
+/// How long a power loss waits for its moment.
+const POWER_LOSS_WAIT_MS: u64 = 2000;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,8 +30,10 @@ pub struct Plan {
     pub scenario: String,
     /// Where it came from, and what free choices during the run are drawn by.
     pub seed: u64,
-    /// What the server is told.
+    /// What each server is told.
     pub server: ServerPlan,
+    /// Of which ensemble they are; none is a server alone.
+    pub ensemble: Option<EnsemblePlan>,
     /// How the network behaves.
     pub network: NetworkPlan,
     /// How the disk behaves.
@@ -225,6 +234,8 @@ pub enum Operation {
 pub struct PlannedFault {
     /// µs since the start.
     pub at_us: u64,
+    /// Whose, unless it is a client's.
+    pub target: Target,
     /// What.
     pub fault: Fault,
 }
@@ -326,9 +337,65 @@ pub enum Fault {
         /// How long each takes.
         call_ms: u64,
     },
+    /// The disk is found empty behind the next restart, if a quorum may lose it.
+    EmptyDisk {
+        /// How long it is down.
+        down_ms: u64,
+    },
+    /// The disk is found as it was when the fault began, behind a restart so much later, if a quorum may lose what came since.
+    OldDisk {
+        /// How much later.
+        ms: u64,
+    },
+    /// Ways between servers are cut.
+    CutLinks {
+        /// Which pairs.
+        shape: Shape,
+        /// Which ports.
+        ports: Ports,
+        /// Which directions.
+        direction: Direction,
+        /// For how long.
+        ms: u64,
+    },
+    /// Ways between servers are slow.
+    SlowLinks {
+        /// Which pairs.
+        shape: Shape,
+        /// Which ports.
+        ports: Ports,
+        /// How much longer each segment travels.
+        delay_ms: u64,
+        /// For how long.
+        ms: u64,
+    },
+    /// Connections between servers break; one end may not hear of it.
+    BreakLinks {
+        /// Which pairs.
+        shape: Shape,
+        /// Which ports.
+        ports: Ports,
+        /// Whether the target's ends vanish without a word.
+        is_silent: bool,
+    },
 }
 
 impl Fault {
+    /// How long it lasts, if its end is an event of its own.
+    pub fn lasts_ms(&self) -> Option<u64> {
+        match self {
+            Fault::PowerLoss { .. } => Some(POWER_LOSS_WAIT_MS),
+            Fault::DiskErrors { ms, .. }
+            | Fault::DiskFull { ms, .. }
+            | Fault::LyingDisk { ms }
+            | Fault::SlowDisk { ms, .. }
+            | Fault::OldDisk { ms }
+            | Fault::CutLinks { ms, .. }
+            | Fault::SlowLinks { ms, .. } => Some(*ms),
+            _ => None,
+        }
+    }
+
     /// Its name, as counters have it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -345,14 +412,56 @@ impl Fault {
             Fault::DiskFull { .. } => "disk_full",
             Fault::LyingDisk { .. } => "lying_disk",
             Fault::SlowDisk { .. } => "slow_disk",
+            Fault::EmptyDisk { .. } => "empty_disk",
+            Fault::OldDisk { .. } => "old_disk",
+            Fault::CutLinks { shape: Shape::Pair(_), .. } => "cut_pair",
+            Fault::CutLinks { shape: Shape::Isolate, .. } => "isolate",
+            Fault::CutLinks { shape: Shape::Bridge(_), .. } => "bridge",
+            Fault::CutLinks { shape: Shape::Halves(_), .. } => "halves",
+            Fault::SlowLinks { .. } => "slow_links",
+            Fault::BreakLinks { is_silent: false, .. } => "break_links",
+            Fault::BreakLinks { is_silent: true, .. } => "half_open_links",
+        }
+    }
+}
+
+/// What is run, in the design's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scenario {
+    /// A server alone.
+    R0,
+    /// An ensemble.
+    R1,
+}
+
+impl std::fmt::Display for Scenario {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Scenario::R0 => "r0",
+            Scenario::R1 => "r1",
+        })
+    }
+}
+
+impl std::str::FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "r0" | "R0" => Ok(Scenario::R0),
+            "r1" | "R1" => Ok(Scenario::R1),
+            _ => Err(format!("{text:?} is no scenario: r0 or r1")),
         }
     }
 }
 
 impl Plan {
-    /// The plan of R0 for this seed.
-    pub fn expand(seed: u64) -> Plan {
-        expand::r0(seed)
+    /// The plan of this seed in a scenario.
+    pub fn expand(scenario: Scenario, seed: u64) -> Plan {
+        match scenario {
+            Scenario::R0 => expand::r0(seed),
+            Scenario::R1 => expand_ensemble::r1(seed),
+        }
     }
 
     /// What the run is like, in a few words.
@@ -360,8 +469,12 @@ impl Plan {
         let mut faults: Vec<&str> = self.faults.iter().map(|planned| planned.fault.name()).collect();
         faults.sort_unstable();
         faults.dedup();
+        let servers = match &self.ensemble {
+            None => "1 server".to_string(),
+            Some(ensemble) => format!("{} voters, {} observers", ensemble.voters, ensemble.observers),
+        };
         format!(
-            "{}: 1 server (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",
+            "{}: {servers} (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",
             self.scenario,
             self.server.tick_time_ms,
             self.server.snap_count,

@@ -13,9 +13,13 @@ pub(super) enum Client {
 }
 
 impl Client {
-    pub(super) fn new(index: usize, plan: &ClientPlan, chooser: &mut dyn Chooser) -> Self {
+    pub(super) fn new(
+        (index, servers): (usize, usize),
+        plan: &ClientPlan,
+        chooser: &mut dyn Chooser,
+    ) -> Self {
         match plan.is_machine {
-            true => Client::Machine(Box::new(Machine::new(index, plan.clone(), chooser))),
+            true => Client::Machine(Box::new(Machine::new((index, servers), plan.clone(), chooser))),
             false => Client::Scripted(Box::new(Scripted::new(index, plan.clone()))),
         }
     }

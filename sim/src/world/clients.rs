@@ -7,6 +7,7 @@ use super::net::Piece;
 use super::scripted::Phase;
 use super::{Event, World};
 use crate::checkers::Verdict;
+use crate::chooser::{Choice, Key};
 use bytes::Bytes;
 use quorate_core::client::ClientInput;
 use quorate_core::vocabulary::ConnId;
@@ -41,10 +42,11 @@ impl World<'_> {
     }
 
     fn script_timer(&mut self, client: usize, phase: Phase, is_deaf: bool) -> Verdict {
-        let (now, floor) = (self.now, self.real_time.floor());
+        let now = self.now;
         match phase {
             Phase::Away { until } if until <= now => {
-                let conn = self.connect(client);
+                let server = self.next_server(client);
+                let conn = self.connect(client, server);
                 if let Client::Scripted(script) = &mut self.clients[client] {
                     let handshake = script.connect(now, conn, &mut *self.chooser);
                     self.send(conn, true, handshake);
@@ -57,7 +59,7 @@ impl World<'_> {
             }
             _ => {
                 if let Client::Scripted(script) = &mut self.clients[client]
-                    && let Some(ping) = script.ping(now, floor)
+                    && let Some(ping) = script.ping(now, &self.real_time)
                 {
                     self.note("ping", [client as u64, 0, 0]);
                     self.say(client, ping);
@@ -77,8 +79,8 @@ impl World<'_> {
             let doings = machine.handle(input, &mut Around { now: self.now, real_time, counters })?;
             for doing in doings {
                 match doing {
-                    Doing::Connect(attempt) => {
-                        let conn = self.connect(client);
+                    Doing::Connect(attempt, name) => {
+                        let conn = self.connect(client, name % self.servers.len());
                         if let Client::Machine(machine) = &mut self.clients[client] {
                             machine.has_conn(conn);
                         }
@@ -102,9 +104,17 @@ impl World<'_> {
         Ok(())
     }
 
-    fn connect(&mut self, client: usize) -> ConnId {
-        let conn = self.net.open(client);
-        self.note("connect", [client as u64, conn.0, 0]);
+    /// A script tries the servers one after the other, from one of its own choice on.
+    fn next_server(&mut self, client: usize) -> usize {
+        let count = self.servers.len() as u64;
+        let first = self.chooser.pick(Choice::Servers, Key(client as u64, 0, 1), count);
+        let Client::Scripted(script) = &self.clients[client] else { return 0 };
+        ((first + script.attempts) % count) as usize
+    }
+
+    fn connect(&mut self, client: usize, server: usize) -> ConnId {
+        let conn = self.net.open(client, server);
+        self.note("connect", [client as u64, conn.0, server as u64]);
         if let Some(at) = self.net.signal(self.now, (conn, true), Piece::Start) {
             self.schedule(at, Event::Arrive { conn, to_server: true });
         }
@@ -150,7 +160,10 @@ impl World<'_> {
                 script.forget_session();
                 Ok(())
             }
-            Client::Machine(_) => self.drive(client, ClientInput::Close),
+            Client::Machine(machine) => {
+                machine.forget_view();
+                self.drive(client, ClientInput::Close)
+            }
         }
     }
 
@@ -179,6 +192,7 @@ impl World<'_> {
             self.schedule(next.at_us * 1000, Event::Operation(index + 1));
         }
         let planned = &self.plan.operations[index];
+        self.real_time.committed = self.oracle.history.tail();
         let client = planned.client as usize;
         let script = match &mut self.clients[client] {
             Client::Scripted(script) => script,

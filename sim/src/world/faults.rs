@@ -1,12 +1,14 @@
-//! Faults: what begins, what lasts, and how it ends.
+//! Faults: what begins, where, what lasts, and how it ends. What breaks between servers is in `partitions.rs`.
 
 use super::net::RETRY_LIMIT;
 use super::{Event, World};
 use crate::checkers::{Verdict, Violation};
-use crate::plan::{Fault, Moment};
+use crate::plan::{Fault, Moment, Target};
 use quorate_core::vocabulary::ConnId;
 
 const MS: u64 = 1_000_000;
+/// How long it takes to put another disk into a machine.
+const RESTORE_NS: u64 = 500 * MS;
 
 /// When the power goes, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -16,10 +18,9 @@ pub(super) struct PowerLoss {
     pub(super) down_ns: u64,
 }
 
-/// What is broken at the moment.
+/// What of a server is broken at the moment. Faults that last stand by their index in the plan.
 #[derive(Debug, Default)]
 pub(super) struct Troubles {
-    /// Faults of the disk that last: their index in the plan.
     pub(super) disk_errors: Vec<(usize, u64)>,
     pub(super) slow_disk: Vec<(usize, u64)>,
     pub(super) disk_full: Vec<usize>,
@@ -32,82 +33,134 @@ pub(super) struct Troubles {
 
 impl World<'_> {
     pub(super) fn begin_fault(&mut self, index: usize) -> Verdict {
-        let fault = &self.plan.faults[index].fault;
+        let planned = &self.plan.faults[index];
         self.note("fault", [index as u64, 0, 0]);
-        self.trace.words(|| format!("{fault:?}"));
-        let mut lasts = None;
-        let fired = match fault {
-            Fault::Kill { down_ms } => return self.kill(fault.name(), down_ms * MS),
-            Fault::PowerLoss { after_calls, moment, down_ms } => {
-                let (calls_left, moment, down_ns) = (*after_calls, *moment, down_ms * MS);
-                self.troubles.power_loss = Some(PowerLoss { calls_left, moment, down_ns });
-                lasts = Some(2000);
-                // It counts when it happens.
-                false
+        self.trace.words(|| format!("{:?} of {:?}", planned.fault, planned.target));
+        match &planned.fault {
+            Fault::Reset { client } => {
+                let fired = self.break_connection(*client as usize, false)?;
+                self.count_fault(fired, &planned.fault);
             }
-            Fault::Shutdown { down_ms } => return self.shut_down(down_ms * MS),
-            Fault::Pause { ms } => self.pause(ms * MS),
-            Fault::WallJump { ms } => {
-                self.server.wall_offset_ms += ms;
-                true
+            Fault::HalfOpen { client } => {
+                let fired = self.break_connection(*client as usize, true)?;
+                self.count_fault(fired, &planned.fault);
             }
-            Fault::Reset { client } => self.break_connection(*client as usize, false)?,
-            Fault::HalfOpen { client } => self.break_connection(*client as usize, true)?,
             Fault::Stall { client, to_server, ms } => {
-                self.stall(*client as usize, (*to_server, ms * MS), false)
+                let fired = self.stall(*client as usize, (*to_server, ms * MS), false);
+                self.count_fault(fired, &planned.fault);
             }
-            Fault::Cut { client, to_server, ms } => self.stall(*client as usize, (*to_server, ms * MS), true),
-            Fault::DiskErrors { permille, ms } => {
-                self.troubles.disk_errors.push((index, *permille));
-                lasts = Some(*ms);
-                false
+            Fault::Cut { client, to_server, ms } => {
+                let fired = self.stall(*client as usize, (*to_server, ms * MS), true);
+                self.count_fault(fired, &planned.fault);
             }
-            Fault::DiskFull { room, ms } => {
-                self.troubles.disk_full.push(index);
-                self.server.fill_disk(*room);
-                lasts = Some(*ms);
-                self.report_space(0)?;
-                true
+            fault => {
+                for server in self.targets(planned.target) {
+                    self.break_server(server, index, fault)?;
+                }
+                if let Some(ms) = fault.lasts_ms() {
+                    self.schedule(self.now + ms * MS, Event::FaultOver(index));
+                }
             }
-            Fault::LyingDisk { ms } => {
-                self.troubles.lying_disk.push(index);
-                self.server.disk.set_lying(true);
-                lasts = Some(*ms);
-                true
-            }
-            Fault::SlowDisk { ms, call_ms } => {
-                self.troubles.slow_disk.push((index, call_ms * MS));
-                lasts = Some(*ms);
-                true
-            }
-        };
-        if fired {
-            self.counters.fault(fault.name());
-        }
-        if let Some(ms) = lasts {
-            self.schedule(self.now + ms * MS, Event::FaultOver(index));
         }
         Ok(())
     }
 
-    pub(super) fn end_fault(&mut self, index: usize) -> Verdict {
-        let fault = &self.plan.faults[index].fault;
-        if let Fault::PowerLoss { .. } = fault {
-            // No disk call came in time: it goes now.
-            return match self.troubles.power_loss.take() {
-                Some(loss) => self.lose_power(loss.down_ns),
-                None => Ok(()),
-            };
+    fn count_fault(&mut self, fired: bool, fault: &Fault) {
+        if fired {
+            self.counters.fault(fault.name());
         }
-        self.troubles.disk_errors.retain(|(other, _)| *other != index);
-        self.troubles.slow_disk.retain(|(other, _)| *other != index);
-        self.troubles.lying_disk.retain(|other| *other != index);
-        self.server.disk.set_lying(!self.troubles.lying_disk.is_empty());
-        if let Fault::DiskFull { .. } = fault {
-            self.troubles.disk_full.retain(|other| *other != index);
-            if self.troubles.disk_full.is_empty() {
-                self.server.empty_disk();
-                return self.report_space(1 << 40);
+    }
+
+    /// Who is meant, as things are now.
+    fn targets(&self, target: Target) -> Vec<usize> {
+        match target {
+            Target::Server(server) => vec![server as usize],
+            Target::Leader => self.leader().into_iter().collect(),
+            Target::All => (0..self.servers.len()).collect(),
+        }
+    }
+
+    fn break_server(&mut self, server: usize, index: usize, fault: &Fault) -> Verdict {
+        let troubles = &mut self.servers[server].troubles;
+        let fired = match fault {
+            Fault::Kill { down_ms } => return self.kill(server, fault.name(), down_ms * MS),
+            Fault::Shutdown { down_ms } => return self.shut_down(server, down_ms * MS),
+            Fault::PowerLoss { after_calls, moment, down_ms } => {
+                let (calls_left, moment, down_ns) = (*after_calls, *moment, down_ms * MS);
+                troubles.power_loss = Some(PowerLoss { calls_left, moment, down_ns });
+                // It counts when it happens.
+                false
+            }
+            Fault::Pause { ms } => self.pause(server, ms * MS),
+            Fault::WallJump { ms } => {
+                self.servers[server].wall_offset_ms += ms;
+                true
+            }
+            Fault::DiskErrors { permille, .. } => {
+                troubles.disk_errors.push((index, *permille));
+                false
+            }
+            Fault::DiskFull { room, .. } => {
+                troubles.disk_full.push(index);
+                self.servers[server].fill_disk(*room);
+                self.report_space(server, 0)?;
+                true
+            }
+            Fault::LyingDisk { .. } => {
+                troubles.lying_disk.push(index);
+                self.servers[server].disk.set_lying(true);
+                true
+            }
+            Fault::SlowDisk { call_ms, .. } => {
+                troubles.slow_disk.push((index, call_ms * MS));
+                true
+            }
+            Fault::EmptyDisk { down_ms } => {
+                self.servers[server].foreign_disk = Some(Box::default());
+                return self.lose_power(server, down_ms * MS);
+            }
+            Fault::OldDisk { .. } => {
+                let backup = self.back_up(server);
+                self.servers[server].backups.push((index, backup));
+                false
+            }
+            Fault::CutLinks { .. } | Fault::SlowLinks { .. } | Fault::BreakLinks { .. } => {
+                self.break_network(server, index, fault)?
+            }
+            Fault::Reset { .. } | Fault::HalfOpen { .. } | Fault::Stall { .. } | Fault::Cut { .. } => {
+                unreachable!("faults of clients are dealt with before")
+            }
+        };
+        self.count_fault(fired, fault);
+        Ok(())
+    }
+
+    pub(super) fn end_fault(&mut self, index: usize) -> Verdict {
+        let planned = &self.plan.faults[index];
+        self.mend_network(index);
+        for server in 0..self.servers.len() {
+            if let Some(backup) = self.servers[server].take_backup(index) {
+                self.servers[server].foreign_disk = Some(Box::new(backup));
+                self.lose_power(server, RESTORE_NS)?;
+            }
+            let troubles = &mut self.servers[server].troubles;
+            if let (Fault::PowerLoss { .. }, Some(loss)) = (&planned.fault, troubles.power_loss) {
+                // No disk call came in time: it goes now.
+                troubles.power_loss = None;
+                self.lose_power(server, loss.down_ns)?;
+                continue;
+            }
+            troubles.disk_errors.retain(|(other, _)| *other != index);
+            troubles.slow_disk.retain(|(other, _)| *other != index);
+            troubles.lying_disk.retain(|other| *other != index);
+            let is_lying = !troubles.lying_disk.is_empty();
+            let was_full = !troubles.disk_full.is_empty();
+            troubles.disk_full.retain(|other| *other != index);
+            let has_room = was_full && troubles.disk_full.is_empty();
+            self.servers[server].disk.set_lying(is_lying);
+            if has_room {
+                self.servers[server].empty_disk();
+                self.report_space(server, 1 << 40)?;
             }
         }
         Ok(())
@@ -116,18 +169,27 @@ impl World<'_> {
     /// From here on nothing breaks any more; what hangs is freed.
     pub(super) fn end_all_faults(&mut self) -> Verdict {
         self.note("end of faults", [0; 3]);
-        self.troubles = Troubles::default();
-        self.server.disk.set_lying(false);
-        self.server.empty_disk();
-        self.report_space(1 << 40)?;
-        if self.server.is_paused() {
-            self.resume(self.server.life)?;
+        self.counters.commits_before_liveness = self.oracle.history.committed.len() as u64;
+        self.mend_all_networks();
+        for server in 0..self.servers.len() {
+            self.servers[server].troubles = Troubles::default();
+            self.servers[server].backups.clear();
+            self.servers[server].foreign_disk = None;
+            self.servers[server].disk.set_lying(false);
+            self.servers[server].empty_disk();
+            self.report_space(server, 1 << 40)?;
+            if self.servers[server].is_paused() {
+                self.resume(self.life(server))?;
+            }
         }
         let conns: Vec<ConnId> = self.net.links.keys().copied().collect();
         for conn in conns {
             self.reset(conn)?;
         }
-        Ok(())
+        match &self.plan.ensemble {
+            Some(ensemble) => self.part_with_the_rest(ensemble),
+            None => Ok(()),
+        }
     }
 
     fn break_connection(&mut self, client: usize, is_silent: bool) -> Result<bool, Violation> {
@@ -165,6 +227,6 @@ impl World<'_> {
         if link.open_at_client && self.clients[link.client].conn() == Some(conn) {
             self.client_lost(link.client)?;
         }
-        if link.open_at_server { self.closed_at_server(conn) } else { Ok(()) }
+        if link.open_at_server { self.closed_at_server(link.server, conn) } else { Ok(()) }
     }
 }

@@ -160,16 +160,15 @@ fn collect_acls(record: &TxnRecord, acls: &mut Vec<Vec<Acl>>) {
 
 impl World<'_> {
     /// Before a restart: now and then the newest snapshot is a fuzzy one of the same name.
-    pub(super) fn maybe_replace_snapshot(&mut self) -> Verdict {
-        let life = self.server.life;
+    pub(super) fn maybe_replace_snapshot(&mut self, server: usize) -> Verdict {
+        let life = self.life(server).key();
         let mut draws = Draws::new(&mut *self.chooser, Choice::Image, (life, 0));
         // Behind a lie nobody can say what of history the log holds, or will hold once the power has gone.
-        let is_lied_to = self.oracle.was_lied_to() || self.server.disk.lies().any();
+        let is_lied_to = self.oracle.views[server].was_lied_to() || self.servers[server].disk.lies().any();
         if !draws.chance(self.plan.disk.fuzzy_permille) || is_lied_to {
             return Ok(());
         }
-        let entries = self
-            .server
+        let entries = self.servers[server]
             .disk
             .list(Directory::Snap)
             .map_err(|error| Violation { checker: "world", detail: error.to_string() })?;
@@ -178,11 +177,11 @@ impl World<'_> {
             (compression == Compression::None && entry.length > 0).then_some((zxid, entry.name))
         });
         // One that ends behind what is known to be durable can't be written again from history.
-        let newest = snapshots.max().filter(|(zxid, _)| *zxid <= self.oracle.model.zxid);
+        let newest = snapshots.max().filter(|(zxid, _)| *zxid <= self.oracle.views[server].model.zxid);
         let Some((zxid, name)) = newest else { return Ok(()) };
-        let start = Database::new(LookupSeed(life), self.server.tree_options);
-        let (content, has_half_multi) = write(&self.oracle.history, zxid, start, &mut draws);
-        self.server.disk.install(&FileName::snap(name), &content);
+        let start = Database::new(LookupSeed(life), self.servers[server].tree_options);
+        let (content, has_half_multi) = write(&self.oracle.history.committed, zxid, start, &mut draws);
+        self.servers[server].disk.install(&FileName::snap(name), &content);
         self.counters.fault("fuzzy_snapshot");
         if has_half_multi {
             self.counters.probe("fuzzy_half_multi");

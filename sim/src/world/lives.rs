@@ -1,81 +1,90 @@
 //! How the server's process ends, by itself, by a signal or with the power, and how it comes back from its disk.
 
-use super::server::{Process, State};
+use super::server::{Life, Process, State};
 use super::{Event, World};
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, durability};
 use quorate_core::contract::Input;
 use quorate_core::peer::Peer;
 use quorate_core::tree::Database;
-use quorate_core::vocabulary::{ConnId, Entropy, LookupSeed, ServerId};
+use quorate_core::vocabulary::{ConnId, Entropy, LookupSeed, ServerId, Zxid};
 use quorate_storage_file::{Recovered, Recovery, RecoveryError, RecoveryStep, Storage};
 
 const MS: u64 = 1_000_000;
 
 impl World<'_> {
-    pub(super) fn kill(&mut self, name: &'static str, down_ns: u64) -> Verdict {
-        if matches!(self.server.state, State::Down { .. }) {
+    pub(super) fn kill(&mut self, server: usize, name: &'static str, down_ns: u64) -> Verdict {
+        if matches!(self.servers[server].state, State::Down { .. }) {
             return Ok(());
         }
         self.counters.fault(name);
-        self.check_everything()?;
-        self.process_gone(true);
-        self.schedule(self.now + down_ns, Event::Restart { life: self.server.life });
+        self.check_server(server)?;
+        self.process_gone(server, true);
+        self.schedule(self.now + down_ns, Event::Restart { life: self.life(server) });
         Ok(())
     }
 
-    pub(super) fn lose_power(&mut self, down_ns: u64) -> Verdict {
-        if matches!(self.server.state, State::Down { has_power: false }) {
+    pub(super) fn lose_power(&mut self, server: usize, down_ns: u64) -> Verdict {
+        if matches!(self.servers[server].state, State::Down { has_power: false }) {
             return Ok(());
         }
         self.counters.fault("power_loss");
-        self.note("power loss", [self.server.life, 0, 0]);
-        self.check_everything()?;
-        self.process_gone(false);
-        self.oracle.loses_power(self.server.disk.lies());
-        self.server.disk.lose_power(&mut *self.chooser, self.server.life);
-        self.server.disk.torn_logs().into_iter().for_each(|shape| self.counters.probe(shape));
-        self.schedule(self.now + down_ns, Event::Restart { life: self.server.life });
+        self.note_at(server, "power loss", [self.servers[server].life, 0, 0]);
+        self.check_server(server)?;
+        self.process_gone(server, false);
+        let lies = self.servers[server].disk.lies();
+        self.oracle.views[server].loses_power(lies);
+        let life = self.life(server).key();
+        self.servers[server].disk.lose_power(&mut *self.chooser, life);
+        self.servers[server].disk.torn_logs().into_iter().for_each(|shape| self.counters.probe(shape));
+        self.schedule(self.now + down_ns, Event::Restart { life: self.life(server) });
         Ok(())
     }
 
-    pub(super) fn maybe_lose_power(&mut self) -> Verdict {
-        match self.troubles.power_loss {
-            Some(loss) if loss.calls_left == 0 && self.server.disk.is_moment(loss.moment) => {
-                self.troubles.power_loss = None;
-                self.lose_power(loss.down_ns)
+    pub(super) fn maybe_lose_power(&mut self, server: usize) -> Verdict {
+        match self.servers[server].troubles.power_loss {
+            Some(loss) if loss.calls_left == 0 && self.servers[server].disk.is_moment(loss.moment) => {
+                self.servers[server].troubles.power_loss = None;
+                self.lose_power(server, loss.down_ns)
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) fn shut_down(&mut self, down_ns: u64) -> Verdict {
-        if !self.server.is_serving() || self.server.is_paused() {
+    pub(super) fn shut_down(&mut self, server: usize, down_ns: u64) -> Verdict {
+        if !self.servers[server].is_serving() || self.servers[server].is_paused() {
             return Ok(());
         }
         self.counters.fault("shutdown");
-        self.troubles.down_ns = down_ns;
-        self.handle(Input::Shutdown)
+        self.servers[server].troubles.down_ns = down_ns;
+        self.handle(server, Input::Shutdown)
     }
 
     /// The peer has asked for the end of its process.
-    pub(super) fn exited(&mut self) -> Verdict {
-        self.note("exit", [self.server.life, 0, 0]);
+    pub(super) fn exited(&mut self, server: usize) -> Verdict {
+        self.note_at(server, "exit", [self.servers[server].life, 0, 0]);
         self.counters.probe("process_exit");
-        self.process_gone(true);
-        let down_ns = std::mem::take(&mut self.troubles.down_ns).max(100 * MS);
-        self.schedule(self.now + down_ns, Event::Restart { life: self.server.life });
+        self.process_gone(server, true);
+        let down_ns = std::mem::take(&mut self.servers[server].troubles.down_ns).max(100 * MS);
+        self.schedule(self.now + down_ns, Event::Restart { life: self.life(server) });
         Ok(())
     }
 
     /// The process is gone; what it had written, the system still has.
-    fn process_gone(&mut self, has_power: bool) {
-        self.oracle.process_ended();
-        self.server.life += 1;
-        self.server.state = State::Down { has_power };
-        self.server.waiting = None;
-        let open: Vec<ConnId> =
-            self.net.links.iter().filter(|(_, link)| link.open_at_server).map(|(conn, _)| *conn).collect();
+    fn process_gone(&mut self, server: usize, has_power: bool) {
+        self.oracle.process_ended(server);
+        let life = self.servers[server].life;
+        self.servers[server].life += 1;
+        self.servers[server].state = State::Down { has_power };
+        self.servers[server].waiting = None;
+        self.ends_gone(server, life, has_power);
+        let open: Vec<ConnId> = self
+            .net
+            .links
+            .iter()
+            .filter(|(_, link)| link.open_at_server && link.server == server)
+            .map(|(conn, _)| *conn)
+            .collect();
         for conn in open {
             if let Some(link) = self.net.links.get_mut(&conn) {
                 link.open_at_server = false;
@@ -87,58 +96,64 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn pause(&mut self, ns: u64) -> bool {
-        if self.server.is_paused() || self.server.process().is_none() {
+    pub(super) fn pause(&mut self, server: usize, ns: u64) -> bool {
+        if self.servers[server].is_paused() || self.servers[server].process().is_none() {
             return false;
         }
-        self.server.waiting = Some(Vec::new());
-        self.schedule(self.now + ns, Event::Resume { life: self.server.life });
+        self.servers[server].waiting = Some(Vec::new());
+        self.schedule(self.now + ns, Event::Resume { life: self.life(server) });
         true
     }
 
-    pub(super) fn resume(&mut self, life: u64) -> Verdict {
-        if life != self.server.life {
+    pub(super) fn resume(&mut self, life: Life) -> Verdict {
+        if !self.is_current(life) {
             return Ok(());
         }
-        let mut waiting = self.server.waiting.take().unwrap_or_default();
+        let server = life.server;
+        let mut waiting = self.servers[server].waiting.take().unwrap_or_default();
         // What arrived is heard before anything that is only due.
         waiting.sort_by_key(Event::class);
         for event in waiting {
-            if life == self.server.life {
+            if self.is_current(life) {
                 self.happen(event)?;
             }
         }
         Ok(())
     }
 
-    pub(super) fn restart(&mut self, life: u64) -> Verdict {
-        if life != self.server.life {
+    pub(super) fn restart(&mut self, life: Life) -> Verdict {
+        if !self.is_current(life) {
             return Ok(());
         }
-        self.note("restart", [life, 0, 0]);
-        self.maybe_replace_snapshot()?;
-        let recovery = Box::new(Recovery::new(self.server.recovery_options()));
-        self.server.state = State::Recovering { recovery, had_errors: false };
+        let server = life.server;
+        self.note_at(server, "restart", [life.number, 0, 0]);
+        self.maybe_change_disk(server);
+        self.release_links();
+        self.maybe_replace_snapshot(server)?;
+        let recovery = Box::new(Recovery::new(self.servers[server].recovery_options()));
+        self.servers[server].state = State::Recovering { recovery, had_errors: false };
         self.recover(life)
     }
 
     /// One call of recovery.
-    pub(super) fn recover(&mut self, life: u64) -> Verdict {
-        if life != self.server.life {
+    pub(super) fn recover(&mut self, life: Life) -> Verdict {
+        if !self.is_current(life) {
             return Ok(());
         }
-        self.spoil_next_call();
-        let State::Recovering { recovery, had_errors } = &mut self.server.state else { return Ok(()) };
-        let step = recovery.step(&mut self.server.disk);
-        *had_errors |= self.server.disk.last_failed();
+        let server = life.server;
+        self.spoil_next_call(server);
+        let machine = &mut self.servers[server];
+        let State::Recovering { recovery, had_errors } = &mut machine.state else { return Ok(()) };
+        let step = recovery.step(&mut machine.disk);
+        *had_errors |= machine.disk.last_failed();
         let had_errors = *had_errors;
-        let at = self.call_made();
+        let at = self.call_made(server);
         match step {
             Ok(RecoveryStep::Progress) => self.schedule(at, Event::Recovery { life }),
-            Ok(RecoveryStep::Done(recovered)) => return self.start(*recovered),
-            Err(RecoveryError::Disk(_)) if had_errors => self.try_again(),
-            Err(_) if had_errors => self.try_again(),
-            Err(_) if self.oracle.was_lied_to() => {
+            Ok(RecoveryStep::Done(recovered)) => return self.start(server, *recovered),
+            Err(RecoveryError::Disk(_)) if had_errors => self.try_again(server),
+            Err(_) if had_errors => self.try_again(server),
+            Err(_) if self.oracle.views[server].was_lied_to() => {
                 // The operator has to restore it from elsewhere; here it ends.
                 self.counters.probe("lie_ends_in_refusal");
                 self.is_refused = true;
@@ -147,46 +162,61 @@ impl World<'_> {
             }
             Err(refusal) => return durability::refused(&refusal.to_string()),
         }
-        self.maybe_lose_power()
+        self.maybe_lose_power(server)
     }
 
     /// The disk failed during recovery: the process ends, and is started again.
-    fn try_again(&mut self) {
+    fn try_again(&mut self, server: usize) {
         self.counters.probe("recovery_failed");
-        self.process_gone(true);
-        self.schedule(self.now + 100 * MS, Event::Restart { life: self.server.life });
+        self.process_gone(server, true);
+        self.schedule(self.now + 100 * MS, Event::Restart { life: self.life(server) });
     }
 
     /// History is back: the process serves.
-    fn start(&mut self, recovered: Recovered) -> Verdict {
-        self.server.boot_at = self.now;
-        let now = self.server.clocks(self.now);
-        self.note("recovered", [recovered.report.last_zxid.0 as u64, recovered.report.replayed, 0]);
+    fn start(&mut self, server: usize, recovered: Recovered) -> Verdict {
+        self.servers[server].boot_at = self.now;
+        let now = self.servers[server].clocks(self.now);
+        self.note_at(
+            server,
+            "recovered",
+            [recovered.report.last_zxid.0 as u64, recovered.report.replayed, 0],
+        );
         self.trace.words(|| format!("{:?}", recovered.report));
         if !recovered.report.repairs.is_empty() {
             self.counters.probe("recovery_mended");
         }
-        let fresh = Database::new(LookupSeed(self.server.life), self.server.tree_options);
-        if self.oracle.recovered(&recovered, now.mono, fresh)? {
+        let fresh = Database::new(LookupSeed(self.servers[server].life), self.servers[server].tree_options);
+        if self.oracle.recovered(server, &recovered, (now.mono, fresh))? {
             self.counters.probe("lie_loses_acknowledged");
             self.begin_anew()?;
         }
-        self.oracle.disk_is_good(&self.server.disk, &self.server.recovery_options())?;
-        let entropy = Entropy::new(self.plan.seed, ServerId(1), self.server.life);
-        let storage = Storage::new(self.server.recovery_options(), recovered.report.last_zxid);
-        let peer = Peer::new(self.server.config.clone(), recovered.database, entropy, now);
-        self.server.state = State::Running(Box::new(Process {
+        self.oracle.views[server]
+            .disk_is_good(&self.servers[server].disk, &self.servers[server].recovery_options())?;
+        if self.servers[server].ensemble.is_some() && recovered.database.last_zxid() > Zxid::ZERO {
+            self.counters.probe("member_came_back");
+        }
+        let entropy = Entropy::new(self.plan.seed, ServerId(server as u8 + 1), self.servers[server].life);
+        let storage = Storage::new(self.servers[server].recovery_options(), recovered.report.last_zxid);
+        let config = self.servers[server].config.clone();
+        let peer = match self.servers[server].ensemble.clone() {
+            None => Peer::new(config, recovered.database, entropy, now),
+            Some(ensemble) => {
+                let epochs = recovered.epochs;
+                Peer::member(config, ensemble, recovered.into_history(), epochs, entropy, now)
+            }
+        };
+        self.servers[server].state = State::Running(Box::new(Process {
             peer,
             storage,
             conns: std::collections::BTreeMap::new(),
             timer: None,
-            log_is_busy: false,
-            snapshot_is_busy: false,
+            busy: Vec::new(),
             handled: 0,
         }));
-        let is_full = !self.troubles.disk_full.is_empty();
-        self.report_space(if is_full { 0 } else { 1 << 40 })?;
-        self.check_everything()
+        let is_full = !self.servers[server].troubles.disk_full.is_empty();
+        self.report_space(server, if is_full { 0 } else { 1 << 40 })?;
+        self.arm_peer(server);
+        self.check_server(server)
     }
 
     /// Acknowledged txns are gone with a lie: clients that remember them would be sent away for ever, so they are begun anew too.
@@ -195,7 +225,8 @@ impl World<'_> {
         for conn in conns {
             self.reset(conn)?;
         }
-        self.real_time = RealTime::default();
+        // Only a server alone has a disk that lies.
+        self.real_time = RealTime::new(false);
         (0..self.clients.len()).try_for_each(|client| self.forget_session(client))
     }
 }

@@ -7,6 +7,7 @@ use super::encode::{Memory, is_write, path_of};
 use super::scripted::HANDSHAKE_NS;
 use crate::checkers::client_session::ClientSessionRules;
 use crate::checkers::linearizable_writes::RealTime;
+use crate::checkers::session_view::SessionView;
 use crate::checkers::{Verdict, Violation};
 use crate::chooser::{Choice, Chooser, Key};
 use crate::counters::Counters;
@@ -20,10 +21,13 @@ use quorate_core::jute::{AuthPacket, Request, Response};
 use quorate_core::vocabulary::{ConnId, Entropy, ErrorCode, Millis, Mono, ServerId, Zxid};
 use std::collections::BTreeMap;
 
+/// Servers' names, before their numbers; from the last server on they begin anew.
+const NAME: &str = "server";
+
 /// What the machine wants of the world.
 #[derive(Debug)]
 pub(super) enum Doing {
-    Connect(Attempt),
+    Connect(Attempt, usize),
     Send(Bytes),
     Leave,
 }
@@ -33,7 +37,10 @@ pub(super) enum Doing {
 struct Asked {
     path: Option<String>,
     is_write: bool,
+    is_sync: bool,
     floor: Zxid,
+    /// How much was committed then.
+    committed: Zxid,
     at: u64,
 }
 
@@ -47,9 +54,11 @@ pub(super) struct Around<'a> {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) index: usize,
+    servers: usize,
     plan: ClientPlan,
     session: ClientSession,
     rules: ClientSessionRules,
+    view: SessionView,
     /// How many sessions there were, and how many connections were lost.
     sessions: u64,
     losses: u64,
@@ -62,12 +71,14 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(index: usize, plan: ClientPlan, chooser: &mut dyn Chooser) -> Self {
+    pub(super) fn new((index, servers): (usize, usize), plan: ClientPlan, chooser: &mut dyn Chooser) -> Self {
         let mut machine = Machine {
             index,
-            session: session(index, 0, 0, &plan, chooser),
+            session: session((index, servers), 0, 0, &plan, chooser),
+            servers,
             plan,
             rules: ClientSessionRules::new(),
+            view: SessionView::default(),
             sessions: 0,
             losses: 0,
             attempt: None,
@@ -113,6 +124,11 @@ impl Machine {
         self.attempt.map(ClientInput::ConnectionLost)
     }
 
+    /// What the session has seen has never been.
+    pub(super) fn forget_view(&mut self) {
+        self.view = SessionView::default();
+    }
+
     /// Whether the application gives the session up, its connection just lost.
     pub(super) fn gives_up(&self, chooser: &mut dyn Chooser) -> bool {
         let key = Key(self.index as u64, self.losses, 1);
@@ -149,10 +165,11 @@ impl Machine {
         let mut doings = Vec::new();
         for output in outbox.drain() {
             match output {
-                ClientOutput::Connect(attempt, _) => {
+                ClientOutput::Connect(attempt, host) => {
                     self.attempt = Some(attempt);
                     self.rules.connects();
-                    doings.push(Doing::Connect(attempt));
+                    let name = host.name.strip_prefix(NAME).and_then(|number| number.parse().ok());
+                    doings.push(Doing::Connect(attempt, name.unwrap_or(0)));
                 }
                 ClientOutput::Send(_, bytes) => {
                     self.rules.says(&bytes)?;
@@ -201,8 +218,9 @@ impl Machine {
 
     fn note_asked(&mut self, id: RequestId, request: &Request, around: &Around<'_>) {
         let (path, is_write) = (path_of(request), is_write(request));
-        let (floor, at) = (around.real_time.floor(), around.now);
-        self.asked.insert(id, Asked { path, is_write, floor, at });
+        let (floor, committed) = (around.real_time.floor(), around.real_time.committed);
+        let (is_sync, at) = (matches!(request, Request::Sync { .. }), around.now);
+        self.asked.insert(id, Asked { path, is_write, is_sync, floor, committed, at });
     }
 
     fn completed(
@@ -219,6 +237,10 @@ impl Machine {
                 Err(ClientError::Refused(ErrorCode::MarshallingError | ErrorCode::QuotaExceeded))
             );
             around.real_time.answered(asked.is_write && has_txn, asked.floor, zxid)?;
+            self.view.answered(zxid)?;
+            if asked.is_sync && result.is_ok() {
+                self.view.synced(asked.committed);
+            }
         }
         if let (Some(path), Ok(response)) = (&asked.path, result) {
             self.memory.learn(path, response);
@@ -233,8 +255,9 @@ impl Machine {
         }
         self.sessions += 1;
         let wait = chooser.pick(Choice::Client, Key(self.index as u64, self.sessions, 4), 1_000_000_000);
-        self.session = session(self.index, self.sessions, now + wait, &self.plan, chooser);
+        self.session = session((self.index, self.servers), self.sessions, now + wait, &self.plan, chooser);
         self.rules = ClientSessionRules::new();
+        self.view = SessionView::default();
         self.attempt = None;
         self.present_user(now);
     }
@@ -252,10 +275,16 @@ impl Machine {
 }
 
 /// The session number `count` of a client, to be asked for at `at`.
-fn session(index: usize, count: u64, at: u64, plan: &ClientPlan, chooser: &mut dyn Chooser) -> ClientSession {
-    // The server has so many names that an attempt to reach it under one of them takes no longer than a script's.
-    let names = plan.timeout_ms * 1_000_000 / HANDSHAKE_NS + 1;
-    let hosts = (0..names).map(|name| Host { name: format!("server{name}"), port: 2181 });
+fn session(
+    (index, servers): (usize, usize),
+    count: u64,
+    at: u64,
+    plan: &ClientPlan,
+    chooser: &mut dyn Chooser,
+) -> ClientSession {
+    // The servers have so many names that an attempt to reach one under one of them takes no longer than a script's.
+    let names = (plan.timeout_ms * 1_000_000 / HANDSHAKE_NS + 1).next_multiple_of(servers as u64);
+    let hosts = (0..names).map(|name| Host { name: format!("{NAME}{name}"), port: 2181 });
     let connect = ConnectString { hosts: hosts.collect(), chroot: Chroot::default() };
     let mut options = ClientOptions::new(connect, Millis(plan.timeout_ms));
     options.max_frame = i32::MAX as u32;

@@ -10,29 +10,37 @@ mod encode;
 mod faults;
 mod fuzzy;
 mod lanes;
+mod links;
+mod liveness;
 mod lives;
 mod machine;
+mod member;
 mod net;
+mod partitions;
 mod process;
 mod scripted;
 mod server;
 mod sockets;
+mod wires;
 
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
 use crate::chooser::{Chooser, Seeded};
 use crate::counters::Counters;
 use crate::oracle::Oracle;
-use crate::plan::Plan;
+use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
 use client::Client;
-use faults::Troubles;
+use lanes::Work;
+use links::Links;
+use member::ensemble_config;
 use net::Net;
-use quorate_core::contract::{Input, Lane};
-use quorate_core::vocabulary::ConnId;
-use server::Server;
+use partitions::WayOf;
+use quorate_core::contract::Input;
+use quorate_core::vocabulary::{ConnId, LinkId};
+use server::{Life, Server};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
 const LIVENESS_NS: u64 = 20_000_000_000;
@@ -53,20 +61,38 @@ enum Event {
     Arrive { conn: ConnId, to_server: bool },
     /// Both ends of a connection learn that it is broken.
     Reset { conn: ConnId },
-    /// The disk has finished a lane's call, with this to tell the peer.
-    DiskDone { lane: Lane, life: u64, input: Option<Input> },
+    /// The disk has finished a call of the storage, with this to tell the peer.
+    DiskDone { work: Work, life: Life, input: Option<Input> },
     /// The disk has finished a call of recovery.
-    Recovery { life: u64 },
+    Recovery { life: Life },
     /// The machine is switched on again.
-    Restart { life: u64 },
+    Restart { life: Life },
     /// A paused process goes on.
-    Resume { life: u64 },
+    Resume { life: Life },
     /// A planned operation is due.
     Operation(usize),
     /// A client has something to do by itself.
     ClientTimer(usize),
     /// The peer asked to be woken.
-    PeerTimer { life: u64 },
+    PeerTimer { life: Life },
+    /// A dial reaches the other server.
+    DialArrives { link: LinkId },
+    /// Who dialled hears of the other server, or does not.
+    DialDone { link: LinkId, is_through: bool },
+    /// A process takes what its system has accepted.
+    LinkAccepted { link: LinkId },
+    /// Something arrives that this end of a link has sent.
+    LinkArrives { link: LinkId, end: usize },
+    /// What a process gave to a link is with the system.
+    LinkWritten { link: LinkId, life: Life },
+    /// This end learns that the link is broken.
+    LinkReset { link: LinkId, end: usize },
+    /// A process that was paused learns that its end of a link is gone.
+    LinkLost { link: LinkId, life: Life },
+    /// What this end has sent was not acknowledged for too long.
+    LinkGivesUp { link: LinkId, end: usize, since: u64 },
+    /// It is looked whether all is well.
+    Look,
     /// Faults and operations end.
     EndOfFaults,
     /// The end.
@@ -80,12 +106,14 @@ impl Event {
         match self {
             Event::Fault(_) | Event::FaultOver(_) | Event::EndOfFaults => 0,
             Event::Restart { .. } | Event::Resume { .. } | Event::Reset { .. } => 1,
-            Event::Arrive { .. } => 2,
-            Event::DiskDone { .. } | Event::Recovery { .. } => 3,
+            Event::LinkReset { .. } | Event::LinkLost { .. } | Event::LinkGivesUp { .. } => 1,
+            Event::Arrive { .. } | Event::LinkArrives { .. } => 2,
+            Event::DialArrives { .. } | Event::DialDone { .. } | Event::LinkAccepted { .. } => 2,
+            Event::DiskDone { .. } | Event::Recovery { .. } | Event::LinkWritten { .. } => 3,
             Event::Operation(_) => 4,
             Event::ClientTimer(_) => 5,
             Event::PeerTimer { .. } => 6,
-            Event::End => 7,
+            Event::Look | Event::End => 7,
         }
     }
 }
@@ -139,13 +167,17 @@ pub(crate) struct World<'p> {
     trace: Trace,
     counters: Counters,
     net: Net,
-    server: Server,
+    links: Links,
+    /// What of the network is broken, by the fault that did it.
+    broken_ways: BTreeMap<usize, Vec<WayOf>>,
+    /// Who is not lost for good.
+    survivors: Vec<bool>,
+    servers: Vec<Server>,
     oracle: Oracle,
     clients: Vec<Client>,
     /// For each client, the time of the timer that is planned.
     client_timers: Vec<u64>,
     real_time: RealTime,
-    troubles: Troubles,
     is_over: bool,
     /// The server has refused what a lying disk left: nothing more can be asked of it.
     is_refused: bool,
@@ -161,7 +193,7 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) ->
     let mut world = World::new(plan, chooser, shown);
     let violation = world.run().err();
     world.counters.simulated_ns = world.now;
-    world.counters.commits = world.oracle.history.len() as u64;
+    world.counters.commits = world.oracle.history.committed.len() as u64;
     Outcome {
         violation,
         trace_hash: world.trace.hash(),
@@ -172,10 +204,14 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) ->
 
 impl<'p> World<'p> {
     fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, shown: Option<usize>) -> Self {
-        let server = Server::new(&plan.server, &plan.disk);
-        let oracle = server.oracle();
+        let ensemble = plan.ensemble.as_ref();
+        let count = ensemble.map_or(1, EnsemblePlan::servers);
+        let server =
+            |index| Server::new(&plan.server, ensemble.map(|plan| ensemble_config(plan, index)), index);
+        let servers: Vec<Server> = (0..count).map(server).collect();
+        let oracle = servers[0].oracle(ensemble);
         let clients = plan.clients.iter().enumerate();
-        let clients = clients.map(|(index, plan)| Client::new(index, plan, &mut *chooser)).collect();
+        let clients = clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
         World {
             plan,
             chooser,
@@ -185,12 +221,14 @@ impl<'p> World<'p> {
             trace: Trace::new(plan.seed, shown),
             counters: Counters::default(),
             net: Net::new(plan.network.clone()),
-            server,
+            links: Links::default(),
+            broken_ways: BTreeMap::new(),
+            survivors: vec![true; count],
+            servers,
             oracle,
             clients,
             client_timers: vec![u64::MAX; plan.clients.len()],
-            real_time: RealTime::default(),
-            troubles: Troubles::default(),
+            real_time: RealTime::new(ensemble.is_some()),
             is_over: false,
             is_refused: false,
         }
@@ -208,8 +246,24 @@ impl<'p> World<'p> {
         self.trace.event(self.now, what, numbers);
     }
 
+    /// The same of a server.
+    fn note_at(&mut self, server: usize, what: &'static str, mut numbers: [u64; 3]) {
+        numbers[0] |= (server as u64) << 56;
+        self.note(what, numbers);
+    }
+
+    fn life(&self, server: usize) -> Life {
+        Life { server, number: self.servers[server].life }
+    }
+
+    fn is_current(&self, life: Life) -> bool {
+        self.life(life.server) == life
+    }
+
     fn run(&mut self) -> Verdict {
-        self.schedule(0, Event::Restart { life: 0 });
+        for server in 0..self.servers.len() {
+            self.schedule(0, Event::Restart { life: self.life(server) });
+        }
         if let Some(first) = self.plan.operations.first() {
             self.schedule(first.at_us * 1000, Event::Operation(0));
         }
@@ -218,7 +272,11 @@ impl<'p> World<'p> {
         }
         let end_of_faults = self.plan.duration_ms * 1_000_000;
         self.schedule(end_of_faults, Event::EndOfFaults);
-        self.schedule(end_of_faults + LIVENESS_NS, Event::End);
+        let liveness = match &self.plan.ensemble {
+            Some(ensemble) => liveness::bound_ns(ensemble, self.plan.server.tick_time_ms),
+            None => LIVENESS_NS,
+        };
+        self.schedule(end_of_faults + liveness, Event::End);
         for client in 0..self.clients.len() {
             self.arm_client(client);
         }
@@ -244,14 +302,23 @@ impl<'p> World<'p> {
             Event::Arrive { conn, to_server: true } => self.arrive_at_server(conn),
             Event::Arrive { conn, to_server: false } => self.arrive_at_client(conn),
             Event::Reset { conn } => self.reset(conn),
-            Event::DiskDone { lane, life, input } => self.disk_done(lane, life, input),
+            Event::DiskDone { work, life, input } => self.disk_done(work, life, input),
             Event::Recovery { life } => self.recover(life),
             Event::Restart { life } => self.restart(life),
             Event::Resume { life } => self.resume(life),
             Event::Operation(index) => self.operate(index),
             Event::ClientTimer(client) => self.client_timer(client),
             Event::PeerTimer { life } => self.peer_timer(life),
+            Event::DialArrives { link } => self.dial_arrives(link),
+            Event::DialDone { link, is_through } => self.dial_done(link, is_through),
+            Event::LinkAccepted { link } => self.accept_link(link),
+            Event::LinkArrives { link, end } => self.link_arrives(link, end),
+            Event::LinkWritten { link, life } => self.link_written(link, life),
+            Event::LinkReset { link, end } => self.link_reset(link, end),
+            Event::LinkLost { link, life } => self.heard_of_loss(link, life),
+            Event::LinkGivesUp { link, end, since } => self.link_gives_up(link, end, since),
             Event::EndOfFaults => self.end_all_faults(),
+            Event::Look => self.look(),
             Event::End => {
                 self.is_over = true;
                 Ok(())
@@ -264,7 +331,10 @@ impl<'p> World<'p> {
         if self.is_refused {
             return Ok(());
         }
-        if !self.server.is_serving() {
+        if self.plan.ensemble.is_some() {
+            return self.finish_ensemble();
+        }
+        if !self.servers[0].is_serving() {
             return violated("liveness", "the server does not serve, long after the last fault".to_string());
         }
         let end_of_faults = self.plan.duration_ms * 1_000_000;
@@ -277,6 +347,6 @@ impl<'p> World<'p> {
                 return violated("liveness", detail);
             }
         }
-        self.check_everything()
+        (0..self.servers.len()).try_for_each(|server| self.check_server(server))
     }
 }

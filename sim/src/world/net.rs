@@ -44,6 +44,7 @@ struct Direction {
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     pub(super) client: usize,
+    pub(super) server: usize,
     to_server: Direction,
     to_client: Direction,
     /// Whether the end has it open.
@@ -66,11 +67,12 @@ impl Net {
         Net { plan, links: BTreeMap::new(), next: 0 }
     }
 
-    pub(super) fn open(&mut self, client: usize) -> ConnId {
+    pub(super) fn open(&mut self, client: usize, server: usize) -> ConnId {
         self.next += 1;
         let conn = ConnId(self.next);
         let link = Link {
             client,
+            server,
             to_server: Direction::default(),
             to_client: Direction::default(),
             open_at_server: false,

@@ -1,52 +1,72 @@
 //! The server's process in the world: what it is given, what it asks for, when it wakes by itself.
 
-use super::server::State;
+use super::lanes::WORK;
+use super::server::{Life, State};
 use super::{Event, World};
 use crate::checkers::{Verdict, violated};
-use quorate_core::contract::{Input, Lane, Output, PeerEvent};
+use quorate_core::contract::{Input, Output, PeerEvent};
+use quorate_storage_file::Wanted;
 
 impl World<'_> {
     /// Gives the peer one input and does what it asks for.
-    pub(super) fn handle(&mut self, input: Input) -> Verdict {
-        let now = self.server.clocks(self.now);
+    pub(super) fn handle(&mut self, server: usize, input: Input) -> Verdict {
+        let now = self.servers[server].clocks(self.now);
         if let Some((what, numbers)) = name(&input) {
-            self.note(what, numbers);
+            self.note_at(server, what, numbers);
             self.trace.words(|| format!("{input:?}"));
         }
         let was_timeout = matches!(input, Input::Timeout);
-        self.oracle.disk_says(self.server.disk.lies());
-        self.oracle.input(now, &input)?;
-        let State::Running(process) = &mut self.server.state else { return Ok(()) };
+        let lies = self.servers[server].disk.lies();
+        self.oracle.views[server].disk_says(lies);
+        self.oracle.input(server, now, &input)?;
+        let machine = &mut self.servers[server];
+        let State::Running(process) = &mut machine.state else { return Ok(()) };
         process.handled += 1;
         let is_round = process.handled.is_multiple_of(1024);
-        process.peer.handle(now, input, &mut self.server.outbox);
-        let outputs: Vec<Output> = self.server.outbox.drain().collect();
+        process.peer.handle(now, input, &mut machine.outbox);
+        let outputs: Vec<Output> = machine.outbox.drain().collect();
+        self.oracle.applied(server, &process.peer)?;
         if was_timeout && !outputs.is_empty() {
-            self.note("timeout", [outputs.len() as u64, 0, 0]);
+            self.note_at(server, "timeout", [outputs.len() as u64, 0, 0]);
         }
         let mut resumed = Vec::new();
         let mut sent_to = Vec::new();
+        let mut links = Vec::new();
         let mut exits = false;
         for output in outputs {
-            self.oracle.output(&output, &mut self.counters)?;
+            if let State::Running(process) = &self.servers[server].state {
+                self.oracle.output(server, (&output, &process.peer), &mut self.counters)?;
+            }
             match output {
                 Output::Send { conn, bytes } => {
                     self.trace.bytes(&bytes);
                     self.send(conn, false, bytes);
                     sent_to.push(conn);
                 }
-                Output::Close { conn } => self.end_at_server(conn),
+                Output::Close { conn } => self.end_at_server(server, conn),
                 Output::PauseRead { conn } => {
                     self.counters.probe("pause_read");
-                    self.set_paused(conn, true);
+                    self.set_paused((server, conn), true);
                 }
                 Output::ResumeRead { conn } => {
-                    self.set_paused(conn, false);
+                    self.set_paused((server, conn), false);
                     resumed.push(conn);
                 }
                 Output::Store { lane, seq, op } => {
-                    if let Some(process) = self.server.process() {
+                    if let Some(process) = self.servers[server].process() {
                         process.storage.queue(lane, seq, op);
+                    }
+                }
+                Output::Dial { port, to } => self.dial(server, port, to),
+                Output::SendLink { link, bytes } => {
+                    self.send_link(server, link, bytes)?;
+                    links.push(link);
+                }
+                Output::SendSnapshot { link, image } => self.send_snapshot(server, link, image),
+                Output::CloseLink { link } => self.close_link(server, link),
+                Output::Load { id, after, up_to, max_bytes } => {
+                    if let Some(process) = self.servers[server].process() {
+                        process.storage.load(id, Wanted { after, up_to, max_bytes });
                     }
                 }
                 Output::Event(event) => self.count_event(&event),
@@ -54,26 +74,28 @@ impl World<'_> {
                 _ => {}
             }
         }
-        if let State::Running(process) = &self.server.state {
-            self.oracle.handled(&process.peer, was_timeout)?;
+        if let State::Running(process) = &self.servers[server].state {
+            self.oracle.handled(server, &process.peer, was_timeout)?;
             if let Err(broken) = process.peer.check() {
                 return violated("peer_check", broken);
             }
         }
         if is_round {
-            self.check_everything()?;
+            self.check_server(server)?;
         }
         if exits {
-            return self.exited();
+            return self.exited(server);
         }
-        self.arm_peer();
-        self.start_lane(Lane::Log)?;
-        self.start_lane(Lane::Snapshot)?;
+        self.arm_peer(server);
+        WORK.into_iter().try_for_each(|work| self.start_work(server, work))?;
         for conn in sent_to {
             self.report_backlog(conn, false)?;
         }
+        for link in links {
+            self.report_link_backlog(server, link)?;
+        }
         for conn in resumed {
-            self.read_on(conn)?;
+            self.read_on(server, conn)?;
         }
         Ok(())
     }
@@ -92,45 +114,46 @@ impl World<'_> {
         self.counters.probe(name);
     }
 
-    pub(super) fn check_everything(&mut self) -> Verdict {
-        let State::Running(process) = &self.server.state else { return Ok(()) };
+    pub(super) fn check_server(&mut self, server: usize) -> Verdict {
+        let State::Running(process) = &self.servers[server].state else { return Ok(()) };
         if let Err(broken) = process.peer.check_full() {
             return violated("peer_check_full", broken);
         }
-        self.oracle.check_full(&process.peer)
+        self.oracle.check_full(server, &process.peer)
     }
 
-    pub(super) fn arm_peer(&mut self) {
-        let State::Running(process) = &mut self.server.state else { return };
+    pub(super) fn arm_peer(&mut self, server: usize) {
+        let State::Running(process) = &mut self.servers[server].state else { return };
         let Some(due) = process.peer.next_timeout() else { return };
         let at = if due.0 == u64::MAX { return } else { due };
-        let at = self.server.time_of(at).max(self.now);
-        let life = self.server.life;
-        let Some(process) = self.server.process() else { return };
+        let at = self.servers[server].time_of(at).max(self.now);
+        let life = self.life(server);
+        let Some(process) = self.servers[server].process() else { return };
         if process.timer.is_none_or(|planned| at < planned) {
             process.timer = Some(at);
             self.schedule(at, Event::PeerTimer { life });
         }
     }
 
-    pub(super) fn peer_timer(&mut self, life: u64) -> Verdict {
-        if life != self.server.life {
+    pub(super) fn peer_timer(&mut self, life: Life) -> Verdict {
+        if !self.is_current(life) {
             return Ok(());
         }
-        if let Some(waiting) = &mut self.server.waiting {
+        let server = life.server;
+        if let Some(waiting) = &mut self.servers[server].waiting {
             waiting.push(Event::PeerTimer { life });
             return Ok(());
         }
-        let now = self.server.clocks(self.now).mono;
-        let Some(process) = self.server.process() else { return Ok(()) };
+        let now = self.servers[server].clocks(self.now).mono;
+        let Some(process) = self.servers[server].process() else { return Ok(()) };
         if process.timer.is_none_or(|planned| planned > self.now) {
             return Ok(());
         }
         process.timer = None;
         if process.peer.next_timeout().is_some_and(|due| due <= now) {
-            return self.handle(Input::Timeout);
+            return self.handle(server, Input::Timeout);
         }
-        self.arm_peer();
+        self.arm_peer(server);
         Ok(())
     }
 }
@@ -146,6 +169,16 @@ fn name(input: &Input) -> Option<(&'static str, [u64; 3])> {
         Input::StoreFailed { lane, seq, .. } => ("store failed", [*lane as u64, seq.0, 0]),
         Input::FreeSpace { bytes } => ("free space", [*bytes, 0, 0]),
         Input::Shutdown => ("shut down", [0; 3]),
+        Input::Dialled { port, to, link } => ("dialled", [*port as u64, u64::from(to.0), link.0]),
+        Input::DialFailed { port, to, .. } => ("dial failed", [*port as u64, u64::from(to.0), 0]),
+        Input::LinkAccepted { port, link, .. } => ("link accepted", [*port as u64, link.0, 0]),
+        Input::Election { link, .. } => ("election", [0, link.0, 0]),
+        Input::Quorum { link, .. } => ("quorum", [0, link.0, 0]),
+        Input::LinkWritten { link } => ("link written", [0, link.0, 0]),
+        Input::LinkBacklog { link, bytes } => ("link backlog", [0, link.0, *bytes as u64]),
+        Input::LinkClosed { link, .. } => ("link closed", [0, link.0, 0]),
+        Input::Loaded { id, .. } => ("loaded", [0, id.0, 0]),
+        Input::Truncated { seq, .. } => ("truncated", [0, seq.0, 0]),
         _ => return None,
     })
 }

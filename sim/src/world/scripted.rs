@@ -7,6 +7,7 @@ use super::encode::{Memory, frame, is_write, name, path_of};
 use crate::checkers::Verdict;
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::session_order::SessionOrder;
+use crate::checkers::session_view::SessionView;
 use crate::checkers::{Violation, require};
 use crate::chooser::{Choice, Chooser, Key};
 use crate::counters::Counters;
@@ -14,8 +15,8 @@ use crate::model::Watching;
 use crate::plan::{ClientPlan, Operation};
 use bytes::{Bytes, BytesMut};
 use quorate_core::jute::{
-    AuthPacket, ConnectRequest, ConnectResponse, Encode, ReplyDecoder, ReplyHeader, Request, Response,
-    ServerMessage, WatcherEvent, write_frame,
+    AuthPacket, ConnectRequest, ConnectResponse, Encode, OpCode, ReplyDecoder, ReplyHeader, Request,
+    Response, ServerMessage, WatcherEvent, write_frame,
 };
 use quorate_core::vocabulary::{ConnId, SessionId, Xid, Zxid};
 use std::collections::VecDeque;
@@ -45,6 +46,8 @@ struct Sent {
     mode: i32,
     is_write: bool,
     floor: Zxid,
+    /// How much was committed then.
+    committed: Zxid,
     at: u64,
 }
 
@@ -65,8 +68,9 @@ pub(super) struct Scripted {
     watching: Watching,
     memory: Memory,
     order: SessionOrder,
+    view: SessionView,
     last_event: Zxid,
-    attempts: u64,
+    pub(super) attempts: u64,
     is_closing: bool,
     last_answer: u64,
 }
@@ -89,6 +93,7 @@ impl Scripted {
             watching: Watching::default(),
             memory: Memory::default(),
             order: SessionOrder::default(),
+            view: SessionView::default(),
             last_event: Zxid::ZERO,
             attempts: 0,
             is_closing: false,
@@ -130,6 +135,7 @@ impl Scripted {
         self.password = Bytes::from_static(&[0; 16]);
         self.watching = Watching::default();
         self.last_zxid = Zxid::ZERO;
+        self.view = SessionView::default();
         self.last_event = Zxid::ZERO;
         self.is_closing = false;
     }
@@ -175,15 +181,15 @@ impl Scripted {
     }
 
     /// A ping, when nothing was sent for a while.
-    pub(super) fn ping(&mut self, now: u64, floor: Zxid) -> Option<Bytes> {
+    pub(super) fn ping(&mut self, now: u64, real_time: &RealTime) -> Option<Bytes> {
         let Phase::Connected(_) = self.phase else { return None };
         if now < self.last_sent + self.timeout_ms * 1_000_000 / 3 {
             return None;
         }
-        Some(self.send(now, Xid::PING, &Request::Ping, floor))
+        Some(self.send(now, Xid::PING, &Request::Ping, real_time))
     }
 
-    fn send(&mut self, now: u64, xid: Xid, request: &Request, floor: Zxid) -> Bytes {
+    fn send(&mut self, now: u64, xid: Xid, request: &Request, real_time: &RealTime) -> Bytes {
         self.last_sent = now;
         let (watch, mode) = match request {
             Request::Exists { watch, .. }
@@ -196,7 +202,8 @@ impl Scripted {
         let (path, is_write) = (path_of(request), is_write(request));
         self.is_closing |= matches!(request, Request::CloseSession);
         let opcode = request.opcode();
-        self.sent.push_back(Sent { xid, opcode, path, watch, mode, is_write, floor, at: now });
+        let (floor, committed) = (real_time.floor(), real_time.committed);
+        self.sent.push_back(Sent { xid, opcode, path, watch, mode, is_write, floor, committed, at: now });
         frame(xid, opcode, request)
     }
 
@@ -217,7 +224,7 @@ impl Scripted {
             Operation::Auth { .. } => Xid::AUTH,
             _ => self.xid(),
         };
-        let floor = real_time.floor();
+        let (floor, committed) = (real_time.floor(), real_time.committed);
         if let Operation::Raw { opcode, body } = operation {
             self.last_sent = now;
             let (path, watch, mode) = (None, false, -1);
@@ -229,12 +236,13 @@ impl Scripted {
                 mode,
                 is_write: false,
                 floor,
+                committed,
                 at: now,
             });
             return Some(frame(xid, *opcode, body));
         }
         let request = self.memory.request(operation)?;
-        Some(self.send(now, xid, &request, floor))
+        Some(self.send(now, xid, &request, real_time))
     }
 
     fn xid(&mut self) -> Xid {
@@ -292,15 +300,14 @@ impl Scripted {
         self.timeout_ms = response.timeout as u64;
         self.session = response.session_id;
         self.password = response.password.clone();
-        let floor = real_time.floor();
         if let Some(user) = self.plan.user.clone() {
             let auth = Some(Bytes::from(user));
             let packet = Request::Auth(AuthPacket { kind: 0, scheme: Some("digest".to_string()), auth });
-            answers.push(self.send(now, Xid::AUTH, &packet, floor));
+            answers.push(self.send(now, Xid::AUTH, &packet, real_time));
         }
         if is_back && let Some(request) = self.watching.set_watches(self.last_zxid) {
             let xid = self.xid();
-            answers.push(self.send(now, xid, &request, floor));
+            answers.push(self.send(now, xid, &request, real_time));
         }
         true
     }
@@ -329,7 +336,11 @@ impl Scripted {
         let Some(sent) = sent else { return Ok(()) };
         if header.zxid.0 > 0 {
             real_time.answered(sent.is_write && !matches!(header.err, -5 | -125), sent.floor, header.zxid)?;
+            self.view.answered(header.zxid)?;
             self.last_zxid = self.last_zxid.max(header.zxid);
+            if sent.opcode == OpCode::Sync.code() && header.err == 0 {
+                self.view.synced(sent.committed);
+            }
         }
         if let Some(path) = sent.path.clone().filter(|_| sent.watch) {
             self.watching.answered(sent.opcode, path, sent.mode, header.err);

@@ -1,12 +1,17 @@
-//! The server's machine: its disk, its clocks, and what runs on it.
+//! A server's machine: its disk, its clocks, and what runs on it.
 
+use super::faults::Troubles;
+use super::lanes::Work;
+use super::member::ForeignDisk;
+use super::wires::id;
 use crate::disk::{SimDisk, SimFile};
 use crate::model::{ModelConfig, super_digest};
 use crate::oracle::{Oracle, OracleConfig};
-use crate::plan::{DiskPlan, ServerPlan};
+use crate::plan::{EnsemblePlan, ServerPlan};
 use quorate_core::contract::Outbox;
 use quorate_core::jute::{ClientDecoder, FieldLimit};
 use quorate_core::peer::Peer;
+use quorate_core::quorum::EnsembleConfig;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{ConnId, LookupSeed, Millis, Mono, Now, PeerConfig, Wall};
 use quorate_storage_file::{Recovery, RecoveryOptions, Storage, StorageOptions};
@@ -35,9 +40,8 @@ pub(super) struct Process {
     pub(super) conns: BTreeMap<ConnId, ServerConn>,
     /// The world's time of the timer that is planned.
     pub(super) timer: Option<u64>,
-    /// Whether a call of the log's lane, or the snapshots', is under way.
-    pub(super) log_is_busy: bool,
-    pub(super) snapshot_is_busy: bool,
+    /// Which calls of the storage are under way.
+    pub(super) busy: Vec<Work>,
     pub(super) handled: u64,
 }
 
@@ -52,12 +56,26 @@ pub(super) enum State {
     Running(Box<Process>),
 }
 
+/// One life of a server's process: what belongs to an earlier one is ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Life {
+    pub(super) server: usize,
+    pub(super) number: u64,
+}
+
+impl Life {
+    /// For free choices: no other life of any server has it.
+    pub(super) fn key(self) -> u64 {
+        self.number | (self.server as u64) << 32
+    }
+}
+
 /// See the module's words.
 #[derive(Debug)]
 pub(super) struct Server {
     pub(super) disk: SimDisk,
     pub(super) state: State,
-    /// Which life of the process this is; what belongs to an earlier one is ignored.
+    /// Which life of the process this is.
     pub(super) life: u64,
     pub(super) boot_at: u64,
     pub(super) wall_offset_ms: i64,
@@ -67,11 +85,18 @@ pub(super) struct Server {
     pub(super) outbox: Outbox,
     /// What happens to a paused process waits.
     pub(super) waiting: Option<Vec<super::Event>>,
+    pub(super) troubles: Troubles,
+    /// Of which ensemble it is, and which part it plays there.
+    pub(super) ensemble: Option<EnsembleConfig>,
+    /// Disks as they were, by the fault that brings them back.
+    pub(super) backups: Vec<(usize, ForeignDisk)>,
+    /// What the machine has in place of its own disk at its next start.
+    pub(super) foreign_disk: Option<Box<ForeignDisk>>,
     model: ModelConfig,
 }
 
 impl Server {
-    pub(super) fn new(plan: &ServerPlan, _disk: &DiskPlan) -> Self {
+    pub(super) fn new(plan: &ServerPlan, ensemble: Option<EnsembleConfig>, index: usize) -> Self {
         let mut config = PeerConfig::standalone(Millis(plan.tick_time_ms));
         config.switches.extended_types = plan.extended_types;
         config.switches.enforce_quota = plan.enforce_quota;
@@ -84,6 +109,7 @@ impl Server {
         config.sequences.snap_count = plan.snap_count;
         config.sequences.container_check_interval = Millis(plan.container_check_ms);
         config.sequences.container_max_never_used = Millis(plan.container_max_never_used_ms);
+        config.server_id = id(index);
         config.super_digest = plan.super_password.as_deref().map(super_digest);
         let storage_options = StorageOptions {
             preallocate: plan.preallocate,
@@ -114,11 +140,15 @@ impl Server {
             tree_options,
             outbox: Outbox::new(),
             waiting: None,
+            troubles: Troubles::default(),
+            ensemble,
+            backups: Vec::new(),
+            foreign_disk: None,
             model,
         }
     }
 
-    pub(super) fn oracle(&self) -> Oracle {
+    pub(super) fn oracle(&self, ensemble: Option<&EnsemblePlan>) -> Oracle {
         let ms = |span: Millis| span.0 as i32;
         let config = OracleConfig {
             min_timeout: ms(self.config.min_session_timeout),
@@ -126,7 +156,7 @@ impl Server {
             tick_ms: self.config.tick_time.0,
             handshake_timeout_ms: self.config.limits.handshake_timeout.0,
         };
-        Oracle::new(self.model.clone(), config)
+        Oracle::new(self.model.clone(), config, ensemble)
     }
 
     pub(super) fn recovery_options(&self) -> RecoveryOptions {
@@ -136,9 +166,9 @@ impl Server {
             seed: LookupSeed(self.life),
             db_autocreate: true,
             trust_empty: false,
-            member: false,
-            recent_txns: 0,
-            recent_bytes: 0,
+            member: self.ensemble.is_some(),
+            recent_txns: self.ensemble.as_ref().map_or(0, |ensemble| ensemble.commit_log_count),
+            recent_bytes: 1 << 20,
         }
     }
 
@@ -157,6 +187,13 @@ impl Server {
 
     pub(super) fn process(&mut self) -> Option<&mut Process> {
         match &mut self.state {
+            State::Running(process) => Some(process),
+            _ => None,
+        }
+    }
+
+    pub(super) fn running(&self) -> Option<&Process> {
+        match &self.state {
             State::Running(process) => Some(process),
             _ => None,
         }

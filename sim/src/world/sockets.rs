@@ -15,14 +15,15 @@ impl World<'_> {
             self.schedule(held, Event::Arrive { conn, to_server: true });
             return Ok(());
         }
-        if let Some(waiting) = &mut self.server.waiting {
+        let Some(server) = self.net.links.get(&conn).map(|link| link.server) else { return Ok(()) };
+        if let Some(waiting) = &mut self.servers[server].waiting {
             waiting.push(Event::Arrive { conn, to_server: true });
             return Ok(());
         }
         let Some(piece) = self.net.arrive(conn, true) else { return Ok(()) };
         let Some(link) = self.net.links.get_mut(&conn) else { return Ok(()) };
         let client = link.client;
-        match (&self.server.state, &piece) {
+        match (&self.servers[server].state, &piece) {
             (State::Down { has_power: false }, _) => return Ok(()),
             (State::Running(_), Piece::Start) => link.open_at_server = true,
             (State::Running(_), _) if link.open_at_server => {}
@@ -34,50 +35,56 @@ impl World<'_> {
         }
         match piece {
             Piece::Start => {
-                let fresh = self.server.new_conn();
-                if let Some(process) = self.server.process() {
+                let fresh = self.servers[server].new_conn();
+                if let Some(process) = self.servers[server].process() {
                     process.conns.insert(conn, fresh);
                 }
                 let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, client as u8 + 1)), 40_000);
-                self.handle(Input::Accepted { conn, identity: Identity { address, certificate: None } })
+                self.handle(
+                    server,
+                    Input::Accepted { conn, identity: Identity { address, certificate: None } },
+                )
             }
-            Piece::End => self.closed_at_server(conn),
+            Piece::End => self.closed_at_server(server, conn),
             Piece::Data(bytes) => {
-                if let Some(conn) = self.server.process().and_then(|process| process.conns.get_mut(&conn)) {
+                if let Some(conn) =
+                    self.servers[server].process().and_then(|process| process.conns.get_mut(&conn))
+                {
                     conn.decoder.push(&bytes);
                 }
-                self.read_on(conn)
+                self.read_on(server, conn)
             }
         }
     }
 
     /// Hands over what the decoder makes of the bytes that are there.
-    pub(super) fn read_on(&mut self, conn: ConnId) -> Verdict {
-        while let Some(server_conn) = self.server.process().and_then(|process| process.conns.get_mut(&conn))
+    pub(super) fn read_on(&mut self, server: usize, conn: ConnId) -> Verdict {
+        while let Some(server_conn) =
+            self.servers[server].process().and_then(|process| process.conns.get_mut(&conn))
             && !server_conn.is_paused
         {
             match server_conn.decoder.poll() {
-                Ok(Some(message)) => self.handle(Input::Client { conn, message })?,
+                Ok(Some(message)) => self.handle(server, Input::Client { conn, message })?,
                 Ok(None) => return Ok(()),
                 Err(_) => {
                     self.counters.probe("protocol_violation");
-                    self.end_at_server(conn);
-                    return self.handle(Input::Closed { conn });
+                    self.end_at_server(server, conn);
+                    return self.handle(server, Input::Closed { conn });
                 }
             }
         }
         Ok(())
     }
 
-    pub(super) fn set_paused(&mut self, conn: ConnId, is_paused: bool) {
-        if let Some(conn) = self.server.process().and_then(|process| process.conns.get_mut(&conn)) {
+    pub(super) fn set_paused(&mut self, (server, conn): (usize, ConnId), is_paused: bool) {
+        if let Some(conn) = self.servers[server].process().and_then(|process| process.conns.get_mut(&conn)) {
             conn.is_paused = is_paused;
         }
     }
 
     /// The server's end is closed, behind everything that was sent.
-    pub(super) fn end_at_server(&mut self, conn: ConnId) {
-        if let Some(process) = self.server.process() {
+    pub(super) fn end_at_server(&mut self, server: usize, conn: ConnId) {
+        if let Some(process) = self.servers[server].process() {
             process.conns.remove(&conn);
         }
         if let Some(link) = self.net.links.get_mut(&conn) {
@@ -90,16 +97,17 @@ impl World<'_> {
     }
 
     /// The client's end is closed, or the connection broken.
-    pub(super) fn closed_at_server(&mut self, conn: ConnId) -> Verdict {
+    pub(super) fn closed_at_server(&mut self, server: usize, conn: ConnId) -> Verdict {
         if let Some(link) = self.net.links.get_mut(&conn) {
             link.open_at_server = false;
         }
         self.net.tidy(conn);
-        let was_open = self.server.process().is_some_and(|process| process.conns.remove(&conn).is_some());
+        let was_open =
+            self.servers[server].process().is_some_and(|process| process.conns.remove(&conn).is_some());
         if !was_open {
             return Ok(());
         }
-        self.handle(Input::Closed { conn })
+        self.handle(server, Input::Closed { conn })
     }
 
     pub(super) fn note_delivered(&mut self, conn: ConnId) -> Verdict {
@@ -108,11 +116,14 @@ impl World<'_> {
 
     /// Tells the peer how much waits for a client, when it has doubled, and when it is gone.
     pub(super) fn report_backlog(&mut self, conn: ConnId, is_delivery: bool) -> Verdict {
-        if self.server.is_paused() {
+        let Some(server) = self.net.links.get(&conn).map(|link| link.server) else { return Ok(()) };
+        if self.servers[server].is_paused() {
             return Ok(());
         }
         let bytes = self.net.in_flight(conn, false);
-        let Some(server_conn) = self.server.process().and_then(|process| process.conns.get_mut(&conn)) else {
+        let Some(server_conn) =
+            self.servers[server].process().and_then(|process| process.conns.get_mut(&conn))
+        else {
             return Ok(());
         };
         let reported = server_conn.reported_backlog;
@@ -121,6 +132,6 @@ impl World<'_> {
             return Ok(());
         }
         server_conn.reported_backlog = bytes;
-        self.handle(Input::Backlog { conn, bytes: bytes as usize })
+        self.handle(server, Input::Backlog { conn, bytes: bytes as usize })
     }
 }

@@ -1,0 +1,200 @@
+//! The servers of an ensemble as one: who votes, what a quorum has, who leads which epoch, what may be lost.
+
+use super::Oracle;
+use super::ledger::Ledger;
+use super::session::Lead;
+use crate::checkers::{
+    Verdict, committed_never_lost, epochs, leadership, prefix, recovered_state, state_equality,
+};
+use bytes::Bytes;
+use quorate_core::contract::EpochKind;
+use quorate_core::jute::{Reader, Txn};
+use quorate_core::peer::{Mode, Peer};
+use quorate_core::tree::Database;
+use quorate_core::vocabulary::{Epoch, Zxid};
+use quorate_storage_file::Recovered;
+use std::collections::BTreeMap;
+
+/// What is known of all servers together.
+#[derive(Debug, Default)]
+pub(crate) struct Ensemble {
+    /// So many servers vote; they come first.
+    pub(super) voters: usize,
+    /// Who had a quorum for an epoch's number, by its own epoch file, and who was established as its leader.
+    elected: BTreeMap<Epoch, usize>,
+    leader_of: BTreeMap<Epoch, usize>,
+    /// The digest of every state that some server was in.
+    digests: BTreeMap<Zxid, u64>,
+    /// Some voter has lost its disk, as far as a quorum can bear that.
+    has_forgotten: bool,
+}
+
+impl Ensemble {
+    pub(super) fn new(voters: usize) -> Self {
+        Ensemble { voters, ..Ensemble::default() }
+    }
+
+    fn quorum(&self) -> usize {
+        self.voters / 2 + 1
+    }
+
+    /// So many voters meet every quorum.
+    fn blocking(&self) -> usize {
+        self.voters - self.quorum() + 1
+    }
+}
+
+impl Oracle {
+    /// How many voters, but for one, have this on their disks.
+    fn voters_with(&self, but: Option<usize>, has: impl Fn(&Ledger) -> bool) -> usize {
+        let voters = self.views[..self.ensemble.voters].iter();
+        voters.enumerate().filter(|(index, view)| Some(*index) != but && has(&view.ledger)).count()
+    }
+
+    /// A server of an ensemble has handled an input; what came of it is not looked at yet.
+    pub(super) fn member_applied(&mut self, server: usize, peer: &Peer) -> Verdict {
+        let status = peer.status();
+        let (mode, last) = (status.mode(), status.last_zxid());
+        let serves = status.is_serving() || (self.views[server].is_ending && self.views[server].is_serving);
+        if !serves || mode == Mode::Looking {
+            self.views[server].stops_serving();
+            return Ok(());
+        }
+        let begins = !self.views[server].is_serving;
+        if mode == Mode::Leader && (begins || last > self.history.tail()) {
+            self.commit(server, last, begins)?;
+        }
+        if begins {
+            self.history.visible(last)?;
+            let position = self.history.position(last);
+            self.history.judge_up_to(position)?;
+            let model = self.history.model_at(last)?;
+            let view = &mut self.views[server];
+            view.stand_at(last, model, &self.history);
+            recovered_state::equals("established_state", status.database(), &view.model)?;
+            view.is_serving = true;
+            view.lead = (mode == Mode::Leader).then(|| Lead::new(&view.model.sessions, view.now.mono));
+        }
+        self.same_state(server, status.database())
+    }
+
+    /// A leader's history up to `last` is committed: by the quorum that has taken it over, or by acknowledgements.
+    fn commit(&mut self, server: usize, last: Zxid, begins: bool) -> Verdict {
+        let epoch = self.views[server].ledger.epochs.current;
+        if begins {
+            leadership::established(epoch, server, self.ensemble.leader_of.insert(epoch, server))?;
+        }
+        let history = &self.history;
+        let durable = self.voters_with(None, |ledger| history.holds(ledger.durable, last));
+        let acknowledged = self.voters_with(Some(server), |ledger| ledger.acknowledges(epoch, last));
+        let acknowledged = acknowledged + usize::from(history.holds(self.views[server].ledger.durable, last));
+        let (quorum, blocking) = (self.ensemble.quorum(), self.ensemble.blocking());
+        let enough = if self.ensemble.has_forgotten { blocking.min(quorum) } else { quorum };
+        committed_never_lost::by_quorum(last, durable, acknowledged, enough)?;
+        self.history.commit(last)
+    }
+
+    /// S22, by the digests that the servers keep.
+    fn same_state(&mut self, server: usize, database: &Database) -> Verdict {
+        let (zxid, digest) = (database.last_zxid(), database.tree.digest());
+        let known = *self.ensemble.digests.entry(zxid).or_insert(digest);
+        state_equality::digests(zxid, server, digest, known)
+    }
+
+    /// An epoch file is asked for.
+    pub(super) fn epoch_asked(
+        &mut self,
+        server: usize,
+        kind: EpochKind,
+        epoch: Epoch,
+        peer: &Peer,
+    ) -> Verdict {
+        let view = &self.views[server];
+        epochs::rises(server, kind, view.ledger.epochs, epoch)?;
+        if kind == EpochKind::Accepted {
+            return Ok(());
+        }
+        if peer.status().mode() == Mode::Leader {
+            let voters = self.voters_with(None, |ledger| ledger.epochs.accepted >= epoch);
+            epochs::promised(epoch, voters, self.ensemble.quorum().min(self.ensemble.blocking()))?;
+            return leadership::elected(epoch, server, self.ensemble.elected.insert(epoch, server));
+        }
+        epochs::behind_history(server, epoch, view.ledger.durable, view.history_mark)
+    }
+
+    /// History came back from the disk of a member.
+    pub(super) fn recovered_member(&mut self, server: usize, recovered: &Recovered) -> Verdict {
+        let last = recovered.database.last_zxid();
+        let view = &mut self.views[server];
+        let may = view.ledger.may_recover(last, &self.history);
+        committed_never_lost::recovered(server, last, &view.ledger, may)?;
+        let may = view.ledger.may_recover_epochs(recovered.epochs);
+        epochs::recovered(server, recovered.epochs, &view.ledger, may)?;
+        view.ledger.recovered(last, recovered.epochs);
+        if recovered.report.logs.iter().all(|log| log.last < last) {
+            // The snapshot came to the disk before the txns that lead to it.
+            view.ledger.floor = last;
+        }
+        view.judge_recovered(recovered)?;
+        let model = self.history.model_at(last)?;
+        view.stand_at(last, model, &self.history);
+        recovered_state::equals("recovered_state", &recovered.database, &view.model)?;
+        for (zxid, bytes) in &recovered.recent {
+            self.history.same_bytes(*zxid, bytes)?;
+        }
+        self.nothing_is_lost()
+    }
+
+    /// S10: what is committed is on disks that meet every quorum.
+    pub(super) fn nothing_is_lost(&self) -> Verdict {
+        let (history, tail) = (&self.history, self.history.tail());
+        let durable = self.voters_with(None, |ledger| history.holds(ledger.durable, tail));
+        committed_never_lost::held(tail, durable, self.ensemble.blocking())
+    }
+
+    /// Whether a quorum bears it if this server's disk is lost: what it has acknowledged and promised, enough of the others have.
+    pub(crate) fn may_forget(&self, server: usize) -> bool {
+        if server >= self.ensemble.voters {
+            return true;
+        }
+        let (own, history) = (&self.views[server].ledger, &self.history);
+        let bears = |ledger: &Ledger| {
+            history.holds(ledger.durable, own.end)
+                && ledger.durable_epochs.accepted >= own.epochs.accepted
+                && ledger.durable_epochs.current >= own.epochs.current
+        };
+        self.voters_with(Some(server), bears) >= self.ensemble.blocking()
+    }
+
+    /// Its disk is this other one from now on.
+    pub(crate) fn forgets(&mut self, server: usize, ledger: Ledger) {
+        self.ensemble.has_forgotten |= server < self.ensemble.voters;
+        self.views[server].ledger = ledger;
+    }
+
+    /// Old txns were read back for a learner: of one history, without a hole.
+    pub(super) fn loaded(&self, txns: &[Bytes]) -> Verdict {
+        let mut before = None;
+        for bytes in txns {
+            let txn = Txn::decode_all(&mut Reader::new(bytes.clone()));
+            let zxid = txn.map_or(Zxid::ZERO, |txn| txn.header.zxid);
+            self.history.same_bytes(zxid, bytes)?;
+            let known = self.history.origin(zxid).map(|origin| origin.before);
+            if let Some(before) = before {
+                prefix::follows(zxid, known, before)?;
+            }
+            before = Some(zxid);
+        }
+        Ok(())
+    }
+
+    /// A truncation is done, and the log was read anew.
+    pub(super) fn truncated(&mut self, server: usize, database: &Database) -> Verdict {
+        let view = &mut self.views[server];
+        let last = database.last_zxid();
+        committed_never_lost::truncated(server, last, view.ledger.durable)?;
+        let model = self.history.model_at(last)?;
+        recovered_state::equals("truncated_state", database, &model)?;
+        self.nothing_is_lost()
+    }
+}

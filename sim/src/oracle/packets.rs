@@ -1,0 +1,93 @@
+//! What servers say to each other, as far as it is a promise or changes what a leader knows.
+
+use super::Oracle;
+use crate::checkers::{Verdict, ack_durable, epochs, servers_understand};
+use bytes::Bytes;
+use quorate_core::contract::QuorumMessage;
+use quorate_core::jute::{Decode as _, QuorumPacket, Reader};
+use quorate_core::vocabulary::{ConnId, LinkId};
+
+impl Oracle {
+    /// A server is about to hear this.
+    pub(super) fn hears(&mut self, server: usize, link: LinkId, message: &QuorumMessage) {
+        let view = &mut self.views[server];
+        match message {
+            QuorumMessage::Packet(QuorumPacket::NewLeader { .. }) => {
+                view.history_mark = self.quorum_links.get(&link).copied().unwrap_or_default();
+            }
+            QuorumMessage::Packet(QuorumPacket::Ping { touched: Some(touched), .. }) => {
+                if let Some(lead) = &mut view.lead {
+                    for (session, timeout) in touched {
+                        lead.touch(*session, Some(*timeout as u64), view.now.mono);
+                    }
+                }
+            }
+            QuorumMessage::Packet(QuorumPacket::Revalidate { session, timeout }) => {
+                if let Some(lead) = view.lead.as_mut().filter(|lead| lead.is_alive(*session)) {
+                    lead.touch(*session, Some(*timeout as u64), view.now.mono);
+                    // However late it comes, it is the newest claim that the leader knows of.
+                    self.history.claimed.insert(*session, ConnId(u64::MAX - link.0));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A server says this to another, over the quorum port or the election port.
+    pub(super) fn says(&mut self, server: usize, link: LinkId, bytes: &Bytes) -> Verdict {
+        if !self.quorum_links.contains_key(&link) {
+            return Ok(());
+        }
+        let mut reader = Reader::new(bytes.clone());
+        while reader.remaining() > 0 {
+            match QuorumPacket::decode(&mut reader) {
+                Ok(packet) => self.says_packet(server, link, &packet)?,
+                Err(error) => return servers_understand::not_decoded(server, &error.to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn says_packet(&mut self, server: usize, link: LinkId, packet: &QuorumPacket) -> Verdict {
+        let view = &mut self.views[server];
+        let ledger = &mut view.ledger;
+        match packet {
+            QuorumPacket::LeaderInfo { epoch } => epochs::proposed(server, *epoch, ledger.durable_epochs),
+            QuorumPacket::AckEpoch { last_zxid, .. } => {
+                epochs::acknowledged(server, ledger)?;
+                ack_durable::vote(server, *last_zxid, ledger.durable)
+            }
+            QuorumPacket::Ack { zxid } if view.is_serving && zxid.counter() == 0 => Ok(()),
+            QuorumPacket::Ack { zxid } => {
+                epochs::no_ack_after_promise(server, *zxid, ledger.epochs)?;
+                if zxid.counter() == 0 {
+                    ack_durable::new_leader(server, zxid.epoch(), ledger, view.history_mark)?;
+                    ledger.acknowledge(zxid.epoch(), view.history_mark);
+                    return Ok(());
+                }
+                ack_durable::proposal(server, *zxid, ledger.durable)?;
+                ledger.acknowledge(zxid.epoch(), *zxid);
+                Ok(())
+            }
+            QuorumPacket::NewLeader { .. } => {
+                // What it stands for: all that its leader begins with, or has applied by now.
+                let mark = if view.is_serving { view.model.zxid } else { ledger.end };
+                self.quorum_links.insert(link, mark);
+                Ok(())
+            }
+            QuorumPacket::Trunc { .. } => self.probe("trunc_sent"),
+            QuorumPacket::Diff { .. } => self.probe("diff_sent"),
+            QuorumPacket::Snap { .. } => self.probe("snap_sent"),
+            QuorumPacket::Request(_) => self.probe("request_forwarded"),
+            QuorumPacket::Revalidate { .. } => self.probe("session_revalidated"),
+            QuorumPacket::Sync { .. } => self.probe("sync_answered"),
+            QuorumPacket::Inform { .. } => self.probe("informed"),
+            _ => Ok(()),
+        }
+    }
+
+    fn probe(&mut self, name: &'static str) -> Verdict {
+        self.probes.push(name);
+        Ok(())
+    }
+}

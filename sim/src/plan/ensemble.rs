@@ -1,0 +1,85 @@
+//! What an ensemble is told, how servers reach each other, and what breaks between them.
+
+use serde::{Deserialize, Serialize};
+
+/// An ensemble's configuration, as far as runs differ in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are those of the servers' settings")]
+pub struct EnsemblePlan {
+    /// Servers that vote; they come first.
+    pub voters: u32,
+    /// Servers that only learn.
+    pub observers: u32,
+    pub init_limit: u32,
+    pub sync_limit: u32,
+    pub min_notification_ms: u64,
+    pub max_notification_ms: u64,
+    pub finalize_wait_ms: u64,
+    /// How long a server whose quorum port could not be reached is left out of proposals.
+    pub avoid_ms: u64,
+    pub commit_log_count: u64,
+    /// What the end of all faults leaves alive: a quorum, and of the others each in this way.
+    pub rest: Rest,
+}
+
+impl EnsemblePlan {
+    /// How many there are in all.
+    pub fn servers(&self) -> usize {
+        (self.voters + self.observers) as usize
+    }
+}
+
+/// What becomes, at the end, of servers that are not needed for a quorum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rest {
+    /// Nothing: all are healed.
+    Healed,
+    /// Their power is off.
+    Dead,
+    /// They stand still.
+    Paused,
+    /// Nobody reaches them, and they reach nobody, on both ports.
+    CutOff,
+}
+
+/// Whose server a fault is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Target {
+    /// This one's, from 0.
+    Server(u32),
+    /// Whoever leads at that time; nobody, if nobody does.
+    Leader,
+    /// Everybody's at once.
+    All,
+}
+
+/// Which of the two ports between servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "they are named after the ports")]
+pub enum Ports {
+    Both,
+    Election,
+    Quorum,
+}
+
+/// Which pairs of servers, seen from the fault's target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Shape {
+    /// It and this one.
+    Pair(u32),
+    /// It and everybody else.
+    Isolate,
+    /// Two halves, by the bits of this number, that only the target reaches, both of them.
+    Bridge(u32),
+    /// Two halves, by the bits of this number.
+    Halves(u32),
+}
+
+/// Which directions, seen from the fault's target, or from the half whose bits are set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "they are named after the directions")]
+pub enum Direction {
+    Both,
+    Out,
+    In,
+}

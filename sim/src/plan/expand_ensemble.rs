@@ -1,0 +1,163 @@
+//! From a seed to the plan of an ensemble: R1.
+
+use super::expand::{Part, SECONDS, clients, disk, draw, fault, network, operations, server};
+use super::swarm::{FaultKind, Kind, Swarm};
+use super::{
+    Direction, EnsemblePlan, FORMAT, Fault, Plan, PlannedFault, Ports, Rest, ServerPlan, Shape, Target,
+};
+use crate::chooser::Draws;
+
+const CLIENTS: u64 = 20;
+const OPERATIONS_PER_SECOND: u64 = 20;
+/// A learner that is well has always been heard of within this, whatever network and disk are like.
+const LEAST_SYNC_MS: u64 = 1500;
+const LEAST_INIT_MS: u64 = 3000;
+
+/// What breaks, and how often it comes in a run where it exists.
+const KINDS: [(Breakage, u64); 20] = [
+    (Breakage::Known(FaultKind::Kill), 6),
+    (Breakage::Known(FaultKind::PowerLoss), 8),
+    (Breakage::Known(FaultKind::Shutdown), 3),
+    (Breakage::Known(FaultKind::Pause), 5),
+    (Breakage::Known(FaultKind::WallJump), 3),
+    (Breakage::Known(FaultKind::Reset), 4),
+    (Breakage::Known(FaultKind::HalfOpen), 2),
+    (Breakage::Known(FaultKind::Stall), 3),
+    (Breakage::Known(FaultKind::Cut), 2),
+    (Breakage::Known(FaultKind::DiskErrors), 2),
+    (Breakage::Known(FaultKind::DiskFull), 1),
+    (Breakage::Known(FaultKind::SlowDisk), 3),
+    (Breakage::EmptyDisk, 2),
+    (Breakage::OldDisk, 2),
+    (Breakage::CutLinks, 8),
+    (Breakage::Isolate, 5),
+    (Breakage::Halves, 4),
+    (Breakage::SlowLinks, 4),
+    (Breakage::BreakLinks, 5),
+    (Breakage::Everybody, 2),
+];
+
+#[derive(Clone, Copy)]
+enum Breakage {
+    /// As it comes to a server alone.
+    Known(FaultKind),
+    EmptyDisk,
+    OldDisk,
+    CutLinks,
+    Isolate,
+    Halves,
+    SlowLinks,
+    BreakLinks,
+    /// All servers crash.
+    Everybody,
+}
+
+pub(super) fn r1(seed: u64) -> Plan {
+    let mut swarm = draw(seed, Part::Swarm, Swarm::draw);
+    // What quotas count is each server's own, and differs behind a restart.
+    swarm.operations[Kind::Quota as usize] = 0;
+    let mut server = draw(seed, Part::Server, server);
+    server.enforce_quota = false;
+    let ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
+    let people = (CLIENTS, ensemble.servers() as u64);
+    let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
+    let operations =
+        draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
+    let mut disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
+    disk.fuzzy_permille = 0;
+    Plan {
+        format: FORMAT,
+        scenario: "R1".to_string(),
+        seed,
+        network: draw(seed, Part::Network, network),
+        disk,
+        faults: draw(seed, Part::Faults, |draws| faults(draws, swarm.fault_count, &ensemble)),
+        clients,
+        operations,
+        server,
+        ensemble: Some(ensemble),
+        duration_ms: SECONDS * 1000,
+    }
+}
+
+fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
+    server.tick_time_ms = draws.of(&[300, 1000, 2000, 2000]);
+    let tick = server.tick_time_ms;
+    let voters = match draws.below(10) {
+        0..6 => 5,
+        6..9 => 3,
+        _ => draws.of(&[1, 2, 4, 7, 9]),
+    };
+    let observers = if voters < 9 && draws.chance(250) { draws.between(1, 2.min(9 - voters)) } else { 0 };
+    let sync_limit = draws.of(&[2, 3, 5]).max(LEAST_SYNC_MS.div_ceil(tick));
+    let init_limit = draws.of(&[3, 5, 10]).max(LEAST_INIT_MS.div_ceil(tick));
+    EnsemblePlan {
+        voters: voters as u32,
+        observers: observers as u32,
+        init_limit: init_limit as u32,
+        sync_limit: sync_limit as u32,
+        min_notification_ms: 200,
+        max_notification_ms: draws.of(&[1000, 2000, 10_000, 60_000]),
+        finalize_wait_ms: draws.of(&[20, 200, 200]),
+        avoid_ms: 10_000,
+        commit_log_count: draws.of(&[1, 5, 50, 500]),
+        rest: draws.of(&[Rest::Healed, Rest::Dead, Rest::Paused, Rest::CutOff]),
+    }
+}
+
+fn faults(draws: &mut Draws<'_>, count: u64, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    let weights: Vec<u64> = KINDS
+        .iter()
+        .map(|(_, weight)| if draws.chance(500) { weight * draws.between(1, 4) } else { 0 })
+        .collect();
+    if weights.iter().all(|weight| *weight == 0) {
+        return Vec::new();
+    }
+    let servers = ensemble.servers() as u64;
+    let mut faults: Vec<PlannedFault> = (0..count)
+        .map(|_| {
+            let (kind, _) = KINDS[draws.weighted(&weights)];
+            let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
+            let one = Target::Server(draws.below(servers) as u32);
+            let target = match kind {
+                Breakage::Everybody => Target::All,
+                Breakage::Isolate => draws.of(&[Target::Leader, Target::Leader, one]),
+                _ => draws.of(&[Target::Leader, one, one]),
+            };
+            PlannedFault { at_us, target, fault: break_down(draws, kind, servers) }
+        })
+        .collect();
+    faults.sort_by_key(|planned| planned.at_us);
+    faults
+}
+
+fn break_down(draws: &mut Draws<'_>, kind: Breakage, servers: u64) -> Fault {
+    let other = draws.below(servers) as u32;
+    let half = draws.below(1 << servers) as u32;
+    let ports = draws.of(&[Ports::Both, Ports::Both, Ports::Quorum, Ports::Election]);
+    let direction = draws.of(&[Direction::Both, Direction::Both, Direction::Out, Direction::In]);
+    let ms = draws.of(&[50, 400, 3000, 8000, 20_000]);
+    match kind {
+        Breakage::Known(kind) => fault(draws, kind, CLIENTS),
+        Breakage::Everybody => {
+            let kind = draws.of(&[FaultKind::Kill, FaultKind::PowerLoss, FaultKind::PowerLoss]);
+            fault(draws, kind, CLIENTS)
+        }
+        Breakage::EmptyDisk => Fault::EmptyDisk { down_ms: draws.of(&[1, 1000]) },
+        Breakage::OldDisk => Fault::OldDisk { ms: draws.of(&[2000, 10_000, 30_000]) },
+        Breakage::CutLinks => Fault::CutLinks { shape: Shape::Pair(other), ports, direction, ms },
+        Breakage::Isolate => Fault::CutLinks { shape: Shape::Isolate, ports, direction, ms },
+        Breakage::Halves => {
+            let shape = draws.of(&[Shape::Halves(half), Shape::Bridge(half)]);
+            Fault::CutLinks { shape, ports, direction, ms }
+        }
+        Breakage::SlowLinks => {
+            let shape = draws.of(&[Shape::Pair(other), Shape::Isolate]);
+            Fault::SlowLinks { shape, ports, delay_ms: draws.of(&[20, 300, 2000, 6000]), ms }
+        }
+        Breakage::BreakLinks => {
+            let shape = draws.of(&[Shape::Pair(other), Shape::Isolate]);
+            Fault::BreakLinks { shape, ports, is_silent: draws.chance(400) }
+        }
+    }
+}

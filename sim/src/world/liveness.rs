@@ -1,0 +1,130 @@
+//! The end of a run of an ensemble: some quorum is healed for good, the rest is gone in one way or another, and within a bound
+//! that follows from the plan the quorum has to elect, serve, catch up and answer everybody (`zab-invariants.md` §6, class A).
+
+use super::net::RETRY_LIMIT;
+use super::server::{Server, State};
+use super::{Event, PATIENCE_NS, World};
+use crate::checkers::{Verdict, one_connection, violated};
+use crate::chooser::{Choice, Draws};
+use crate::plan::{EnsemblePlan, Rest};
+
+const MS: u64 = 1_000_000;
+const SECOND: u64 = 1_000_000_000;
+/// How often it is looked whether all is well.
+pub(super) const LOOK_NS: u64 = SECOND;
+/// What clients need beyond what servers do: to find out that theirs is gone, and to find another.
+const CLIENTS_NS: u64 = 40 * SECOND;
+
+/// When all has to be well, behind the end of faults.
+///
+/// A connection that is dead without a word is found out by what is sent over it, at the retry limit; an election that began
+/// before goes on with its next notification; a leader without a quorum gives up after initLimit; and all of that may have to be
+/// gone through twice, the second time with the right leader.
+pub(super) fn bound_ns(plan: &EnsemblePlan, tick_ms: u64) -> u64 {
+    let limits = u64::from(plan.init_limit + plan.sync_limit) * tick_ms;
+    let election = plan.max_notification_ms + plan.finalize_wait_ms + plan.avoid_ms;
+    2 * ((limits + election) * MS + RETRY_LIMIT) + CLIENTS_NS
+}
+
+impl World<'_> {
+    /// Who is healed: enough of the voters, and all, some or none of the others.
+    pub(super) fn choose_survivors(&mut self, plan: &EnsemblePlan) {
+        let mut draws = Draws::new(&mut *self.chooser, Choice::Servers, (0, 0));
+        let voters = plan.voters as usize;
+        let mut order: Vec<usize> = (0..voters).collect();
+        for place in 0..voters {
+            let other = draws.between(place as u64, voters as u64 - 1) as usize;
+            order.swap(place, other);
+        }
+        let quorum = voters / 2 + 1;
+        self.survivors = vec![plan.rest == Rest::Healed; self.servers.len()];
+        order.into_iter().take(quorum).for_each(|server| self.survivors[server] = true);
+    }
+
+    /// The rest of the servers goes.
+    pub(super) fn part_with_the_rest(&mut self, plan: &EnsemblePlan) -> Verdict {
+        self.choose_survivors(plan);
+        for server in 0..self.servers.len() {
+            if self.survivors[server] {
+                continue;
+            }
+            match plan.rest {
+                Rest::Healed => {}
+                Rest::Paused if self.pause(server, 1 << 60) => {}
+                Rest::Dead | Rest::Paused => {
+                    self.lose_power(server, 1 << 60)?;
+                    // Nothing that was planned before brings it back.
+                    self.servers[server].life += 1;
+                }
+                Rest::CutOff => self.cut_off(server)?,
+            }
+        }
+        let probe = match plan.rest {
+            Rest::Healed => "rest_healed",
+            Rest::Dead => "rest_dead",
+            Rest::Paused => "rest_paused",
+            Rest::CutOff => "rest_cut_off",
+        };
+        self.counters.probe(probe);
+        self.schedule(self.now + LOOK_NS, Event::Look);
+        Ok(())
+    }
+
+    /// Whether all is well; if it is, and was a while ago, the run is over.
+    pub(super) fn look(&mut self) -> Verdict {
+        if self.what_is_wrong().is_none() {
+            self.is_over = true;
+            return self.finish_ensemble();
+        }
+        self.schedule(self.now + LOOK_NS, Event::Look);
+        Ok(())
+    }
+
+    /// The bound has passed.
+    pub(super) fn finish_ensemble(&mut self) -> Verdict {
+        if let Some(wrong) = self.what_is_wrong() {
+            return violated("liveness", wrong);
+        }
+        self.election_links_are_few()?;
+        (0..self.servers.len()).try_for_each(|server| self.check_server(server))
+    }
+
+    /// What is still to come of what has to come; nothing when a quorum serves, all of it is up to date, and everybody is answered.
+    fn what_is_wrong(&self) -> Option<String> {
+        let Some(leader) = self.leader().filter(|leader| self.survivors[*leader]) else {
+            return Some("nobody leads".to_string());
+        };
+        let zxid_of = |server: &Server| server.running().map(|process| process.peer.status().last_zxid());
+        let newest = zxid_of(&self.servers[leader]);
+        for (index, server) in self.servers.iter().enumerate().filter(|(index, _)| self.survivors[*index]) {
+            if !server.is_serving() {
+                return Some(format!("server {index} does not serve, server {leader} leads"));
+            }
+            if zxid_of(server) != newest {
+                return Some(format!("server {index} is at {:?}, its leader at {newest:?}", zxid_of(server)));
+            }
+        }
+        let end_of_faults = self.plan.duration_ms * MS;
+        for (index, client) in self.clients.iter().enumerate() {
+            if client.last_answered() < end_of_faults || client.waits_since() + PATIENCE_NS < self.now {
+                let (state, heard, waits) = (client.state(), client.last_answered(), client.waits_since());
+                return Some(format!(
+                    "client {index} is {state}, was answered at {heard}, waits since {waits} ns"
+                ));
+            }
+        }
+        None
+    }
+
+    /// S28.
+    fn election_links_are_few(&self) -> Verdict {
+        one_connection::per_pair(self.links.by_id.values().filter_map(|link| {
+            let is_quiet = link.ends.iter().all(|end| {
+                end.is_open()
+                    && self.survivors[end.server]
+                    && matches!(self.servers[end.server].state, State::Running(_))
+            });
+            (link.port == quorate_core::contract::Port::Election && is_quiet).then(|| link.ways(0))
+        }))
+    }
+}

@@ -1,0 +1,93 @@
+//! Servers as members of an ensemble: how each is configured, how it starts, and disks that are not its own.
+
+use super::World;
+use super::server::{Process, Server};
+use super::wires::id;
+use crate::disk::SimDisk;
+use crate::oracle::Ledger;
+use crate::plan::EnsemblePlan;
+use quorate_core::peer::Mode;
+use quorate_core::quorum::{
+    ConfigVersion, ElectionTimes, EnsembleConfig, Membership, Role, Server as Line, ServerAddresses,
+};
+use quorate_core::vocabulary::Millis;
+use std::collections::BTreeMap;
+
+/// A disk as it was, or as it comes from the shop, and what was known of it then.
+#[derive(Debug, Default)]
+pub(super) struct ForeignDisk {
+    pub(super) disk: SimDisk,
+    pub(super) ledger: Ledger,
+}
+
+/// The configuration of one of the servers.
+pub(super) fn ensemble_config(plan: &EnsemblePlan, index: usize) -> EnsembleConfig {
+    let role = |index: usize| if index < plan.voters as usize { Role::Participant } else { Role::Observer };
+    let line = |index: usize| Line {
+        addresses: vec![ServerAddresses {
+            host: format!("10.0.0.{}", index + 1),
+            quorum_port: 2888,
+            election_port: 3888,
+        }],
+        role: role(index),
+        client: None,
+    };
+    let lines: BTreeMap<_, _> = (0..plan.servers()).map(|index| (id(index), line(index))).collect();
+    let membership = Membership::new(ConfigVersion::default(), lines, BTreeMap::new(), BTreeMap::new())
+        .expect("a plan has a server that votes");
+    let mut config = EnsembleConfig::new(membership, role(index));
+    (config.init_limit, config.sync_limit) = (plan.init_limit, plan.sync_limit);
+    config.commit_log_count = plan.commit_log_count as usize;
+    config.election = ElectionTimes {
+        min_interval: Millis(plan.min_notification_ms),
+        max_interval: Millis(plan.max_notification_ms),
+        finalize_wait: Millis(plan.finalize_wait_ms),
+        avoid: Millis(plan.avoid_ms),
+    };
+    config
+}
+
+impl Process {
+    pub(super) fn is_leading(&self) -> bool {
+        let status = self.peer.status();
+        status.is_serving() && status.mode() == Mode::Leader
+    }
+}
+
+impl Server {
+    pub(super) fn take_backup(&mut self, fault: usize) -> Option<ForeignDisk> {
+        let place = self.backups.iter().position(|(index, _)| *index == fault)?;
+        Some(self.backups.remove(place).1)
+    }
+}
+
+impl World<'_> {
+    /// Whoever leads, as far as it knows, of several the one of the newest epoch.
+    pub(super) fn leader(&self) -> Option<usize> {
+        let leads = |server: &Server| server.running().is_some_and(Process::is_leading);
+        let leaders = self.servers.iter().enumerate().filter(|(_, server)| leads(server));
+        leaders.map(|(index, _)| index).max_by_key(|index| self.oracle.views[*index].ledger.epochs.current)
+    }
+
+    /// A disk as it would be found behind a power loss now.
+    pub(super) fn back_up(&mut self, server: usize) -> ForeignDisk {
+        let mut disk = self.servers[server].disk.clone();
+        let life = self.life(server).key();
+        disk.lose_power(&mut *self.chooser, life | 1 << 60);
+        ForeignDisk { disk, ledger: self.oracle.views[server].ledger.clone() }
+    }
+
+    /// Before a restart: another disk is in the machine, if a quorum may lose what was on this one.
+    pub(super) fn maybe_change_disk(&mut self, server: usize) {
+        let Some(foreign) = self.servers[server].foreign_disk.take() else { return };
+        if !self.oracle.may_forget(server) {
+            self.counters.probe("disk_kept_for_the_quorum");
+            return;
+        }
+        let is_empty = foreign.ledger.is_new();
+        self.counters.fault(if is_empty { "empty_disk" } else { "old_disk" });
+        self.note_at(server, "another disk", [0; 3]);
+        self.servers[server].disk = foreign.disk;
+        self.oracle.forgets(server, foreign.ledger);
+    }
+}
