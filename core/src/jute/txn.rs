@@ -1,6 +1,6 @@
 //! Transactions as the log and PROPOSALs carry them (`disk-format.md` §2.2, §3): header, record, optional digest.
 //!
-//! Traps met here: a create without parentCVersion is the format before 3.3; a closeSession may have no list of paths, and
+//! Traps met here: within a multi a create2 is written as a create, which differs only in the reply; a create without parentCVersion is the format before 3.3; a closeSession may have no list of paths, and
 //! then its digest looks like one.
 
 use super::codec::{Decode, DecodeError, Encode, Reader, Writer};
@@ -254,7 +254,9 @@ impl TxnRecord {
             TxnRecord::Multi(txns) => {
                 out.count(txns.len());
                 for (opcode, record) in txns {
-                    out.int(opcode.code());
+                    // ZooKeeper 3.8 stops in the middle of a multi with create2 in it, and goes on with another tree than the others'.
+                    let written = if *opcode == OpCode::Create2 { OpCode::Create } else { *opcode };
+                    out.int(written.code());
                     let mut bytes = bytes::BytesMut::new();
                     record.encode(*opcode, &mut Writer::new(&mut bytes));
                     out.buffer(Some(&bytes));

@@ -37,7 +37,8 @@ pub(crate) enum Pending {
     /// A re-attached session's earlier writes: nothing behind is answered before they are applied.
     Barrier { zxid: Zxid },
     /// A write that the leader was asked for, answered when its txn comes back and is applied.
-    Forwarded { xid: Xid, opcode: i32, arrived: Mono },
+    /// Its place in a multi is all that tells a create2, whose answer is longer, from a create once it has become a txn.
+    Forwarded { xid: Xid, opcode: i32, arrived: Mono, create2_places: Vec<usize> },
     /// Answered when the leader has said that history reaches as far as it did, and when that is applied.
     Sync { xid: Xid, path: WirePath, arrived: Mono, ready_at: Option<Zxid> },
     /// Answered from the tree as soon as everything before it is, for whom its client was when it asked.

@@ -27,6 +27,12 @@ class Member(servers.Server):
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
+    def listens(self):
+        try:
+            return bool(self.four_letter("ruok"))
+        except OSError:
+            return False
+
     def mode(self):
         """leader, follower or observer; None while it does not serve, or does not run."""
         if not self.is_running:
@@ -73,6 +79,10 @@ class Ensemble:
         """Starts members in this order; the first ones are up to form a quorum before the next."""
         for sid in order or sorted(self.members):
             self.members[sid].start()
+            deadline = time.monotonic() + SETTLE_TIMEOUT_S
+            while not self.members[sid].listens():
+                assert time.monotonic() < deadline and self.members[sid].is_running, self.members[sid].log_tail()
+                time.sleep(0.02)
         self.settle()
         return self
 
@@ -108,11 +118,16 @@ class Ensemble:
 
     def disagreements(self):
         """What differs between the members' trees once all have applied the same: lines, none when they agree."""
-        self.same_zxid()
-        dumps = {}
-        for sid, member in self.running().items():
-            found = tree.dump(member)
-            dumps[sid] = {path: node for path, node in found.items() if path not in OWN_NODES}
+        for _ in range(5):
+            self.same_zxid()
+            before = [member.zxid() for member in self.running().values()]
+            dumps = {}
+            for sid, member in self.running().items():
+                found = tree.dump(member)
+                dumps[sid] = {path: node for path, node in found.items() if path not in OWN_NODES}
+            # A dump is a session, two txns of it; more is a session that has expired meanwhile.
+            if all(member.zxid() - was <= 2 * len(dumps) for member, was in zip(self.running().values(), before)):
+                break
         (first, expected), *others = dumps.items()
         lines = []
         for sid, got in others:

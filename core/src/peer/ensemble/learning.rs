@@ -7,8 +7,8 @@
 use super::{Peer, Stance};
 use crate::contract::{ExitCode, Outbox, PeerEvent, StoreOp};
 use crate::jute::{
-    ConnectRequest, Encode as _, FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request, Txn,
-    WirePath,
+    ConnectRequest, CreateKind, Encode as _, FieldLimit, ForwardedRequest, MultiOp, OpCode, PeerState,
+    Reader, Request, Txn, WirePath,
 };
 use crate::peer::role::Role;
 use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
@@ -145,7 +145,13 @@ impl Peer {
         outbox: &mut Outbox,
     ) {
         let opcode = request.opcode();
-        let pending = Pending::Forwarded { xid, opcode, arrived: now.mono };
+        let is_create2 =
+            |op: &MultiOp| matches!(op, MultiOp::Create(create) if create.kind == CreateKind::Create2);
+        let create2_places = match &request {
+            Request::Multi(ops) => (0..ops.len()).filter(|place| is_create2(&ops[*place])).collect(),
+            _ => Vec::new(),
+        };
+        let pending = Pending::Forwarded { xid, opcode, arrived: now.mono, create2_places };
         self.state.connections.enqueue(slot, pending);
         self.ask_leader(slot, xid, opcode, request.to_bytes(), outbox);
         self.throttle(slot, outbox);

@@ -24,10 +24,10 @@ impl ServerState {
     /// # Panics
     /// When it can't be applied: it was validated against exactly the tree that it meets here.
     pub(crate) fn apply(&mut self, proposal: Proposal, now: Now, outbox: &mut Outbox) -> Origin {
-        let Proposal { txn, origin, wakes, .. } = proposal;
+        let Proposal { mut txn, origin, wakes, .. } = proposal;
         let last = self.database.last_zxid();
         assert!(last.may_precede(txn.header.zxid), "{} is applied behind {last}", txn.header.zxid);
-        let origin = if origin == Origin::Elsewhere { self.claim(&txn) } else { origin };
+        let origin = if origin == Origin::Elsewhere { self.claim(&mut txn) } else { origin };
         let mut notifier = Notifier {
             watches: &mut self.watches,
             connections: &mut self.connections,
@@ -73,7 +73,7 @@ impl ServerState {
     }
 
     /// Who waits here for a txn that was asked of another server: by session and number, and only whose turn it is.
-    fn claim(&self, txn: &Txn) -> Origin {
+    fn claim(&self, txn: &mut Txn) -> Origin {
         let conn = self.connections.of_session(txn.header.session);
         let Some(connection) = conn.and_then(|conn| self.connections.get(conn)) else {
             return Origin::Elsewhere;
@@ -86,11 +86,18 @@ impl ServerState {
             return Origin::Handshake { conn, read_only, arrived };
         }
         match connection.queue.front() {
-            Some(Pending::Forwarded { xid, opcode, arrived })
+            Some(Pending::Forwarded { xid, opcode, arrived, create2_places })
                 if *xid == txn.header.cxid
                     && txn.header.zxid > connection.floor
                     && answers(*opcode, txn.header.opcode) =>
             {
+                if let TxnRecord::Multi(ops) = &mut txn.record {
+                    for (_, (made, _)) in
+                        ops.iter_mut().enumerate().filter(|(at, _)| create2_places.contains(at))
+                    {
+                        *made = if *made == OpCode::Create { OpCode::Create2 } else { *made };
+                    }
+                }
                 Origin::Request { conn, opcode: *opcode, arrived: *arrived }
             }
             _ => Origin::Elsewhere,
