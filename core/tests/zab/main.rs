@@ -5,3 +5,6 @@
 
 mod cluster;
 mod decoder;
+mod leading;
+mod learning;
+mod rig;

@@ -172,6 +172,7 @@ impl Server {
                 LeaderEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch),
                 LeaderEvent::Established { epoch } => {
                     self.is_established = true;
+                    assert_eq!(self.disk.epochs.current, epoch, "S18: {:?} counts itself too early", self.id);
                     ghost.established(self.id, epoch, &self.history());
                 }
                 LeaderEvent::Commit { zxid, txn } => {
@@ -196,6 +197,7 @@ impl Server {
                 LearnerEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch),
                 LearnerEvent::Truncate { to } => {
                     ghost.count("TRUNC");
+                    assert!(self.history().iter().any(|(zxid, _)| *zxid == to), "A7: {to} is not in the log");
                     self.disk.log_queue.push_back(LogOp::Truncate(to));
                 }
                 LearnerEvent::Replace(database) => {
@@ -385,15 +387,21 @@ impl Server {
         self.learn(now, ghost, |learner, turn| learner.timeout(turn));
     }
 
-    /// A learner sent an acknowledgement.
+    /// Something left for another server: what it promises is on disk.
     pub(crate) fn check_sent(&self, packet: &QuorumPacket, ghost: &Ghost) {
-        if let (QuorumPacket::Ack { zxid }, Role::Learning(learner)) = (packet, &self.role) {
-            assert!(
-                learner.epoch() >= self.disk.epochs.accepted,
-                "S16: {:?} promised itself further",
-                self.id
-            );
-            ghost.acknowledged(self.id, (learner.epoch(), *zxid), &self.disk);
+        let accepted = self.disk.epochs.accepted;
+        match (packet, &self.role) {
+            (QuorumPacket::LeaderInfo { epoch }, _) => {
+                assert!(accepted >= *epoch, "S15: {:?} proposes {epoch:?}, which it may forget", self.id);
+            }
+            (QuorumPacket::AckEpoch { .. }, Role::Learning(learner)) => {
+                assert!(accepted >= learner.epoch(), "S16: {:?} promises what it may forget", self.id);
+            }
+            (QuorumPacket::Ack { zxid }, Role::Learning(learner)) => {
+                assert!(learner.epoch() >= accepted, "S16: {:?} promised itself further", self.id);
+                ghost.acknowledged(self.id, (learner.epoch(), *zxid), &self.disk);
+            }
+            _ => {}
         }
     }
 }

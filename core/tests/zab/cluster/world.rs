@@ -108,12 +108,10 @@ impl World {
             }
             Output::SendLink { link, bytes } => {
                 let side = self.network.side(link, from);
-                if side == 0 {
-                    let mut packets = Reader::new(bytes.clone());
-                    while packets.remaining() > 0 {
-                        let packet = QuorumPacket::decode(&mut packets).unwrap();
-                        self.servers[&from].check_sent(&packet, &self.ghost);
-                    }
+                let mut packets = Reader::new(bytes.clone());
+                while packets.remaining() > 0 {
+                    let packet = QuorumPacket::decode(&mut packets).unwrap();
+                    self.servers[&from].check_sent(&packet, &self.ghost);
                 }
                 self.send(link, 1 - side, bytes);
             }
