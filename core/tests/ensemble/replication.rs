@@ -2,7 +2,7 @@
 
 use crate::support::{children, create, create_as, get, set, sync, watch};
 use crate::world::{World, voters};
-use quorate_core::jute::{CreateFlag, Request};
+use quorate_core::jute::{CreateFlag, CreateKind, CreateRequest, MultiOp, Request};
 use quorate_core::peer::Mode;
 use quorate_core::quorum::Role;
 use quorate_core::vocabulary::SessionId;
@@ -36,6 +36,23 @@ fn answers_keep_the_order_of_requests_on_a_follower() {
         world.clients[client].heard[1..],
         ["/a", "new", "Stat", "1", "Sync", "error -101", "error -110"]
     );
+}
+
+#[test]
+fn a_multi_through_a_follower_answers_each_op_as_it_was_asked() {
+    let mut world = World::started(&voters(3));
+    let follower = world.follower();
+    let client = world.client(follower, SessionId::NONE);
+    let create = |path: &str, kind| match create(path) {
+        Request::Create(create) => MultiOp::Create(CreateRequest { kind, ..create }),
+        _ => unreachable!(),
+    };
+    let ops = vec![
+        create("/a", CreateKind::Create),
+        create("/b", CreateKind::Create2),
+        create("/c", CreateKind::Create),
+    ];
+    assert_eq!(world.call(client, Request::Multi(ops)), "Create Create2 Create");
 }
 
 #[test]

@@ -596,9 +596,12 @@ fn render<E: std::fmt::Debug>(header: ReplyHeader, opcode: i32, response: Result
             names.sort();
             names.join(" ")
         }
-        other => {
-            let text = format!("{other:?}");
-            text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
-        }
+        Response::Multi(results) => results.iter().map(name).collect::<Vec<String>>().join(" "),
+        other => name(&other),
     }
+}
+
+fn name(of: &impl std::fmt::Debug) -> String {
+    let text = format!("{of:?}");
+    text.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
 }
