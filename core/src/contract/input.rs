@@ -141,6 +141,8 @@ pub enum Input {
         /// How many.
         bytes: u64,
     },
+    /// There is time for more of what earlier inputs have left behind. Unlike a time-out it ends nothing.
+    GoOn,
     /// The time that `next_timeout` named has come.
     Timeout,
     /// The operator wants the process to end: answer what was accepted, then exit.

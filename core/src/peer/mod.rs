@@ -18,7 +18,8 @@
 //! - the digest that a txn carries is the tree's after it;
 //! - every ephemeral's owner is a session; every watch's connection is open;
 //! - a session is attached to one connection at most;
-//! - one input asks for a bounded amount of replies: what could still be answered then waits for a time-out that is due at once.
+//! - one input asks for a bounded amount of replies: what could still be answered then ([`Peer::has_more`]) waits for
+//!   [`Input::GoOn`], or for a time-out that is due at once.
 //!
 //! A member of an ensemble ([`Peer::member`]) is the same, but that others say what is committed: `ensemble`.
 //!
@@ -195,6 +196,10 @@ impl Peer {
             Input::Loaded { id, txns } => self.loaded(now, id, txns, outbox),
             Input::Truncated { seq, history } => self.truncated(now, seq, *history, outbox),
             Input::FreeSpace { bytes } => self.free_space(bytes, outbox),
+            Input::GoOn => {
+                self.go_on(now, outbox);
+                self.end_when_drained(now, outbox);
+            }
             Input::Timeout => self.timeout(now, outbox),
             Input::Shutdown => self.shutdown(now, outbox),
             Input::ResetServerStats => self.state.metrics.reset(),

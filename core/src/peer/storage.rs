@@ -13,6 +13,9 @@ const SLOW: Millis = Millis(1_000);
 /// So many txns are applied by one input; those that one sync made durable beyond that wait for the next, and whoever asked for
 /// something meanwhile comes between.
 const TXNS_A_PART: usize = 256;
+/// A txn that is answered on another connection than the one before counts as so many, for its answer is a packet of its own;
+/// so does one of the server's own, for it ends a session.
+const TXNS_A_PACKET: usize = 8;
 
 impl Peer {
     pub(super) fn log_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
@@ -50,14 +53,14 @@ impl Peer {
     }
 
     /// Whether an input has left something behind that another could do at once.
-    pub(super) fn has_more(&self) -> bool {
+    pub fn has_more(&self) -> bool {
         !self.state.connections.unfinished.is_empty() || self.commit.has_committed(self.committed)
     }
 
     /// Answers what was left, then applies what is committed, as long as one input may: a connection's reads must not see what was
     /// written behind them.
     pub(super) fn go_on(&mut self, now: Now, outbox: &mut Outbox) {
-        let mut applied = 0;
+        let (mut applied, mut answered) = (0, None);
         while applied < TXNS_A_PART && !self.state.is_part_full(outbox) {
             if let Some(conn) = self.state.connections.unfinished.pop_front() {
                 self.admit_early(now, conn, outbox);
@@ -65,7 +68,15 @@ impl Peer {
                 continue;
             }
             let Some(proposal) = self.commit.pop(self.committed) else { return };
-            applied += 1;
+            applied += match proposal.origin {
+                Origin::Request { conn, .. } | Origin::Handshake { conn, .. } if answered == Some(conn) => 1,
+                Origin::Request { conn, .. } | Origin::Handshake { conn, .. } => {
+                    answered = Some(conn);
+                    TXNS_A_PACKET
+                }
+                Origin::Server => TXNS_A_PACKET,
+                Origin::Elsewhere => 1,
+            };
             self.note_slow(now, &proposal, outbox);
             let zxid = proposal.zxid();
             self.end_fuzziness(zxid);

@@ -13,13 +13,18 @@ use crate::metrics::Counter;
 use crate::pipeline::{Asker, Ground, Origin};
 use crate::vocabulary::{Mono, Now, SessionId, Xid};
 
+/// So many sessions, and connections without one, are ended by one input.
+const ENDINGS_A_PART: usize = 16;
+
 impl Peer {
     /// When [`crate::contract::Input::Timeout`] is due; none when nothing will happen by itself. It may lie in the past: then more is due
     /// than one input is allowed to do.
     pub fn next_timeout(&self) -> Option<Mono> {
-        if self.has_more() {
-            return Some(self.started.mono);
-        }
+        if self.has_more() { Some(self.started.mono) } else { self.next_deadline() }
+    }
+
+    /// The same without what [`crate::contract::Input::GoOn`] could do.
+    pub fn next_deadline(&self) -> Option<Mono> {
         if let Ending::Draining { until } = self.ending {
             return matches!(self.role, Role::Member(_)).then_some(until);
         }
@@ -52,7 +57,7 @@ impl Peer {
     }
 
     fn expire_handshakes(&mut self, now: Now, outbox: &mut Outbox) {
-        let mut left = self.state.config.sequences.expiries_under_way;
+        let mut left = ENDINGS_A_PART;
         while left > 0
             && let Some((deadline, conn)) = self.handshakes.first().copied()
             && deadline <= now.mono
@@ -64,9 +69,12 @@ impl Peer {
     }
 
     fn expire_sessions(&mut self, now: Now, outbox: &mut Outbox) {
-        while self.may_expire()
+        let mut left = ENDINGS_A_PART;
+        while left > 0
+            && self.may_expire()
             && let Some(session) = self.state.sessions.expire_one(now.mono)
         {
+            left -= 1;
             self.expire_session(now, session, outbox);
         }
     }

@@ -90,8 +90,8 @@ pub struct Sequences {
     pub retain_snapshots: u32,
     /// What the snapshots kept may take together with their logs before fewer are kept, down to one; 0 for any.
     pub retain_bytes: u64,
-    /// So many sessions and ephemerals may be on their way out by expiry before the next session follows, and so many
-    /// connections without a handshake are ended by one input: thousands at once do not stop the world.
+    /// So many sessions and ephemerals may be on their way out by expiry before the next session follows: thousands at once do
+    /// not stop the world.
     pub expiries_under_way: usize,
 }
 

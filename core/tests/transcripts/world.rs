@@ -226,6 +226,7 @@ impl World {
             "fail" => self.fail(arguments),
             "advance" => self.advance(number(arguments.bare(0)) as u64),
             "sleep" => self.sleep(number(arguments.bare(0)) as u64),
+            "go_on" => self.input(Input::GoOn),
             "timeout" => self.input(Input::Timeout),
             "wall" => self.now.wall = Wall(number(arguments.bare(0))),
             "space" => self.input(Input::FreeSpace { bytes: number(arguments.bare(0)) as u64 }),

@@ -1,10 +1,12 @@
-//! What was already read of connections that the peer does not want to hear of for now.
+//! What was already read of connections that are not to be heard for now: until the peer wants to hear of them again, or until
+//! others had their turn.
 //!
 //! One read brings many requests, and a pause may come after the first of them. Without this a client could have
-//! thousands of large replies made that it never takes.
+//! thousands of large replies made that it never takes. Nor does anybody have more than [`A_TURN`] of replies made in one
+//! batch, or whoever asks for little would wait behind those who ask for much.
 //!
-//! Invariant: the order of one connection's messages is kept. While it is paused nothing more is read of it; and a connection
-//! that is resumed stays held until the batch is over, because more of it may stand in the batch.
+//! Invariants: the order of one connection's messages is kept, its end is behind them. While the peer pauses it nothing more is read
+//! of it; and a connection that is resumed stays held until the batch is over, because more of it may stand in the batch.
 
 use super::ingress::Ingress;
 use quorate_core::contract::Input;
@@ -12,18 +14,35 @@ use quorate_core::jute::ClientMessage;
 use quorate_core::vocabulary::ConnId;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Bytes of replies that one batch makes for one connection, but for the last reply.
+const A_TURN: usize = 64 << 10;
+
 /// See the module's words.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    paused: BTreeMap<ConnId, Vec<ClientMessage>>,
+    paused: BTreeMap<ConnId, Words>,
     resumed: BTreeSet<ConnId>,
+    /// Who was answered last, and by how many bytes in a row.
+    answered: Option<(ConnId, usize)>,
+}
+
+/// What one connection said.
+#[derive(Debug, Default)]
+struct Words {
+    messages: Vec<ClientMessage>,
+    /// These were its last.
+    gone: bool,
 }
 
 impl Held {
-    /// From now on messages of this connection are held.
+    /// From now on messages of this connection are held. What is left of one that is gone already is not heard.
     pub(super) fn pause(&mut self, conn: ConnId) {
-        self.resumed.remove(&conn);
-        self.paused.entry(conn).or_default();
+        let words = self.paused.entry(conn).or_default();
+        if words.gone {
+            words.messages.clear();
+        } else {
+            self.resumed.remove(&conn);
+        }
     }
 
     /// Whether they are.
@@ -33,7 +52,17 @@ impl Held {
 
     /// Holds a message.
     pub(super) fn add(&mut self, conn: ConnId, message: ClientMessage) {
-        self.paused.get_mut(&conn).expect("only paused connections are held").push(message);
+        self.paused.get_mut(&conn).expect("only paused connections are held").messages.push(message);
+    }
+
+    /// A message of the connection was answered by so many bytes: it may have had its turn.
+    pub(super) fn count(&mut self, conn: ConnId, bytes: usize) {
+        let before = self.answered.filter(|(last, _)| *last == conn).map_or(0, |(_, bytes)| bytes);
+        self.answered = Some((conn, before + bytes));
+        if before + bytes >= A_TURN {
+            self.pause(conn);
+            self.resume(conn);
+        }
     }
 
     /// The connection is to be heard again.
@@ -43,18 +72,107 @@ impl Held {
         }
     }
 
-    /// The batch is over: queues what was held of resumed connections, in front of what is read from now on.
-    pub(super) fn release(&mut self, ingress: &Ingress) {
+    /// The batch is over: queues what was held of resumed connections, in front of what is read from now on. Returns whether that
+    /// is anything.
+    pub(super) fn release(&mut self, ingress: &Ingress) -> bool {
+        self.answered = None;
+        let any = !self.resumed.is_empty();
         while let Some(conn) = self.resumed.pop_first() {
-            for message in self.paused.remove(&conn).unwrap_or_default() {
+            let words = self.paused.remove(&conn).unwrap_or_default();
+            for message in words.messages {
                 ingress.push(Input::Client { conn, message });
             }
+            if words.gone {
+                ingress.push(Input::Closed { conn });
+            }
+        }
+        any
+    }
+
+    /// The client is gone. True when its end is told behind what it said last; otherwise that is not heard.
+    pub(super) fn end(&mut self, conn: ConnId) -> bool {
+        if !self.resumed.contains(&conn) {
+            self.paused.remove(&conn);
+            return false;
+        }
+        self.paused.entry(conn).or_default().gone = true;
+        true
+    }
+
+    /// The connection will be closed: what it said last is not heard.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        if let Some(words) = self.paused.get_mut(&conn)
+            && words.gone
+        {
+            return words.messages.clear();
+        }
+        self.paused.remove(&conn);
+        self.resumed.remove(&conn);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONN: ConnId = ConnId(1);
+
+    fn word() -> ClientMessage {
+        ClientMessage::Request {
+            xid: quorate_core::vocabulary::Xid(1),
+            request: quorate_core::jute::Request::Ping,
+            frame_length: 8,
         }
     }
 
-    /// The connection is gone, or will be: what it said last is not heard.
-    pub(super) fn forget(&mut self, conn: ConnId) {
-        self.paused.remove(&conn);
-        self.resumed.remove(&conn);
+    fn released(held: &mut Held) -> Vec<Input> {
+        let (ingress, mut inputs) = (Ingress::default(), Vec::new());
+        assert_eq!(held.release(&ingress), !ingress.is_empty());
+        ingress.swap(&mut inputs);
+        inputs
+    }
+
+    #[test]
+    fn who_had_its_turn_is_heard_in_the_next_batch_and_its_end_is_behind_its_words() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN - 1);
+        assert!(!held.is_paused(CONN));
+        held.count(CONN, 1);
+        assert!(held.is_paused(CONN));
+        held.add(CONN, word());
+        assert!(held.end(CONN));
+        assert!(matches!(released(&mut held)[..], [Input::Client { .. }, Input::Closed { .. }]));
+        assert!(!held.is_paused(CONN) && !held.end(CONN));
+    }
+
+    #[test]
+    fn what_others_were_answered_is_no_part_of_a_turn() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN - 1);
+        held.count(ConnId(2), 1);
+        assert!(!held.is_paused(CONN) && !held.is_paused(ConnId(2)));
+    }
+
+    #[test]
+    fn the_end_of_who_is_gone_is_told_even_if_the_server_closes_or_pauses_it_then() {
+        for forget in [Held::forget, Held::pause] {
+            let mut held = Held::default();
+            held.count(CONN, A_TURN);
+            held.add(CONN, word());
+            assert!(held.end(CONN));
+            forget(&mut held, CONN);
+            assert!(matches!(released(&mut held)[..], [Input::Closed { .. }]));
+        }
+    }
+
+    #[test]
+    fn whom_the_peer_pauses_is_not_heard_before_it_resumes() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN);
+        held.add(CONN, word());
+        held.pause(CONN);
+        assert!(released(&mut held).is_empty());
+        held.resume(CONN);
+        assert!(matches!(released(&mut held)[..], [Input::Client { .. }]));
     }
 }

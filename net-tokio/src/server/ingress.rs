@@ -56,6 +56,7 @@ impl Ingress {
     /// Makes `context` the owner, who is woken.
     pub(super) fn register(&self, context: &Context<'_>) {
         *self.owner.borrow_mut() = Some(context.waker().clone());
+        self.turnstile.register(context);
     }
 
     /// Reads what is there into `decoder`, once. 0 bytes mean the end of the stream.

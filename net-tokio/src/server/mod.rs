@@ -9,7 +9,8 @@
 //! serve         the task of one connection: reading
 //! connection    what is to be written to it
 //! ingress       what connections have for the peer
-//! held          what was read of connections that are paused
+//! turnstile     who comes or goes, so many in a turn
+//! held          what was read of connections that are paused, or had their turn
 //! table         connections by number
 //! lanes         the threads that own the files
 //! mailbox       how other threads reach the owner

@@ -5,7 +5,9 @@
 //! woken once.
 //!
 //! A batch that asks for a lot is done in parts, so that what is read from one client is never answered beyond what it takes:
-//! once the peer pauses a connection, what was already read of it is held back ([`super::held`]).
+//! once the peer pauses a connection, what was already read of it is held back ([`super::held`]). Whatever is left behind waits for the
+//! next batch: what one client asked beyond its turn, who stands in line ([`super::turnstile`]), what the peer leaves for
+//! later. Between two batches the poller brings what others want.
 //!
 //! Invariant: when time passes over a deadline, everything that had reached the process by then is handled before it. A process
 //! that stood still, or whose disk did, thus never ends a session whose pings were waiting in the socket.
@@ -153,7 +155,9 @@ impl Owner {
         // What the peer wants done before anything happened.
         self.act(self.parts.clock.now());
         loop {
-            self.held.release(&self.ingress);
+            if self.begin_turn() {
+                yield_now().await;
+            }
             poll_fn(|context| self.poll_work(context)).await;
             let now = self.parts.clock.now();
             self.handle_waiting(now);
@@ -169,13 +173,17 @@ impl Owner {
         }
     }
 
+    /// Whether something is left of the last turn: then the poller comes between, for others may want something that is less.
+    fn begin_turn(&mut self) -> bool {
+        let held = self.held.release(&self.ingress);
+        let in_line = self.ingress.turnstile.turn();
+        held || in_line > 0 || self.parts.peer.has_more()
+    }
+
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.ingress.turnstile.turn() > 0 {
-            // More may pass in the next turn, whatever comes of this one.
-            context.waker().wake_by_ref();
-        }
-        if !self.ingress.is_empty() || self.parts.mailbox.is_full() {
+        let ingress = &self.ingress;
+        if !ingress.is_empty() || ingress.turnstile.has_line() || self.parts.mailbox.is_full() {
             return Poll::Ready(());
         }
         let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
@@ -194,7 +202,7 @@ impl Owner {
     }
 
     fn is_due(&self, now: Now) -> bool {
-        self.parts.peer.next_timeout().is_some_and(|due| due <= now.mono)
+        self.parts.peer.next_deadline().is_some_and(|due| due <= now.mono)
     }
 
     /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
@@ -218,12 +226,15 @@ impl Owner {
         self.parts.peer.handle(now, input, &mut self.outbox);
     }
 
-    /// Handles everything that waits, storage first.
+    /// Handles everything that waits, storage first, and a part of what the peer left behind.
     fn handle_waiting(&mut self, now: Now) {
         let mut messages = std::mem::take(&mut self.messages);
         self.parts.mailbox.take(&mut messages);
         messages.drain(..).for_each(|message| self.handle_message(now, message));
         self.messages = messages;
+        if self.parts.peer.has_more() {
+            self.handle(now, Input::GoOn);
+        }
 
         let mut inputs = std::mem::take(&mut self.inputs);
         self.ingress.swap(&mut inputs);
@@ -252,10 +263,14 @@ impl Owner {
                     self.handle(now, Input::Client { conn, message });
                     return self.answer(now, conn, command, argument);
                 }
+                let before = self.outbox.bytes();
                 self.handle(now, Input::Client { conn, message });
+                self.held.count(conn, self.outbox.bytes() - before);
             }
             Input::Closed { conn } => {
-                self.held.forget(conn);
+                if self.held.end(conn) {
+                    return;
+                }
                 self.handle(now, Input::Closed { conn });
                 // Replies to its last requests are still in the outbox.
                 self.act(now);

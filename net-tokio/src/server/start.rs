@@ -146,8 +146,9 @@ fn start_owner(parts: Parts, port: Option<BoundPort>) -> io::Result<(oneshot::Re
     std::thread::Builder::new().name("quorate-owner".to_owned()).spawn(move || {
         let runtime = Builder::new_current_thread()
             .enable_all()
-            .event_interval(256)
-            .max_io_events_per_tick(4096)
+            // Of a crowd that speaks at once the owner's turns come between so many.
+            .event_interval(64)
+            .max_io_events_per_tick(64)
             .build_local(LocalOptions::default());
         let run = move |runtime: tokio::runtime::LocalRuntime| {
             runtime.block_on(async move {

@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
 /// How many pass in one turn.
-const A_TURN: usize = 32;
+const A_TURN: usize = 8;
 
 /// See the module's words. Lives on the owner's thread.
 #[derive(Debug, Default)]
@@ -16,13 +16,21 @@ pub(super) struct Turnstile {
     left: Cell<usize>,
     /// Whoever is polled for another reason while it waits stands here twice, and is woken once too often.
     line: RefCell<VecDeque<Waker>>,
+    owner: RefCell<Option<Waker>>,
 }
 
 impl Turnstile {
     /// Ready when one may pass.
     pub(super) fn poll_pass(&self, context: &Context<'_>) -> Poll<()> {
         if self.left.get() == 0 {
-            self.line.borrow_mut().push_back(context.waker().clone());
+            let mut line = self.line.borrow_mut();
+            line.push_back(context.waker().clone());
+            if line.len() == 1
+                && let Some(owner) = &*self.owner.borrow()
+            {
+                // What passed may have been nothing to it.
+                owner.wake_by_ref();
+            }
             return Poll::Pending;
         }
         self.left.set(self.left.get() - 1);
@@ -32,6 +40,16 @@ impl Turnstile {
     /// Waits until one may pass.
     pub(super) async fn pass(&self) {
         poll_fn(|context| self.poll_pass(context)).await;
+    }
+
+    /// Whether somebody stands in line.
+    pub(super) fn has_line(&self) -> bool {
+        !self.line.borrow().is_empty()
+    }
+
+    /// Makes `context` the owner, who is woken when a line forms.
+    pub(super) fn register(&self, context: &Context<'_>) {
+        *self.owner.borrow_mut() = Some(context.waker().clone());
     }
 
     /// The next turn begins. Returns in how many turns everybody who stands in line now will have passed.
@@ -48,6 +66,9 @@ impl Turnstile {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
 
     #[test]
     fn so_many_pass_in_a_turn_and_the_rest_stands_in_line() {
@@ -58,5 +79,26 @@ mod tests {
         assert_eq!((0..100).filter(|_| turnstile.poll_pass(&context).is_ready()).count(), A_TURN);
         assert_eq!(turnstile.turn(), (100 - A_TURN).div_ceil(A_TURN));
         assert_eq!(turnstile.line.borrow().len(), 100 - 2 * A_TURN, "as many were woken as may pass");
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn the_owner_is_woken_when_a_line_forms_whatever_came_of_those_who_passed() {
+        let (turnstile, owner) = (Turnstile::default(), Arc::<Woken>::default());
+        turnstile.register(&Context::from_waker(&Waker::from(Arc::clone(&owner))));
+        turnstile.turn();
+        let context = Context::from_waker(Waker::noop());
+        assert!((0..A_TURN).all(|_| turnstile.poll_pass(&context).is_ready()));
+        assert!(!turnstile.has_line() && !owner.0.load(Ordering::SeqCst));
+        assert!(turnstile.poll_pass(&context).is_pending());
+        assert!(turnstile.has_line() && owner.0.load(Ordering::SeqCst));
     }
 }

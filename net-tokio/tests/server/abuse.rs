@@ -85,16 +85,7 @@ fn half_open_connections_end_after_their_patience_and_hold_nothing_up() {
 #[test]
 fn descriptors_that_run_out_only_delay_who_comes_then() {
     let dir = tempdir().unwrap();
-    let inner = crate::process::command(dir.path(), &["maxClientCnxns=0"]);
-    let mut command = std::process::Command::new("/bin/sh");
-    command
-        .arg("-c")
-        .arg("ulimit -n 48 && exec \"$@\"")
-        .arg("sh")
-        .arg(inner.get_program())
-        .args(inner.get_args());
-    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-    command.stderr(std::process::Stdio::piped());
+    let mut command = crate::process::command_after("ulimit -n 48", dir.path(), &["maxClientCnxns=0"]);
     let server = Server::spawn(&mut command);
     let (mut first, _) = Client::with_session(server.address);
     let crowd: Vec<_> = (0..60).map(|_| Client::connect(server.address)).collect();

@@ -37,18 +37,30 @@ impl Log {
     }
 }
 
-/// How nice whoever goes first is.
-const IN_FRONT: i32 = -15;
+/// Puts a process or thread in front of all others, if we may: without root it stands in line.
+const GO_FIRST: &str = "chrt --fifo --pid 1 $0 2>/dev/null";
 
 /// From here on this thread gets the processors before the others of its test, if it may.
 pub(crate) fn go_first() {
-    // Without root it stands in line.
-    let _ = rustix::process::setpriority_process(None, IN_FRONT);
+    let thread = std::fs::read_link("/proc/thread-self").unwrap();
+    let _ = Command::new("sh").args(["-c", GO_FIRST]).arg(thread.file_name().unwrap()).status();
 }
 
 /// A server's command; `settings` as zoo.cfg spells them. Every four-letter word is answered.
 pub(crate) fn command(data: &Path, settings: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
+    command_after("", data, settings)
+}
+
+/// The same, after a line of shell in its process.
+pub(crate) fn command_after(line: &str, data: &Path, settings: &[&str]) -> Command {
+    let server = env!("CARGO_BIN_EXE_quorate");
+    let mut command = if line.is_empty() {
+        Command::new(server)
+    } else {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("{line}; exec \"$@\""), "sh", server]);
+        shell
+    };
     command.arg("server").args(["--port", "0", "--address", "127.0.0.1"]).arg("--data-dir").arg(data);
     // Small files: a test has no use for 64 MB of zeros.
     for setting in ["4lw.commands.whitelist=*", "preAllocSize=64"].iter().chain(settings) {
@@ -66,14 +78,11 @@ impl Server {
     }
 
     /// Starts one whose load runs on other machines, as far as one machine can pretend that: it and those who measure it
-    /// ([`go_first`]) get the processors before the others of this test. That needs root.
+    /// ([`go_first`]) get the processors before everybody else. That needs root. Its log grows as an operator's does, since
+    /// a file that grows at every turn makes each sync one of the file system's.
     pub(crate) fn start_in_front(data: &Path, settings: &[&str]) -> Self {
-        let mut nice = Command::new("nice");
-        let command = command(data, settings);
-        nice.args(["-n", &IN_FRONT.to_string()]).arg(command.get_program()).args(command.get_args());
-        nice.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        nice.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
-        Self::spawn(&mut nice)
+        let settings = [&["preAllocSize=65536"], settings].concat();
+        Self::spawn(&mut command_after(&GO_FIRST.replace("$0", "$$"), data, &settings))
     }
 
     /// Starts a command and waits until it listens.

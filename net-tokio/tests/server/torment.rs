@@ -9,7 +9,7 @@ use quorate_core::jute::{Request, Response, ServerMessage};
 use quorate_core::vocabulary::SessionId;
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::tempdir;
 
@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 const LARGE: usize = 200_000;
 /// Connections that say nothing, or half a word.
 const HALF_OPEN: usize = 200;
+/// Pieces of nonsense in a tormented stretch, at least.
+const NONSENSE: usize = 14;
 /// Clients that ask for 100 MB each and take nothing.
 const GREEDY: usize = 4;
 
@@ -37,6 +39,7 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
     let bystander = Bystander::start(&server);
     let memory = Memory::watch(&server);
     let (mut calm, mut tormented) = (Vec::new(), Vec::new());
+    let (nonsense, half_open) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for _ in 0..rounds {
         let from = Instant::now();
         std::thread::sleep(STRETCH);
@@ -47,8 +50,8 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
         std::thread::scope(|scope| {
             // Also when an assertion fails, or the others would go on for ever.
             let _end = End(&over);
-            scope.spawn(|| until(&over, |round| send_nonsense(address, round)));
-            scope.spawn(|| stay_half_open(address, &over));
+            scope.spawn(|| until(&over, |_| send_nonsense(address, nonsense.fetch_add(1, Ordering::SeqCst))));
+            scope.spawn(|| stay_half_open(address, &over, &half_open));
             scope.spawn(|| take_nothing(address, &over));
             come_and_go(address, crowd);
             std::thread::sleep(STRETCH.saturating_sub(from.elapsed()));
@@ -56,6 +59,9 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
         tormented.push(Span { from, to: Instant::now() });
         wait_for_quiet(address);
     }
+    let (nonsense, half_open) = (nonsense.into_inner(), half_open.into_inner());
+    println!("{nonsense} times nonsense, {half_open} half-open connections, {rounds} crowds of {crowd}");
+    assert!(nonsense >= NONSENSE * rounds && half_open >= HALF_OPEN * rounds, "the tormentors were lazy");
     let grown = memory.grown();
     println!("{} KiB more memory at most", grown >> 10);
     assert!(grown < 128 << 20, "{grown} bytes under abuse");
@@ -121,7 +127,7 @@ fn send_nonsense(address: SocketAddr, round: usize) {
 }
 
 /// Connections that never finish their first word. The server ends them; as many come back.
-fn stay_half_open(address: SocketAddr, over: &AtomicBool) {
+fn stay_half_open(address: SocketAddr, over: &AtomicBool, count: &AtomicUsize) {
     let mut open: std::collections::VecDeque<TcpStream> = std::collections::VecDeque::new();
     until(over, |_| {
         for number in 0..10 {
@@ -130,6 +136,7 @@ fn stay_half_open(address: SocketAddr, over: &AtomicBool) {
                 stream.write_all(&[0, 0, 0, 45, 0, 0]).unwrap();
             }
             open.push_back(stream);
+            count.fetch_add(1, Ordering::SeqCst);
         }
         while open.len() > HALF_OPEN {
             open.pop_front();
