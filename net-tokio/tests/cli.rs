@@ -53,7 +53,7 @@ fn an_invalid_configuration_exits_2_and_says_why() {
         ),
         (
             "dataDir=data\nserver.1=a:1:2\nserver.2=b:1:2\n",
-            "zoo.cfg:2: server.1=a:1:2: ensembles are not built yet",
+            "initLimit is not set",
         ),
     ];
     for (text, expected) in cases {

@@ -1,6 +1,7 @@
 //! A configuration while it is being read: what rows of the table have set so far, and what can only be judged when all
 //! of them have spoken.
 
+use super::member::MemberDraft;
 use super::membership::Membership;
 use super::settings::Refusal;
 use super::{Notice, NoticeLevel, ServerConfig};
@@ -38,6 +39,8 @@ pub struct Draft {
     pub(super) resume_space: Option<u64>,
     /// `standaloneEnabled`.
     pub(super) standalone_enabled: bool,
+    /// What matters in an ensemble.
+    pub(super) member: MemberDraft,
 }
 
 /// A refusal, and the key it is about.
@@ -62,6 +65,7 @@ impl Draft {
             purge: true,
             resume_space: None,
             standalone_enabled: true,
+            member: MemberDraft::new(),
         }
     }
 
@@ -165,7 +169,7 @@ impl Draft {
         }
     }
 
-    /// Ensembles are not built yet; a single `server.N` line makes a standalone server, as in ZooKeeper.
+    /// A single `server.N` line makes a standalone server, unless that is forbidden; several make a member of an ensemble.
     fn judge_membership(&mut self, membership: &Membership, refusals: &mut Vec<KeyRefusal>) {
         let participants = membership.count(Role::Participant);
         let observers = membership.count(Role::Observer);
@@ -185,16 +189,24 @@ impl Draft {
                 self.notice(NoticeLevel::Error, text.to_owned());
                 self.take_client_address(membership, refusals);
             }
-            (1, _) => refusals.push((
-                "standaloneEnabled",
-                Refusal::new("ensembles are not built yet, and with standaloneEnabled=false a single server is one")
-                    .expected("standaloneEnabled=true"),
-            )),
-            _ => refusals.push(refuse(&format!(
-                "ensembles are not built yet: of the {} servers this one would stand alone and take writes the others never see",
-                participants + observers
-            ))),
+            _ => self.judge_member(membership, refusals),
         }
+    }
+
+    fn judge_member(&mut self, membership: &Membership, refusals: &mut Vec<KeyRefusal>) {
+        let member = self.member.judge(membership, &self.config.storage.data_dir, refusals);
+        let Some((me, member)) = member else { return };
+        if member.ensemble.role != self.member.role && member.ensemble.membership.server(me).is_some() {
+            let text = format!(
+                "peerType says that this server is {}, its line in the list of servers that it is {}: the line counts",
+                role_name(self.member.role),
+                role_name(member.ensemble.role)
+            );
+            self.notice(NoticeLevel::Warn, text);
+        }
+        self.config.peer.server_id = me;
+        self.config.member = Some(member);
+        self.take_client_address(membership, refusals);
     }
 
     /// The part of the server line behind the semicolon says where clients connect. Which line is this server's own, `myid`
@@ -239,6 +251,13 @@ impl Draft {
                 "clientPort is not set: the server will run, but serve nobody".to_owned(),
             );
         }
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Participant => "a participant",
+        Role::Observer => "an observer",
     }
 }
 

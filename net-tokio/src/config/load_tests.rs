@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::config::{FourLetterWhitelist, LogFormat, MetricsProvider, SnapshotCompression};
-use quorate_core::vocabulary::Millis;
+use quorate_core::quorum::Role;
+use quorate_core::vocabulary::{Millis, ServerId};
 use std::fs;
 use tempfile::TempDir;
 
@@ -285,22 +286,43 @@ fn protection_that_is_switched_off_is_no_obstacle() {
 }
 
 #[test]
-fn an_ensemble_is_refused_and_a_single_server_line_stands_alone() {
-    let three = "server.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888:observer\n";
-    let refusal = World::new(&format!("dataDir=DIR/data\nclientPort=2181\n{three}")).refusal();
-    assert!(
-        refusal.starts_with("zoo.cfg:3: server.1=a:2888:3888: ensembles are not built yet: of the 3 servers"),
-        "{refusal}"
-    );
+fn several_server_lines_make_a_member_of_an_ensemble() {
+    let three = "server.1=a:2888:3888;2182\nserver.2=b:2888:3888\nserver.3=[::1]:2888:3888:observer\n";
+    let limits = "initLimit=10\nsyncLimit=5\n";
+    let world = World::new(&format!("dataDir=DIR\n{limits}{three}leaderServes=no\ncnxTimeout=0\n"));
+    let config = world.write("myid", "1\n").config();
+    let member = config.member.unwrap();
+    assert_eq!((config.peer.server_id, config.listen.port), (ServerId(1), Some(2182)));
+    assert_eq!((member.ensemble.init_limit, member.ensemble.sync_limit), (10, 5));
+    assert_eq!((member.ensemble.membership.voters().len(), member.ensemble.role), (2, Role::Participant));
+    assert!(!member.ensemble.leader_serves && !member.listen_on_all_ips && member.bind_attempts == 3);
+    assert_eq!(member.ensemble.membership.server(ServerId(3)).unwrap().addresses[0].host, "::1");
 
+    let refusal = World::new(&format!("dataDir=DIR\nclientPort=2181\n{three}")).refusal();
+    for missing in ["initLimit is not set", "syncLimit is not set", "myid file is missing"] {
+        assert!(refusal.contains(missing), "{refusal}");
+    }
+    let observer = World::new(&format!("dataDir=DIR\nclientPort=2181\n{limits}{three}")).write("myid", "3");
+    let notices = observer.notices();
+    assert!(notices.iter().any(|text| text.contains("the line counts")), "{notices:?}");
+    assert_eq!(observer.config().member.unwrap().ensemble.role, Role::Observer);
+    let grouped = format!("dataDir=DIR\nclientPort=2181\n{limits}{three}group.1=1\n");
+    let refusal = World::new(&grouped).write("myid", "1").refusal();
+    assert!(refusal.contains("Server 2 is not in any group"), "{refusal}");
+}
+
+#[test]
+fn a_single_server_line_stands_alone_unless_that_is_forbidden() {
     // What the official image writes: the client port stands behind the semicolon.
     let world = World::new("dataDir=DIR/data\nstandaloneEnabled=true\nserver.1=localhost:2888:3888;2181\n")
         .write("myid", "1");
     assert_eq!(world.config().listen.socket_address().unwrap().to_string(), "0.0.0.0:2181");
     assert_eq!(world.notices(), ["Error Invalid configuration, only one server specified (ignoring)"]);
 
-    let alone = "dataDir=DIR/data\nclientPort=2181\nserver.1=localhost:2888:3888\nstandaloneEnabled=false\n";
-    assert!(World::new(alone).refusal().contains("with standaloneEnabled=false a single server is one"));
+    let alone = "dataDir=DIR\nclientPort=2181\nserver.1=localhost:2888:3888\nstandaloneEnabled=false\n";
+    assert!(World::new(alone).refusal().contains("initLimit is not set"));
+    let alone = format!("{alone}initLimit=5\nsyncLimit=2\n");
+    assert!(World::new(&alone).write("myid", "1").config().member.is_some());
 
     // Without a myid ZooKeeper does not know that the line is its own, and takes the port that is stated.
     let both = "dataDir=DIR\nclientPort=2182\nserver.1=localhost:2888:3888;2181\n";

@@ -1,28 +1,35 @@
 //! The lines that name the servers of an ensemble: `server.N`, `group.N`, `weight.N` (`operations.md` §3).
 //!
-//! Ensembles are not served yet; the lines are read all the same, since a single one makes a standalone server and may say
-//! where its clients connect, and since a mistake in them should be told in ZooKeeper's words.
+//! A single server makes a standalone one, and may say where its clients connect. A mistake in a line is told in ZooKeeper's words.
 
 use super::settings::Refusal;
-use quorate_core::quorum::{MemberLine, MembershipError, Role, Server};
+use quorate_core::quorum::{self, MemberLine, MembershipError, Role, Server};
 use quorate_core::vocabulary::ServerId;
 use std::collections::BTreeMap;
 
-/// The servers by id.
+/// The servers by id, and all lines in the order they stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Membership {
     servers: BTreeMap<ServerId, Server>,
+    lines: Vec<MemberLine>,
 }
 
 impl Membership {
     /// Takes one line in; a second line for the same id replaces the first.
     pub(super) fn take(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
-        match MemberLine::parse(key, value).map_err(refusal)? {
-            MemberLine::Server(id, server) => drop(self.servers.insert(id, server)),
+        let line = MemberLine::parse(key, value).map_err(refusal)?;
+        match &line {
+            MemberLine::Server(id, server) => drop(self.servers.insert(*id, server.clone())),
             MemberLine::Group(..) | MemberLine::Weight(..) => {}
             MemberLine::Version(_) => return Err(Refusal::new("dynamic file shouldn't have version inside")),
         }
+        self.lines.push(line);
         Ok(())
+    }
+
+    /// The ensemble that the lines describe.
+    pub(super) fn ensemble(&self) -> Result<quorum::Membership, Refusal> {
+        quorum::Membership::from_lines(self.lines.iter().cloned()).map_err(refusal)
     }
 
     /// How many servers have this role.

@@ -3,6 +3,7 @@
 //! Plain data, made only by [`super::load`]; every field is already checked, and every default is in the settings table
 //! ([`super::settings`]), not here. Times are milliseconds, sizes bytes, unless a name says otherwise.
 
+use quorate_core::quorum::EnsembleConfig;
 use quorate_core::vocabulary::{Millis, PeerConfig};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,6 +14,8 @@ use std::path::PathBuf;
 pub struct ServerConfig {
     /// What the state machine is told.
     pub peer: PeerConfig,
+    /// What a member of an ensemble is told beyond that; none for a server alone.
+    pub member: Option<MemberConfig>,
     /// Where data lies and how it is written.
     pub storage: StorageConfig,
     /// Where clients connect.
@@ -27,6 +30,21 @@ pub struct ServerConfig {
     pub source: ConfigSource,
     /// What the operator should hear at the start, in this order; the server logs each once its log is up.
     pub notices: Vec<Notice>,
+}
+
+/// How a member of an ensemble meets the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberConfig {
+    /// What the state machine is told.
+    pub ensemble: EnsembleConfig,
+    /// `quorumListenOnAllIPs`: both ports are bound on every address, not only on those that the server's line names.
+    pub listen_on_all_ips: bool,
+    /// `electionPortBindRetry`: how often a port is tried that can't be bound; 0 for ever.
+    pub bind_attempts: u32,
+    /// `cnxTimeout`: how long a dial may take.
+    pub dial_timeout: Millis,
+    /// `tcpKeepAlive`.
+    pub tcp_keep_alive: bool,
 }
 
 /// Where data lies and how it is written.
@@ -184,6 +202,7 @@ impl ServerConfig {
     pub fn standalone(data_dir: PathBuf, port: u16) -> Self {
         ServerConfig {
             peer: PeerConfig::standalone(Millis(3000)),
+            member: None,
             storage: StorageConfig::in_directory(data_dir),
             listen: ListenConfig {
                 port: Some(port),

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::cell::RefCell;
 use std::io;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -43,9 +43,7 @@ impl BoundPort {
         let backlog = config.backlog.map_or(BACKLOG, |backlog| i32::try_from(backlog).unwrap_or(i32::MAX));
         let socket = match config.address {
             Some(_) => bind(address, false),
-            // A system without IPv6 has IPv4.
-            None => bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), address.port()), true)
-                .or_else(|error| if is_in_use(&error) { Err(error) } else { bind(address, false) }),
+            None => bind_every_address(address.port()),
         };
         socket.map(|socket| Some(BoundPort { socket, backlog })).map_err(|error| (address, error))
     }
@@ -69,11 +67,23 @@ impl BoundPort {
     }
 }
 
+/// Binds a port on every address of this machine.
+pub(super) fn bind_every_address(port: u16) -> io::Result<Socket> {
+    // A system without IPv6 has IPv4.
+    bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port), true).or_else(|error| {
+        if is_in_use(&error) {
+            Err(error)
+        } else {
+            bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port), false)
+        }
+    })
+}
+
 fn is_in_use(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrInUse
 }
 
-fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<Socket> {
+pub(super) fn bind(address: SocketAddr, dual_stack: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if dual_stack {
         socket.set_only_v6(false)?;
@@ -155,7 +165,7 @@ impl Acceptor {
 }
 
 /// Whether only the connection that was about to be accepted is lost.
-fn is_of_one_connection(error: &io::Error) -> bool {
+pub(super) fn is_of_one_connection(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(errno, Some(Errno::CONNABORTED | Errno::INTR | Errno::PROTO | Errno::PERM))
 }

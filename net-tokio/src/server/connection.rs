@@ -1,4 +1,4 @@
-//! One client connection as its owner sees it: the queue of what is to be written, and what the task that reads is told.
+//! One connection, of a client or between servers, as its owner sees it: the queue of what is to be written, and what the task that reads is told.
 //!
 //! The owner of the peer queues replies and flushes each connection once a batch, straight from its own turn. Only when the
 //! socket takes no more does the connection's task ([`super::serve`]) wait for room.
@@ -22,9 +22,9 @@ const BACKLOG_REPORTED: usize = 64 << 10;
 
 /// See the module's words.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct Connection<Id = ConnId> {
     /// Its number.
-    pub(super) id: ConnId,
+    pub(super) id: Id,
     /// The client's address.
     pub(super) address: SocketAddr,
     socket: OwnedWriteHalf,
@@ -59,9 +59,9 @@ enum Closing {
     Now,
 }
 
-impl Connection {
+impl<Id> Connection<Id> {
     /// A connection over `socket`.
-    pub(super) fn new(id: ConnId, address: SocketAddr, socket: OwnedWriteHalf) -> Self {
+    pub(super) fn new(id: Id, address: SocketAddr, socket: OwnedWriteHalf) -> Self {
         Connection { id, address, socket, state: RefCell::default() }
     }
 
@@ -89,6 +89,11 @@ impl Connection {
         }
         state.own_the_rest();
         state.report()
+    }
+
+    /// Has its task look at it.
+    pub(super) fn wake(&self) {
+        self.state.borrow().wake();
     }
 
     /// Closes the connection once everything queued is written.

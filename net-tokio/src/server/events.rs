@@ -2,6 +2,7 @@
 
 use super::table::Table;
 use quorate_core::contract::PeerEvent;
+use quorate_core::jute::PeerState;
 use quorate_core::vocabulary::ConnId;
 use tracing::{debug, info, warn};
 
@@ -33,6 +34,17 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
             warn!(name: "request_slow", %session, opcode, took_ms = took.0);
         }
         PeerEvent::QuotaExceeded { path, hard } => warn!(name: "quota_exceeded", path, hard),
+        PeerEvent::Looking { zxid, epoch } => info!(name: "looking", %zxid, epoch, "for a leader"),
+        PeerEvent::Elected { leader, took } => {
+            info!(name: "elected", leader = leader.0, took_ms = took.0);
+        }
+        PeerEvent::Serving { state, leader, epoch, took } => {
+            info!(name: "serving", role = role_name(state), leader = leader.0, epoch = epoch.0, took_ms = took.0);
+        }
+        PeerEvent::RoleEnded { reason } => warn!(name: "role_ended", "clients were sent away: {reason}"),
+        PeerEvent::LearnerGone { sid, reason, .. } => {
+            warn!(name: "learner_gone", sid = sid.map_or_else(|| "?".to_owned(), |sid| sid.to_string()), "{reason}");
+        }
         PeerEvent::SnapshotStarted { zxid } => info!(name: "snapshot_started", %zxid),
         PeerEvent::SnapshotDurable { zxid } => info!(name: "snapshot_durable", %zxid),
         PeerEvent::SnapshotFailed { zxid, reason } => {
@@ -45,5 +57,14 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
             info!(name: "free_space_recovered", bytes, "writes are taken again");
         }
         other => debug!(name: "peer_event", "{other:?}"),
+    }
+}
+
+fn role_name(state: PeerState) -> &'static str {
+    match state {
+        PeerState::Looking => "looking",
+        PeerState::Following => "follower",
+        PeerState::Leading => "leader",
+        PeerState::Observing => "observer",
     }
 }

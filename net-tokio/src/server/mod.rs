@@ -12,6 +12,7 @@
 //! turnstile     who comes or goes, so many in a turn
 //! held          what was read of connections that are paused, or had their turn
 //! table         connections by number
+//! links         connections between servers
 //! lanes         the threads that own the files
 //! mailbox       how other threads reach the owner
 //! events        what the peer tells the operator
@@ -35,6 +36,7 @@ mod events;
 mod held;
 mod ingress;
 mod lanes;
+mod links;
 mod mailbox;
 mod owner;
 mod serve;
@@ -46,6 +48,7 @@ pub(crate) mod version;
 
 pub(crate) use accept::BoundPort;
 pub(crate) use advice::{about_port, about_recovery, lost_ttl_nodes, user_name, with_access};
+pub(crate) use links::BoundPorts;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use owner::Message;
 pub(crate) use start::recovery_options;

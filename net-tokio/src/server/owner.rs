@@ -19,6 +19,7 @@ use super::events;
 use super::held::Held;
 use super::ingress::Ingress;
 use super::lanes::Lanes;
+use super::links::Links;
 use super::mailbox::Mailbox;
 use super::table::Table;
 use crate::config::ServerConfig;
@@ -111,6 +112,8 @@ pub(super) struct Owner {
     outbox: Outbox,
     table: Rc<RefCell<Table>>,
     ingress: Rc<Ingress>,
+    /// Of a member of an ensemble.
+    links: Option<Links>,
     accepting: Option<JoinHandle<()>>,
     timer: Pin<Box<Sleep>>,
     /// Reused between batches.
@@ -124,7 +127,7 @@ pub(super) struct Owner {
 
 impl Owner {
     /// An owner that accepts from `listener`. Needs a local runtime.
-    pub(super) fn start(parts: Parts, listener: Option<TcpListener>) -> Self {
+    pub(super) fn start(parts: Parts, listener: Option<TcpListener>, links: Option<Links>) -> Self {
         let (table, ingress) = (Rc::<RefCell<Table>>::default(), Rc::<Ingress>::default());
         let config = &parts.config;
         let acceptor = Acceptor::new(Rc::clone(&table), Rc::clone(&ingress), config);
@@ -134,6 +137,7 @@ impl Owner {
             outbox: Outbox::new(),
             table,
             ingress,
+            links,
             timer: Box::pin(sleep(Duration::ZERO)),
             inputs: Vec::new(),
             messages: Vec::new(),
@@ -149,6 +153,7 @@ impl Owner {
         poll_fn(|context| {
             self.parts.mailbox.register(context);
             self.ingress.register(context);
+            self.links.iter().for_each(|links| links.register(context));
             Poll::Ready(())
         })
         .await;
@@ -183,7 +188,7 @@ impl Owner {
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let ingress = &self.ingress;
-        if !ingress.is_empty() || ingress.turnstile.has_line() || self.parts.mailbox.is_full() {
+        if !ingress.is_empty() || ingress.turnstile.has_line() || self.others_wait() {
             return Poll::Ready(());
         }
         let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
@@ -201,6 +206,11 @@ impl Owner {
         Poll::Pending
     }
 
+    /// Whether storage, other threads or other servers have anything for the peer.
+    fn others_wait(&self) -> bool {
+        self.parts.mailbox.is_full() || self.links.as_ref().is_some_and(|links| !links.is_empty())
+    }
+
     fn is_due(&self, now: Now) -> bool {
         self.parts.peer.next_deadline().is_some_and(|due| due <= now.mono)
     }
@@ -214,7 +224,7 @@ impl Owner {
             // Comes back behind everything that the poller found.
             yield_now().await;
             let in_line = self.ingress.turnstile.turn();
-            if in_line == 0 && self.ingress.is_empty() && !self.parts.mailbox.is_full() {
+            if in_line == 0 && self.ingress.is_empty() && !self.others_wait() {
                 return;
             }
             self.handle_waiting(now);
@@ -226,20 +236,33 @@ impl Owner {
         self.parts.peer.handle(now, input, &mut self.outbox);
     }
 
-    /// Handles everything that waits, storage first, and a part of what the peer left behind.
+    /// Handles everything that waits: of storage first, then of other servers, then a part of what the peer left behind, then of
+    /// clients.
     fn handle_waiting(&mut self, now: Now) {
         let mut messages = std::mem::take(&mut self.messages);
         self.parts.mailbox.take(&mut messages);
         messages.drain(..).for_each(|message| self.handle_message(now, message));
         self.messages = messages;
+        let mut inputs = std::mem::take(&mut self.inputs);
+        if let Some(links) = &self.links {
+            links.swap(&mut inputs);
+            self.handle_in_parts(now, inputs.drain(..));
+        }
         if self.parts.peer.has_more() {
             self.handle(now, Input::GoOn);
         }
-
-        let mut inputs = std::mem::take(&mut self.inputs);
         self.ingress.swap(&mut inputs);
+        self.handle_in_parts(now, inputs.drain(..));
+        if inputs.capacity() > 1 << 14 {
+            inputs = Vec::new();
+        }
+        self.inputs = inputs;
+    }
+
+    /// Does what the peer wants done whenever that has become a lot.
+    fn handle_in_parts(&mut self, now: Now, inputs: impl Iterator<Item = Input>) {
         let mut handled = 0;
-        for input in inputs.drain(..) {
+        for input in inputs {
             self.handle_input(now, input);
             handled += 1;
             if handled >= INPUTS_A_PART || self.outbox.bytes() >= BYTES_A_PART {
@@ -247,10 +270,6 @@ impl Owner {
                 handled = 0;
             }
         }
-        if inputs.capacity() > 1 << 14 {
-            inputs = Vec::new();
-        }
-        self.inputs = inputs;
     }
 
     fn handle_input(&mut self, now: Now, input: Input) {
@@ -367,9 +386,13 @@ impl Owner {
 
     /// Does what the peer wants done, and what it wants done about what that came to.
     fn act(&mut self, now: Now) {
-        while !self.outbox.is_empty() || !self.dirty.is_empty() {
+        let is_dirty = |links: &Option<Links>| links.as_ref().is_some_and(Links::is_dirty);
+        while !self.outbox.is_empty() || !self.dirty.is_empty() || is_dirty(&self.links) {
             self.act_once();
             self.parts.lanes.send();
+            if let Some(links) = &mut self.links {
+                links.flush(&mut self.backlogs);
+            }
             for connection in self.dirty.drain(..) {
                 if let Some(bytes) = connection.flush() {
                     self.backlogs.push(Input::Backlog { conn: connection.id, bytes });
@@ -416,13 +439,17 @@ impl Owner {
                 }
                 Output::Event(event) => events::log(event, &table),
                 Output::Exit { code, reason } => self.exit = Some(Exit { code, reason }),
-                other => unreachable!("no adapter was written for {other:?}"),
+                output => match &mut self.links {
+                    Some(links) => act_between_servers(links, output),
+                    None => unreachable!("a server alone asks for nothing like {output:?}"),
+                },
             }
         }
     }
 
     /// Lets what was sent reach the clients, but not for long.
     async fn say_last_words(&mut self) {
+        self.links.iter_mut().for_each(Links::stop_accepting);
         let waiting = {
             let table = self.table.borrow();
             table.iter().for_each(|connection| connection.close());
@@ -433,6 +460,17 @@ impl Owner {
             sleep(Duration::from_millis(5)).await;
         }
         self.table.borrow().iter().for_each(|connection| connection.shut_down());
+    }
+}
+
+/// Does what the peer wants done about other servers.
+fn act_between_servers(links: &mut Links, output: Output) {
+    match output {
+        Output::Dial { port, to } => links.dial(port, to),
+        Output::SendLink { link, bytes } => links.send(link, bytes),
+        Output::SendSnapshot { link, image } => links.send_snapshot(link, image),
+        Output::CloseLink { link } => links.close(link),
+        other => unreachable!("no adapter was written for {other:?}"),
     }
 }
 

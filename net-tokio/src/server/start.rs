@@ -4,15 +4,17 @@ use super::accept::BoundPort;
 use super::advice::{about_disk, about_port, about_recovery, lost_ttl_nodes};
 use super::clock::Clock;
 use super::lanes::Lanes;
+use super::links::{BoundPorts, Links, PortProblem};
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message, Owner, Parts};
 use super::supervise::Signals;
 use super::version::FULL_VERSION;
 use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig};
 use crate::metrics::{self, HostMetrics, Startup, StartupReplay};
+use quorate_core::contract::ExitCode;
 use quorate_core::peer::Peer;
 use quorate_core::tree::TreeOptions;
-use quorate_core::vocabulary::{Entropy, PeerConfig, Sequences, Wall};
+use quorate_core::vocabulary::{Entropy, LookupSeed, PeerConfig, Sequences, ServerId, Wall};
 use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
 use quorate_storage_file::{
     Compression, Directory, Disk as _, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
@@ -22,12 +24,17 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
+use tokio::net::TcpListener as TokioListener;
 use tokio::runtime::{Builder, LocalOptions, Runtime};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
+
+/// So many bytes of recent txns are read back at the start, for learners.
+const RECENT_BYTES: usize = 64 << 20;
 
 /// A server that runs.
 #[derive(Debug)]
@@ -53,6 +60,12 @@ pub(super) enum Failure {
     /// The data in them can't.
     #[error("cannot open the database: {0}")]
     Database(String),
+    /// This server is none of the ensemble's.
+    #[error("RuntimeException: My id {} not in the peer list: give it a server.{} line, or put another number into {}", .0.0, .0.0, .1.display())]
+    NotInTheList(ServerId, PathBuf),
+    /// A port for other servers can't be had.
+    #[error("{0}: another process has it, or the name in this server's line is not this machine's (quorumListenOnAllIPs=true binds every address)")]
+    MemberPort(#[from] PortProblem),
     /// A port can't be had; which setting names it comes first.
     #[error("{}", about_port(.0, *.1, .2))]
     Port(&'static str, SocketAddr, io::Error),
@@ -66,6 +79,9 @@ impl Failure {
     pub(super) fn report(&self) -> u8 {
         let (line, code) = match self {
             Failure::DataDirectory(_) => ("Unable to access datadir, exiting abnormally", 3),
+            Failure::MemberPort(_) => {
+                ("As the election listener couldn't be started, exiting", ExitCode::PortFailed as u8)
+            }
             _ => ("Unexpected exception, exiting abnormally", 1),
         };
         error!(name: "start_failed", "{line}: {self}");
@@ -82,10 +98,12 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
     announce(&config);
     info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
     raise_descriptor_limit();
+    check_membership(&config)?;
     let disk = open_disk(&config.storage)?;
     let taken = |key| move |(address, error)| Failure::Port(key, address, error);
     let port = BoundPort::bind(&config.listen).map_err(taken("clientPort"))?;
     let metrics = metrics::bind(&config.metrics).map_err(taken("metricsProvider.httpPort"))?;
+    let ports = bind_member_ports(&config)?;
     if let Some(port) = &port {
         // Who asked for any port is shown the one that the system chose.
         config.listen.port = Some(port.number()?);
@@ -99,7 +117,7 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
     let storage = Storage::new(recovery_options(&config, entropy), recovered.report.last_zxid);
     let parts = Parts {
         lanes: Lanes::start(storage, &disk, &mailbox, config.storage.fsync_warning)?,
-        peer: Peer::new(config.peer.clone(), recovered.database, entropy, clock.now()),
+        peer: make_peer(&config, recovered, entropy, &clock),
         clock,
         mailbox: Arc::clone(&mailbox),
         metrics: HostMetrics::new(startup),
@@ -108,7 +126,7 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
     let config = Arc::clone(&parts.config);
     // Recovery may be ended at any time by the system's own means; who serves clients ends in order.
     let signals = Signals::hear(runtime)?;
-    let (exit, listening) = start_owner(parts, port)?;
+    let (exit, listening) = start_owner(parts, port, ports.map(|ports| (ports, entropy.lookup_seed())))?;
     let address = listening.recv().map_err(|_| io::Error::other("the owner's thread ended"))??;
     let took_ms = begin.elapsed().as_millis() as u64;
     match address {
@@ -116,6 +134,34 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
         None => warn!(name: "listening", took_ms, "no clientPort is set: nobody can connect"),
     }
     Ok(Running { config, mailbox, exit, metrics, signals })
+}
+
+/// A member has to be one of those that the configuration names.
+fn check_membership(config: &ServerConfig) -> Result<(), Failure> {
+    let me = config.peer.server_id;
+    match &config.member {
+        Some(member) if member.ensemble.membership.server(me).is_none() => {
+            Err(Failure::NotInTheList(me, config.storage.data_dir.join("myid")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn bind_member_ports(config: &ServerConfig) -> Result<Option<BoundPorts>, Failure> {
+    let Some(member) = &config.member else { return Ok(None) };
+    let tell = |problem: &PortProblem| warn!(name: "port_retry", "{problem}; tried again in a second");
+    Ok(Some(BoundPorts::bind_patiently(member, config.peer.server_id, tell)?))
+}
+
+fn make_peer(config: &ServerConfig, recovered: Recovered, entropy: Entropy, clock: &Clock) -> Peer {
+    let peer = config.peer.clone();
+    match &config.member {
+        None => Peer::new(peer, recovered.database, entropy, clock.now()),
+        Some(member) => {
+            let epochs = recovered.epochs;
+            Peer::member(peer, member.ensemble.clone(), recovered.into_history(), epochs, entropy, clock.now())
+        }
+    }
 }
 
 fn open_disk(storage: &StorageConfig) -> Result<StdDisk, Failure> {
@@ -140,7 +186,11 @@ fn open_disk(storage: &StorageConfig) -> Result<StdDisk, Failure> {
 type Listening = Receiver<io::Result<Option<SocketAddr>>>;
 
 /// Starts the owner's thread, with a runtime of its own.
-fn start_owner(parts: Parts, port: Option<BoundPort>) -> io::Result<(oneshot::Receiver<Exit>, Listening)> {
+fn start_owner(
+    parts: Parts,
+    port: Option<BoundPort>,
+    ports: Option<(BoundPorts, LookupSeed)>,
+) -> io::Result<(oneshot::Receiver<Exit>, Listening)> {
     let (end, exit) = oneshot::channel();
     let (tell, listening) = channel();
     std::thread::Builder::new().name("quorate-owner".to_owned()).spawn(move || {
@@ -152,14 +202,14 @@ fn start_owner(parts: Parts, port: Option<BoundPort>) -> io::Result<(oneshot::Re
             .build_local(LocalOptions::default());
         let run = move |runtime: tokio::runtime::LocalRuntime| {
             runtime.block_on(async move {
-                let listener = match port.map(BoundPort::listen).transpose() {
-                    Ok(listener) => listener,
+                let (listener, links) = match listen(&parts.config, port, ports) {
+                    Ok(both) => both,
                     Err(error) => return drop(tell.send(Err(error))),
                 };
                 let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
                 // The receiver lives until it has heard this.
                 let _ = tell.send(Ok(address));
-                let owner = Owner::start(parts, listener);
+                let owner = Owner::start(parts, listener, links);
                 // A task of its own, because the runtime polls it without asking the poller first.
                 if let Ok(how) = tokio::task::spawn_local(owner.run()).await {
                     let _ = end.send(how);
@@ -170,6 +220,20 @@ fn start_owner(parts: Parts, port: Option<BoundPort>) -> io::Result<(oneshot::Re
         runtime.map(run)
     })?;
     Ok((exit, listening))
+}
+
+/// Lets clients and other servers connect. Needs a local runtime.
+fn listen(
+    config: &ServerConfig,
+    port: Option<BoundPort>,
+    ports: Option<(BoundPorts, LookupSeed)>,
+) -> io::Result<(Option<TokioListener>, Option<Links>)> {
+    let listener = port.map(BoundPort::listen).transpose()?;
+    let links = match (&config.member, ports) {
+        (Some(member), Some((ports, seed))) => Some(Links::start(config, member, seed, ports)?),
+        _ => None,
+    };
+    Ok((listener, links))
 }
 
 /// Logs what the operator should know of the configuration.
@@ -254,9 +318,9 @@ pub(crate) fn recovery_options(config: &ServerConfig, entropy: Entropy) -> Recov
         seed: entropy.lookup_seed(),
         db_autocreate: config.storage.db_autocreate,
         trust_empty: config.storage.trust_empty,
-        member: false,
-        recent_txns: 0,
-        recent_bytes: 0,
+        member: config.member.is_some(),
+        recent_txns: config.member.as_ref().map_or(0, |member| member.ensemble.commit_log_count),
+        recent_bytes: RECENT_BYTES,
     }
 }
 
@@ -305,7 +369,7 @@ fn log_report(report: &RecoveryReport, took_ms: u64) {
     }
     for repair in &report.repairs {
         match repair {
-            Repair::WroteSnapshot(_) => info!(name: "repaired", "{repair}"),
+            Repair::WroteSnapshot(_) | Repair::WroteEpoch(..) => info!(name: "repaired", "{repair}"),
             _ => warn!(name: "repaired", "{repair}"),
         }
     }

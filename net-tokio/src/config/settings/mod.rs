@@ -105,7 +105,7 @@ impl Setting {
         match self.effect {
             Effect::Sets(_) | Effect::Checks(_) => ("as ZooKeeper", ""),
             Effect::Own(_) => ("Quorate's own", ""),
-            Effect::Membership => ("as ZooKeeper", "one server only; an ensemble is refused"),
+            Effect::Membership => ("as ZooKeeper", ""),
             Effect::OwnDefault(_, text) => ("as ZooKeeper when set", text),
             Effect::Inert(text) => ("no effect", text),
             Effect::Absent(_, text) => ("not built, warns", text),

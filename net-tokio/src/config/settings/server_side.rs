@@ -5,7 +5,7 @@ use super::{Effect, From, Kind, Setting, Value};
 use crate::config::{FourLetterWhitelist, SnapshotCompression};
 use quorate_core::vocabulary::Millis;
 
-const ONE_SERVER: &str = "matters in an ensemble only";
+const OWN_ENSEMBLE: &str = "tunes how Java's servers work together";
 const OWN_LOOP: &str = "connections are served by an event loop of their own";
 const OWN_PIPELINE: &str = "the pipeline has no worker threads";
 const OWN_LOG: &str = "the log goes to standard error; log.filter and log.format say how";
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Setting] = &[
         "no ACL is checked",
     ),
     prefixed("enableEagerACLCheck", Kind::Flag, "false")
-        .is(Effect::Inert(ONE_SERVER), "learners check ACLs early"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "learners check ACLs early"),
     prefixed("closeSessionTxn.enabled", Kind::Flag, "true").is(
         Effect::Sets(|draft, value| draft.config.peer.switches.close_session_txn = value.flag()),
         "closeSession lists its ephemerals in the log",
@@ -141,8 +141,10 @@ pub(super) const ROWS: &[Setting] = &[
         Effect::Sets(|draft, value| draft.config.listen.tcp_keep_alive = value.flag()),
         "keep-alive on clients' sockets",
     ),
-    prefixed("tcpKeepAlive", Kind::Flag, "false")
-        .is(Effect::Inert(ONE_SERVER), "keep-alive on election sockets"),
+    prefixed("tcpKeepAlive", Kind::Flag, "false").is(
+        Effect::Sets(|draft, value| draft.member.tcp_keep_alive = value.flag()),
+        "keep-alive on sockets between servers",
+    ),
     prefixed("4lw.commands.whitelist", Kind::Text, "srvr").is(
         Effect::Sets(|draft, value| draft.config.four_letter = four_letter_whitelist(value.text())),
         "four-letter words that are answered, separated by commas; `*`: all; srvr always is",
@@ -177,9 +179,14 @@ pub(super) const ROWS: &[Setting] = &[
     prefixed("maxWriteQueuePollTime", MS, "0")
         .is(Effect::Inert("a batch is what gathered while the last sync ran"), "wait for a write"),
     prefixed("maxBatchSize", ANY, "1000").is(Effect::Inert("a batch is bounded by bytes"), "txns in a batch"),
-    prefixed("commitLogCount", ANY, "500").is(Effect::Inert(ONE_SERVER), "recent txns kept for learners"),
+    prefixed("commitLogCount", ANY, "500").is(
+        Effect::Sets(|draft, value| {
+            draft.member.commit_log_count = usize::try_from(value.signed()).unwrap_or(0);
+        }),
+        "recent txns kept in memory for learners",
+    ),
     prefixed("snapshotSizeFactor", Kind::Decimal, "0.33")
-        .is(Effect::Inert(ONE_SERVER), "log or snapshot to a learner"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "log or snapshot to a learner"),
     prefixed("snapshot.compression.method", Kind::OneOf(&["", "gz", "snappy"]), "").is(
         Effect::Sets(|draft, value| {
             draft.config.storage.compression = match value.text() {
@@ -215,32 +222,42 @@ pub(super) const ROWS: &[Setting] = &[
     prefixed("pathStats.*", Kind::Text, "")
         .is(Effect::Inert("paths are not counted"), "log of the busiest paths"),
     // Quorum.
-    prefixed("leaderServes", Kind::YesNo, "yes").is(Effect::Inert(ONE_SERVER), "a leader serves clients"),
-    prefixed("cnxTimeout", ANY, "5000").is(Effect::Inert(ONE_SERVER), "election connect timeout"),
-    prefixed("quorumCnxnTimeoutMs", ANY, "-1").is(Effect::Inert(ONE_SERVER), "election read timeout"),
-    prefixed("electionPortBindRetry", ANY, "3")
-        .is(Effect::Inert(ONE_SERVER), "attempts to bind the election port"),
-    prefixed("fastleader.minNotificationInterval", ANY, "200")
-        .is(Effect::Inert(ONE_SERVER), "shortest notification pause"),
-    prefixed("fastleader.maxNotificationInterval", ANY, "60000")
-        .is(Effect::Inert(ONE_SERVER), "longest notification pause"),
+    prefixed("leaderServes", Kind::YesNo, "yes")
+        .is(Effect::Sets(|draft, value| draft.member.leader_serves = value.flag()), "a leader serves clients"),
+    prefixed("cnxTimeout", ANY, "5000").is(
+        Effect::Sets(|draft, value| draft.member.set_dial_timeout(value.signed())),
+        "how long a connect to another server may take; 0: any time",
+    ),
+    prefixed("quorumCnxnTimeoutMs", ANY, "-1").is(Effect::Inert(OWN_ENSEMBLE), "election read timeout"),
+    prefixed("electionPortBindRetry", ANY, "3").is(
+        Effect::Sets(|draft, value| draft.member.set_bind_attempts(value.signed())),
+        "attempts to bind the ports for other servers, a second apart; 0: for ever",
+    ),
+    prefixed("fastleader.minNotificationInterval", Kind::Decoded(1, INT, "milliseconds"), "200").is(
+        Effect::Sets(|draft, value| draft.member.election.min_interval = Millis(value.number())),
+        "shortest notification pause",
+    ),
+    prefixed("fastleader.maxNotificationInterval", Kind::Decoded(1, INT, "milliseconds"), "60000").is(
+        Effect::Sets(|draft, value| draft.member.election.max_interval = Millis(value.number())),
+        "longest notification pause",
+    ),
     Setting::new("leader.*", From::Either, Kind::Text, "")
-        .is(Effect::Inert(ONE_SERVER), "how a leader works"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "how a leader works"),
     Setting::new("learner.*", From::Either, Kind::Text, "")
-        .is(Effect::Inert(ONE_SERVER), "how a learner works"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "how a learner works"),
     Setting::new("follower.*", From::Either, Kind::Text, "")
-        .is(Effect::Inert(ONE_SERVER), "how a follower works"),
-    prefixed("observer.*", Kind::Text, "").is(Effect::Inert(ONE_SERVER), "how an observer works"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "how a follower works"),
+    prefixed("observer.*", Kind::Text, "").is(Effect::Inert(OWN_ENSEMBLE), "how an observer works"),
     prefixed("observerMaster.*", Kind::Text, "")
-        .is(Effect::Inert(ONE_SERVER), "how a follower serves observers"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "how a follower serves observers"),
     prefixed("leaderConnectDelayDuringRetryMs", ANY, "100")
-        .is(Effect::Inert(ONE_SERVER), "pause between connects"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "pause between connects"),
     prefixed("forceSnapshotSync", Kind::Flag, "false")
-        .is(Effect::Inert(ONE_SERVER), "learners always get snapshots"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "learners always get snapshots"),
     prefixed("forward_learner_requests_to_commit_processor_disabled", Kind::Flag, "false")
-        .is(Effect::Inert(ONE_SERVER), "path of learners' requests"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "path of learners' requests"),
     prefixed("messageTracker.*", Kind::Text, "")
-        .is(Effect::Inert(ONE_SERVER), "buffer of recent quorum packets"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "buffer of recent quorum packets"),
     // What scripts pass on, though no server reads it.
     prefixed("root.logger", Kind::Text, "").is(Effect::Inert(OWN_LOG), "level and appenders of log4j"),
     prefixed("console.threshold", Kind::Text, "").is(Effect::Inert(OWN_LOG), "level of the console"),

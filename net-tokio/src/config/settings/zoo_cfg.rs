@@ -3,11 +3,12 @@
 use super::kind::{INT, not_a_number};
 use super::{Effect, From, Kind, Refusal, Setting, Value};
 use crate::config::MetricsProvider;
+use quorate_core::quorum::Role;
 use quorate_core::vocabulary::Millis;
 use std::path::PathBuf;
 
 const NO_JVM: &str = "there is no JVM to watch";
-const ONE_SERVER: &str = "matters in an ensemble only";
+const OWN_ENSEMBLE: &str = "tunes how Java's servers work together";
 
 /// The rows, by subject.
 pub(super) const ROWS: &[Setting] = &[
@@ -78,15 +79,27 @@ pub(super) const ROWS: &[Setting] = &[
     file("server.*", Kind::Text, "").is(Effect::Membership, "a server: addresses, ports and role"),
     file("group.*", Kind::Text, "").is(Effect::Membership, "a group of a hierarchical quorum"),
     file("weight.*", Kind::Text, "").is(Effect::Membership, "a server's weight in its group"),
-    file("initLimit", Kind::Number(0, INT, "ticks"), "").is(Effect::Inert(ONE_SERVER), "ticks a learner has to join"),
-    file("syncLimit", Kind::Number(0, INT, "ticks"), "").is(Effect::Inert(ONE_SERVER), "ticks a learner may lag"),
+    file("initLimit", Kind::Number(0, INT, "ticks"), "").is(
+        Effect::Sets(|draft, value| draft.member.init_limit = Some(value.small())),
+        "ticks a learner has to join; an ensemble needs it",
+    ),
+    file("syncLimit", Kind::Number(0, INT, "ticks"), "").is(
+        Effect::Sets(|draft, value| draft.member.sync_limit = Some(value.small())),
+        "ticks a learner may lag; an ensemble needs it",
+    ),
     file("connectToLearnerMasterLimit", Kind::Number(0, INT, "ticks"), "0")
-        .is(Effect::Inert(ONE_SERVER), "ticks a learner has to connect"),
+        .is(Effect::Inert("initLimit counts"), "ticks a learner has to connect"),
     file("peerType", Kind::Text, "participant").is(
-        Effect::Checks(|_, value| match value.text().to_lowercase().as_str() {
-            "participant" | "observer" => Ok(()),
-            _ => Err(Refusal::new(format!("Unrecognised peertype: {}", value.text()))
-                .expected("participant or observer")),
+        Effect::Checks(|draft, value| {
+            draft.member.role = match value.text().to_lowercase().as_str() {
+                "participant" => Role::Participant,
+                "observer" => Role::Observer,
+                _ => {
+                    return Err(Refusal::new(format!("Unrecognised peertype: {}", value.text()))
+                        .expected("participant or observer"));
+                }
+            };
+            Ok(())
         }),
         "role of this server in an ensemble",
     ),
@@ -98,21 +111,34 @@ pub(super) const ROWS: &[Setting] = &[
         }),
         "election algorithm",
     ),
-    file("quorumListenOnAllIPs", Kind::StrictFlag, "false")
-        .is(Effect::Inert(ONE_SERVER), "bind quorum and election ports on every address"),
-    file("syncEnabled", Kind::StrictFlag, "true").is(Effect::Inert(ONE_SERVER), "observers log and snapshot"),
-    file("observerMasterPort", Kind::Port, "0").is(Effect::Inert(ONE_SERVER), "port where followers serve observers"),
-    file("localSessionsEnabled", Kind::StrictFlag, "false").is(Effect::Inert(ONE_SERVER), "local sessions"),
+    file("quorumListenOnAllIPs", Kind::StrictFlag, "false").is(
+        Effect::Sets(|draft, value| draft.member.listen_on_all_ips = value.flag()),
+        "bind quorum and election ports on every address",
+    ),
+    file("syncEnabled", Kind::StrictFlag, "true")
+        .is(Effect::Sets(|draft, value| draft.member.observer_logs = value.flag()), "observers log and snapshot"),
+    file("observerMasterPort", Kind::Port, "0").is(
+        Effect::Absent(|value| value.signed() > 0, "observers learn from the leader only"),
+        "port where followers serve observers",
+    ),
+    file("localSessionsEnabled", Kind::StrictFlag, "false")
+        .is(Effect::Absent(Value::flag, "every session is global"), "local sessions"),
     file("localSessionsUpgradingEnabled", Kind::StrictFlag, "false")
-        .is(Effect::Inert(ONE_SERVER), "local sessions become global when they must"),
-    file("multiAddress.enabled", Kind::StrictFlag, "false").is(Effect::Inert(ONE_SERVER), "several addresses a server"),
+        .is(Effect::Inert("every session is global"), "local sessions become global when they must"),
+    file("multiAddress.enabled", Kind::StrictFlag, "false").is(
+        Effect::Inert("of several addresses of a server each is tried in turn, whether or not this is set"),
+        "several addresses a server",
+    ),
     file("multiAddress.reachabilityCheckEnabled", Kind::StrictFlag, "true")
-        .is(Effect::Inert(ONE_SERVER), "unreachable addresses are left out"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "unreachable addresses are left out"),
     file("multiAddress.reachabilityCheckTimeoutMs", Kind::Number(0, INT, "milliseconds"), "1000")
-        .is(Effect::Inert(ONE_SERVER), "how long an address is tried"),
-    file("oraclePath", Kind::Text, "").is(Effect::Inert(ONE_SERVER), "oracle of an ensemble of two"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "how long an address is tried"),
+    file("oraclePath", Kind::Text, "").is(
+        Effect::Absent(|value| !value.text().is_empty(), "an ensemble of two needs both of them"),
+        "oracle of an ensemble of two",
+    ),
     file("quorum.cnxn.threads.size", Kind::Number(0, INT, "threads"), "20")
-        .is(Effect::Inert(ONE_SERVER), "threads that authenticate peers"),
+        .is(Effect::Inert(OWN_ENSEMBLE), "threads that authenticate peers"),
     file("jvm.pause.monitor", Kind::StrictFlag, "false").is(Effect::Inert(NO_JVM), "warn of JVM pauses"),
     file("jvm.pause.warn-threshold.ms", Kind::Number(0, INT, "milliseconds"), "10000")
         .is(Effect::Inert(NO_JVM), "pause that warns"),

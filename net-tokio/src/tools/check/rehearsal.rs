@@ -1,10 +1,10 @@
 //! A start, rehearsed: the ports are tried, and recovery runs over the data as a start would run it, with nothing changed.
 
 use super::pretended_disk::PretendedDisk;
-use crate::config::ServerConfig;
+use crate::config::{MemberConfig, ServerConfig};
 use crate::metrics;
-use crate::server::{BoundPort, about_port, about_recovery, lost_ttl_nodes, recovery_options};
-use quorate_core::vocabulary::Entropy;
+use crate::server::{BoundPort, BoundPorts, about_port, about_recovery, lost_ttl_nodes, recovery_options};
+use quorate_core::vocabulary::{Entropy, ServerId};
 use quorate_storage_file::Recovery;
 use std::io;
 use std::net::SocketAddr;
@@ -25,6 +25,9 @@ pub(super) fn rehearse(config: &ServerConfig, with_data: bool) -> Rehearsal {
     let mut rehearsal = Rehearsal::default();
     rehearsal.try_port("clientPort", BoundPort::bind(&config.listen).map(drop));
     rehearsal.try_port("metricsProvider.httpPort", metrics::bind(&config.metrics).map(drop));
+    if let Some(member) = &config.member {
+        rehearsal.try_member(member, config.peer.server_id);
+    }
     if with_data {
         rehearsal.recover(config);
     }
@@ -40,6 +43,17 @@ impl Rehearsal {
                  before this one is started"
             )),
             Err((address, error)) => self.problems.push(about_port(key, address, &error)),
+        }
+    }
+
+    fn try_member(&mut self, member: &MemberConfig, me: ServerId) {
+        if member.ensemble.membership.server(me).is_none() {
+            self.problems.push(format!("My id {} not in the peer list", me.0));
+        }
+        match BoundPorts::bind(member, me) {
+            Ok(_) => {}
+            Err(problem) if problem.is_in_use() => self.warnings.push(problem.to_string()),
+            Err(problem) => self.problems.push(problem.to_string()),
         }
     }
 
