@@ -51,10 +51,7 @@ fn an_invalid_configuration_exits_2_and_says_why() {
             "dataDir=data\nclientPort=2181\nsecureClientPort=2281\n",
             "zoo.cfg:3: secureClientPort=2281: TLS is not built yet",
         ),
-        (
-            "dataDir=data\nserver.1=a:1:2\nserver.2=b:1:2\n",
-            "initLimit is not set",
-        ),
+        ("dataDir=data\nserver.1=a:1:2\nserver.2=b:1:2\n", "initLimit is not set"),
     ];
     for (text, expected) in cases {
         let dir = zoo_cfg(text);

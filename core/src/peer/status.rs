@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::Connection;
 use crate::session::SessionTracker;
 use crate::tree::Database;
-use crate::vocabulary::{ConnId, Now, PeerConfig, ServerId, SessionId, Zxid};
+use crate::vocabulary::{ConnId, Mono, Now, PeerConfig, ServerId, SessionId, Zxid};
 use crate::watch::Watches;
 use crate::zab::Leader;
 
@@ -68,6 +68,11 @@ impl<'a> Status<'a> {
     /// Whom this server learns from.
     pub fn learns_from(&self) -> Option<ServerId> {
         self.peer.as_member()?.learns_from()
+    }
+
+    /// Since when a member plays the part that it plays.
+    pub fn mode_since(&self) -> Option<Mono> {
+        Some(self.peer.as_member()?.since())
     }
 
     /// The epoch files of a member, as they were asked for last.

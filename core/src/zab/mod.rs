@@ -16,5 +16,5 @@ mod learner;
 pub use committed_log::CommittedLog;
 pub use config::{LearnerConfig, LearnerKind, Standing, ZabConfig};
 pub use event::{LeaderEvent, LearnerEvent, SyncToken};
-pub use leader::{Ground, Leader, LeaderPhase, LeaderTurn, LearnerView};
+pub use leader::{Ground, Leader, LeaderPhase, LeaderTurn, LearnerView, ProposalSizes};
 pub use learner::{Learner, LearnerPhase, LearnerTurn};

@@ -3,6 +3,7 @@
 //! Exit codes are ZooKeeper's (`operations.md` §13): 0 finished, 1 unexpected, 2 wrong invocation or configuration, 3 data
 //! directory. Called by the name `zkServer.sh`, the binary takes that script's verbs ([`zk_server`]).
 
+mod dev;
 mod server;
 mod zk_server;
 
@@ -23,6 +24,8 @@ struct Cli {
 enum Command {
     /// Run a server; without a configuration, a durable one on 127.0.0.1:2181 with its data in ./quorate-data.
     Server(server::ServerArgs),
+    /// Run a local ensemble in this process, to develop against, and print its connect string.
+    Dev(dev::DevArgs),
     /// Print every setting with its value, its source and what becomes of it; exit 2 if the server would refuse to start.
     Check(tools::check::CheckArgs),
     /// Print and exit as `zkServer.sh status` does.
@@ -49,6 +52,7 @@ pub fn main() -> ExitCode {
     }
     match Cli::parse().command {
         Command::Server(arguments) => server::main(arguments),
+        Command::Dev(arguments) => dev::main(&arguments),
         Command::Check(arguments) => tools::check::main(&arguments),
         Command::Status { config } => tools::status::main(config),
         Command::Health(arguments) => tools::health::main(&arguments),

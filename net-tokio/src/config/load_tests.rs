@@ -441,7 +441,7 @@ fn each_oddity_is_said_once() {
             "Warn zoo.cfg:7: zookeeper.snapCount=5: unknown: ZooKeeper itself puts zookeeper. before a key; write snapCount",
             "Warn zoo.cfg:8: whatever=1: unknown, ignored",
             "Warn zoo.cfg:10: request_throttle_max_requests=10: it shapes load and keeps nobody out; what is in process is bounded by globalOutstandingLimit only",
-            "Info without effect here (quorate check says why): initLimit, syncLimit, admin.enableServer",
+            "Info without effect here (quorate check says why): admin.enableServer",
             "Warn Invalid autopurge.snapRetainCount: 1. Defaulting to 3",
             "Warn forceSync=no: a power loss takes acknowledged writes with it",
         ]

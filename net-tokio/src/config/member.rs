@@ -83,7 +83,8 @@ impl MemberDraft {
                 0
             }
         };
-        let (init_limit, sync_limit) = (limit("initLimit", self.init_limit), limit("syncLimit", self.sync_limit));
+        let (init_limit, sync_limit) =
+            (limit("initLimit", self.init_limit), limit("syncLimit", self.sync_limit));
         let me = evaluation::myid(data_dir);
         if me.is_none() && !data_dir.join("myid").is_file() {
             let expected = format!("this server's number in {}", data_dir.join("myid").display());

@@ -27,6 +27,6 @@ pub mod settings;
 pub use evaluation::{Evaluation, Finding, InvalidConfig, Origin, Verdict};
 pub use load::{EMBEDDED, Given, evaluate};
 pub use model::{
-    ConfigSource, FourLetterWhitelist, ListenConfig, LogConfig, LogFormat, MemberConfig, MetricsConfig, MetricsProvider,
-    Notice, NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig,
+    ConfigSource, FourLetterWhitelist, ListenConfig, LogConfig, LogFormat, MemberConfig, MetricsConfig,
+    MetricsProvider, Notice, NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig,
 };

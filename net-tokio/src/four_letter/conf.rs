@@ -1,6 +1,9 @@
 //! `conf` (`operations.md` §4.2).
 
 use super::Facts;
+use crate::config::MemberConfig;
+use quorate_core::quorum::{Role, ServerAddresses};
+use quorate_core::vocabulary::ServerId;
 
 /// The configuration, as far as ZooKeeper shows it.
 pub(super) fn conf(facts: &Facts<'_>) -> String {
@@ -19,7 +22,32 @@ pub(super) fn conf(facts: &Facts<'_>) -> String {
         ("minSessionTimeout", peer.min_session_timeout.0.to_string()),
         ("maxSessionTimeout", peer.max_session_timeout.0.to_string()),
         ("clientPortListenBacklog", config.listen.backlog_as_set().to_string()),
-        ("serverId", "0".to_owned()),
+        ("serverId", config.member.as_ref().map_or(0, |_| peer.server_id.0).to_string()),
     ];
-    lines.map(|(key, value)| format!("{key}={value}\n")).concat()
+    let text = lines.map(|(key, value)| format!("{key}={value}\n")).concat();
+    match &config.member {
+        Some(member) => text + &of_member(member, peer.server_id),
+        None => text,
+    }
+}
+
+/// What a member of an ensemble adds; it ends without a newline.
+fn of_member(member: &MemberConfig, me: ServerId) -> String {
+    let ensemble = &member.ensemble;
+    let addresses = ensemble.membership.server(me).map_or(&[][..], |server| &server.addresses);
+    let ports = |port: fn(&ServerAddresses) -> u16| {
+        addresses.iter().map(|address| port(address).to_string()).collect::<Vec<_>>().join("|")
+    };
+    let role = match ensemble.role {
+        Role::Participant => 0,
+        Role::Observer => 1,
+    };
+    format!(
+        "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={role}\nmembership: \n{}",
+        ensemble.init_limit,
+        ensemble.sync_limit,
+        ports(|address| address.election_port),
+        ports(|address| address.quorum_port),
+        ensemble.membership
+    )
 }

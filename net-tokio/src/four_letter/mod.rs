@@ -2,8 +2,6 @@
 //!
 //! A word is a file with one function, and a line in [`WORDS`]. Texts are ZooKeeper 3.9's to the byte, because scripts parse
 //! them; where it prints things in arbitrary order, here they are sorted.
-//!
-//! Absent: what only members of an ensemble print.
 
 mod conf;
 mod connections;

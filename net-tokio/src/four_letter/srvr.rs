@@ -2,6 +2,7 @@
 
 use super::{Facts, connections};
 use crate::server::version::FULL_VERSION;
+use quorate_core::zab::ProposalSizes;
 use std::fmt::Write as _;
 
 /// The server's statistics.
@@ -43,5 +44,9 @@ fn print(facts: &Facts<'_>, clients: &str) -> String {
         status.mode().as_str(),
         status.node_count()
     );
+    if let Some(leader) = status.leader() {
+        let ProposalSizes { last, min, max } = leader.proposal_sizes();
+        let _ = writeln!(text, "Proposal sizes last/min/max: {last}/{min}/{max}");
+    }
     text
 }

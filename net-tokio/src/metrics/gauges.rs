@@ -3,12 +3,16 @@
 use super::{Metric, Value, process};
 use crate::four_letter::Facts;
 use quorate_core::metrics::{Decimal4, Gauge};
+use quorate_core::peer::Mode;
 use quorate_core::tree::StatsTrack;
+use quorate_core::vocabulary::ServerId;
+use quorate_core::zab::LearnerKind;
 
-/// Every gauge of a standalone server, those of quotas behind.
+/// Every gauge: those of any server, those of members and of their parts, those of quotas.
 pub(super) fn all<'a>(facts: &Facts<'a>) -> Vec<Metric<'a>> {
     let plain = |gauge: &Gauge| Metric { name: gauge.name(), label: None, value: value(*gauge, facts) };
     let mut metrics: Vec<Metric<'a>> = Gauge::ALL.iter().map(plain).collect();
+    metrics.extend(of_member(facts));
     metrics.extend(quotas(facts));
     metrics
 }
@@ -47,6 +51,45 @@ fn value(gauge: Gauge, facts: &Facts<'_>) -> Value<'static> {
         | Gauge::NonMtlsRemoteConnCount
         | Gauge::NonMtlsLocalConnCount => 0,
     })
+}
+
+/// What members of an ensemble show, leaders more than others.
+fn of_member(facts: &Facts<'_>) -> Vec<Metric<'static>> {
+    let Some(member) = &facts.config.member else { return Vec::new() };
+    let status = &facts.status;
+    let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    let mut values = vec![("quorum_size", count(member.ensemble.membership.voters().len()))];
+    if let Some(leader) = status.leader() {
+        let voters = member.ensemble.membership.voters();
+        let votes = |sid: i64| u8::try_from(sid).is_ok_and(|sid| voters.contains(ServerId(sid)));
+        let synced = |wanted: LearnerKind, voting: Option<bool>| {
+            let counted = leader.learners().filter(|learner| {
+                let kind = learner.is_synced && learner.kind == wanted;
+                kind && voting.is_none_or(|voting| votes(learner.sid) == voting)
+            });
+            count(counted.count())
+        };
+        let sizes = leader.proposal_sizes();
+        let uptime = status.mode_since().map_or(0, |since| facts.now.mono.millis_since(since).0);
+        values.extend([
+            ("learners", count(leader.learners().count())),
+            ("synced_followers", synced(LearnerKind::Follower, None)),
+            ("synced_non_voting_followers", synced(LearnerKind::Follower, Some(false))),
+            ("synced_observers", synced(LearnerKind::Observer, None)),
+            ("pending_syncs", count(leader.pending_syncs())),
+            ("leader_uptime", i64::try_from(uptime).unwrap_or(i64::MAX)),
+            ("last_proposal_size", sizes.last),
+            ("max_proposal_size", sizes.max),
+            ("min_proposal_size", sizes.min),
+        ]);
+    }
+    if status.mode() == Mode::Observer
+        && let Some(leader) = status.learns_from()
+    {
+        values.push(("observer_master_id", i64::from(leader.0)));
+    }
+    let metric = |(name, value)| Metric { name, label: None, value: Value::Integer(value) };
+    values.into_iter().map(metric).collect()
 }
 
 /// Limits and usage of every path with a quota, by its first component.

@@ -5,6 +5,7 @@ use crate::config::MetricsProvider;
 use crate::four_letter::Facts;
 use crate::server::version::FULL_VERSION;
 use quorate_core::metrics::Summary;
+use quorate_core::peer::Mode;
 use std::fmt::{Display, Write as _};
 
 /// The whole page.
@@ -12,6 +13,13 @@ pub(crate) fn mntr_page(facts: &Facts<'_>) -> String {
     let mut page = String::with_capacity(24 << 10);
     add(&mut page, "version", FULL_VERSION);
     add(&mut page, "server_state", facts.status.mode().as_str());
+    // Nobody is told anything but by a member that serves.
+    match facts.status.mode() {
+        Mode::Leader => add(&mut page, "peer_state", "leading - broadcast"),
+        Mode::Follower => add(&mut page, "peer_state", "following - broadcast"),
+        Mode::Observer => add(&mut page, "peer_state", "observing - broadcast"),
+        _ => {}
+    }
     let metrics = all(facts).into_iter().filter(|metric| !is_of_3_10(metric.name));
     match facts.config.metrics.provider {
         MetricsProvider::Default => metrics.for_each(|metric| add_metric(&mut page, &metric)),

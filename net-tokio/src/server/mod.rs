@@ -71,6 +71,25 @@ pub fn run(config: ServerConfig) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Runs several servers in this process until it is told to stop, or one of them ends by itself; `ready` is called once all of them
+/// listen.
+pub(crate) fn run_together(configs: Vec<ServerConfig>, ready: impl FnOnce()) -> ExitCode {
+    if let Some(config) = configs.first() {
+        logging::start(&config.log);
+    }
+    end_with_any_panic();
+    let code = supervise::runtime()
+        .and_then(|runtime| {
+            let start = |config| start::start(config, &runtime);
+            let running = configs.into_iter().map(start).collect::<Result<_, _>>()?;
+            ready();
+            supervise::supervise_all(runtime, running)
+        })
+        .unwrap_or_else(|failure| failure.report());
+    logging::flush();
+    ExitCode::from(code)
+}
+
 /// A broken assertion ends the process, not the thread it broke in: nothing may be served from a state that can't be right.
 fn end_with_any_panic() {
     let print = std::panic::take_hook();

@@ -64,7 +64,9 @@ pub(super) enum Failure {
     #[error("RuntimeException: My id {} not in the peer list: give it a server.{} line, or put another number into {}", .0.0, .0.0, .1.display())]
     NotInTheList(ServerId, PathBuf),
     /// A port for other servers can't be had.
-    #[error("{0}: another process has it, or the name in this server's line is not this machine's (quorumListenOnAllIPs=true binds every address)")]
+    #[error(
+        "{0}: another process has it, or the name in this server's line is not this machine's (quorumListenOnAllIPs=true binds every address)"
+    )]
     MemberPort(#[from] PortProblem),
     /// A port can't be had; which setting names it comes first.
     #[error("{}", about_port(.0, *.1, .2))]
@@ -159,7 +161,14 @@ fn make_peer(config: &ServerConfig, recovered: Recovered, entropy: Entropy, cloc
         None => Peer::new(peer, recovered.database, entropy, clock.now()),
         Some(member) => {
             let epochs = recovered.epochs;
-            Peer::member(peer, member.ensemble.clone(), recovered.into_history(), epochs, entropy, clock.now())
+            Peer::member(
+                peer,
+                member.ensemble.clone(),
+                recovered.into_history(),
+                epochs,
+                entropy,
+                clock.now(),
+            )
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{error, info, warn};
 
@@ -75,6 +76,29 @@ impl Signals {
 pub(super) fn supervise(runtime: Runtime, running: Running) -> Result<u8, Failure> {
     let code = runtime.block_on(watch(running));
     // Threads that measure a hanging disk are not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+/// Waits for the end of several servers: all of them end when they are told to, the process when one ends by itself.
+///
+/// # Errors
+/// When one can't be waited for.
+pub(super) fn supervise_all(runtime: Runtime, running: Vec<Running>) -> Result<u8, Failure> {
+    let code = runtime.block_on(async {
+        let mut servers = JoinSet::new();
+        running.into_iter().for_each(|server| drop(servers.spawn(watch(server))));
+        let mut code = 0;
+        while let Some(ended) = servers.join_next().await {
+            match ended {
+                Ok(Ok(0)) => {}
+                Ok(Ok(unexpected)) => return Ok(unexpected),
+                Ok(Err(failure)) => return Err(failure),
+                Err(_) => code = ExitCode::UnexpectedError as u8,
+            }
+        }
+        Ok(code)
+    });
     runtime.shutdown_background();
     code
 }

@@ -172,6 +172,11 @@ impl Member {
         }
     }
 
+    /// Since when it does what it does.
+    pub(super) fn since(&self) -> Mono {
+        self.since
+    }
+
     /// The epoch files, as they were asked for last.
     pub(super) fn epochs(&self) -> Epochs {
         self.epochs

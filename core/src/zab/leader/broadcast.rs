@@ -26,12 +26,42 @@ pub(super) struct Proposals {
     last_committed: Zxid,
     /// This server's own log is durable up to here.
     logged: Zxid,
+    sizes: ProposalSizes,
+}
+
+/// How long the txns are that were proposed, bytes; -1 before the first, as `srvr` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named as srvr names it")]
+pub struct ProposalSizes {
+    pub last: i64,
+    pub min: i64,
+    pub max: i64,
+}
+
+impl ProposalSizes {
+    fn add(&mut self, size: usize) {
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        self.min = if self.last < 0 { size } else { self.min.min(size) };
+        self.max = self.max.max(size);
+        self.last = size;
+    }
 }
 
 impl Proposals {
     /// Behind a history that ends in `last`.
     pub(super) fn new(last: Zxid) -> Self {
-        Proposals { outstanding: VecDeque::new(), last_proposed: last, last_committed: last, logged: last }
+        let sizes = ProposalSizes { last: -1, min: -1, max: -1 };
+        Proposals {
+            outstanding: VecDeque::new(),
+            last_proposed: last,
+            last_committed: last,
+            logged: last,
+            sizes,
+        }
+    }
+
+    pub(super) fn sizes(&self) -> ProposalSizes {
+        self.sizes
     }
 
     pub(super) fn outstanding(&self) -> impl ExactSizeIterator<Item = &(Zxid, Bytes)> {
@@ -63,6 +93,7 @@ impl Leader {
         assert!(zxid.epoch() == self.epoch && zxid.counter() <= LAST_COUNTER, "{zxid} is not of this epoch");
         let links = self.hearing(LearnerKind::Follower);
         turn.outbox.send_links(links, |out| write_proposal(zxid, &txn, out));
+        self.proposals.sizes.add(txn.len());
         self.proposals.outstanding.push_back((zxid, txn));
         self.proposals.last_proposed = zxid;
     }

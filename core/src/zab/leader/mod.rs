@@ -19,6 +19,7 @@ mod rounds;
 mod synchronisation;
 mod timers;
 
+pub use self::broadcast::ProposalSizes;
 use self::broadcast::{LAST_COUNTER, Proposals};
 use self::discovery::{Discovery, Promise};
 use self::learners::{LearnerHandler, Step};
@@ -335,6 +336,11 @@ impl Leader {
     /// How many proposals are not committed yet.
     pub fn outstanding(&self) -> usize {
         self.proposals.outstanding().len()
+    }
+
+    /// How long they were so far.
+    pub fn proposal_sizes(&self) -> ProposalSizes {
+        self.proposals.sizes()
     }
 
     /// The last proposal, or the end of its first history.

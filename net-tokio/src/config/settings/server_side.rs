@@ -222,8 +222,10 @@ pub(super) const ROWS: &[Setting] = &[
     prefixed("pathStats.*", Kind::Text, "")
         .is(Effect::Inert("paths are not counted"), "log of the busiest paths"),
     // Quorum.
-    prefixed("leaderServes", Kind::YesNo, "yes")
-        .is(Effect::Sets(|draft, value| draft.member.leader_serves = value.flag()), "a leader serves clients"),
+    prefixed("leaderServes", Kind::YesNo, "yes").is(
+        Effect::Sets(|draft, value| draft.member.leader_serves = value.flag()),
+        "a leader serves clients",
+    ),
     prefixed("cnxTimeout", ANY, "5000").is(
         Effect::Sets(|draft, value| draft.member.set_dial_timeout(value.signed())),
         "how long a connect to another server may take; 0: any time",

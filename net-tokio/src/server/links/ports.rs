@@ -81,7 +81,9 @@ impl BoundPorts {
         let mut ports = BoundPorts { sockets: Vec::new() };
         let mut bound = Vec::new();
         for address in addresses {
-            for (port, number) in [(Port::Election, address.election_port), (Port::Quorum, address.quorum_port)] {
+            for (port, number) in
+                [(Port::Election, address.election_port), (Port::Quorum, address.quorum_port)]
+            {
                 if member.listen_on_all_ips && bound.contains(&number) {
                     continue;
                 }

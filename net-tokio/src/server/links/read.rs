@@ -77,7 +77,12 @@ impl Decoder {
 }
 
 /// Reads until the end of the connection, and says how it ended.
-pub(super) async fn read(shared: Rc<Shared>, link: Rc<Link>, mut socket: OwnedReadHalf, mut decoder: Decoder) {
+pub(super) async fn read(
+    shared: Rc<Shared>,
+    link: Rc<Link>,
+    mut socket: OwnedReadHalf,
+    mut decoder: Decoder,
+) {
     let mut buffer = BytesMut::new();
     let reason = loop {
         buffer.reserve(READ);

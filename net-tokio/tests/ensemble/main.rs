@@ -1,0 +1,15 @@
+//! Ensembles of real server processes on loopback, killed, stopped and started again.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
+
+#[allow(dead_code, reason = "the tests of one server use the rest")]
+#[path = "../server/client.rs"]
+mod client;
+#[allow(dead_code, reason = "the tests of one server use the rest")]
+#[path = "../server/process.rs"]
+mod process;
+
+mod failures;
+mod rig;
+mod start;
+mod together;

@@ -1,0 +1,78 @@
+//! What an ensemble does while nothing fails.
+
+use crate::client::{create, create_with_flags, set};
+use crate::rig::Rig;
+
+#[test]
+fn a_write_through_a_follower_is_read_everywhere() {
+    let rig = Rig::serving(3, &[]);
+    let (leader, follower) = (rig.wait_for_all(), rig.a_follower());
+    let mut writer = rig.client(follower);
+    writer.ask(create("/a", b"one")).unwrap();
+    assert_eq!(writer.data("/a").unwrap(), b"one", "it reads what it wrote");
+    for server in 0..3 {
+        let mut reader = rig.client(server);
+        reader.sync();
+        assert_eq!(reader.data("/a").unwrap(), b"one", "at server {}", server + 1);
+    }
+    rig.client(leader).ask(set("/a", b"two")).unwrap();
+    writer.sync();
+    assert_eq!(writer.data("/a").unwrap(), b"two");
+}
+
+#[test]
+fn a_session_moves_between_servers_with_its_ephemerals() {
+    let rig = Rig::serving(3, &[]);
+    let mut session = rig.client(0);
+    session.ask(create_with_flags("/mine", b"", 1)).unwrap();
+    for to in [1, 2, 0] {
+        rig.move_session(&mut session, Some(to));
+        session.sync();
+        assert_eq!(session.data("/mine").unwrap(), b"");
+    }
+}
+
+#[test]
+fn words_and_metrics_tell_leader_and_followers_apart() {
+    let rig = Rig::serving(3, &[]);
+    let (leader, follower) = (rig.wait_for_all(), rig.a_follower());
+    rig.client(follower).ask(create("/a", b"")).unwrap();
+    let pages = [leader, follower].map(|server| rig.word(server, "mntr"));
+    let value = |page: &str, key: &str| {
+        page.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('\t').map(str::to_owned))
+    };
+    let [of_leader, of_follower] = &pages;
+    let expected = [
+        ("zk_server_state", Some("leader"), Some("follower")),
+        ("zk_peer_state", Some("leading - broadcast"), Some("following - broadcast")),
+        ("zk_quorum_size", Some("3"), Some("3")),
+        ("zk_learners", Some("2"), None),
+        ("zk_synced_followers", Some("2"), None),
+        ("zk_synced_observers", Some("0"), None),
+        ("zk_pending_syncs", Some("0"), None),
+    ];
+    for (key, at_leader, at_follower) in expected {
+        assert_eq!(value(of_leader, key).as_deref(), at_leader, "{key}");
+        assert_eq!(value(of_follower, key).as_deref(), at_follower, "{key}");
+    }
+    let last: i64 = value(of_leader, "zk_last_proposal_size").unwrap().parse().unwrap();
+    assert!(last > 0);
+    let srvr = rig.word(leader, "srvr");
+    assert!(
+        srvr.lines().last().unwrap().starts_with(&format!("Proposal sizes last/min/max: {last}/")),
+        "{srvr}"
+    );
+    let conf = rig.word(follower, "conf");
+    let ports = rig.ports(follower);
+    for line in [
+        format!("serverId={}", follower + 1),
+        "initLimit=20\nsyncLimit=5\nelectionAlg=3".to_owned(),
+        format!(
+            "electionPort={}\nquorumPort={}\npeerType=0\nmembership: \nserver.1=",
+            ports.election, ports.quorum
+        ),
+    ] {
+        assert!(conf.contains(&line), "{conf}");
+    }
+    assert!(conf.ends_with("\nversion=0"), "{conf}");
+}
