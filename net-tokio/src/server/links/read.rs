@@ -29,7 +29,7 @@ pub(super) enum Decoder {
     /// Votes; with whether the other end has yet to say who it is.
     Election(ElectionDecoder, bool),
     /// A leader and its learners.
-    Quorum(QuorumDecoder),
+    Quorum(Box<QuorumDecoder>),
 }
 
 impl Decoders {
@@ -42,9 +42,9 @@ impl Decoders {
     pub(super) fn decoder(&self, port: Port, accepted: bool) -> Decoder {
         match (port, accepted) {
             (Port::Election, accepted) => Decoder::Election(ElectionDecoder::new(accepted), accepted),
-            (Port::Quorum, true) => Decoder::Quorum(QuorumDecoder::accepted(self.limit)),
+            (Port::Quorum, true) => Decoder::Quorum(Box::new(QuorumDecoder::accepted(self.limit))),
             (Port::Quorum, false) => {
-                Decoder::Quorum(QuorumDecoder::dialled(self.seed, self.tree, self.limit))
+                Decoder::Quorum(Box::new(QuorumDecoder::dialled(self.seed, self.tree, self.limit)))
             }
         }
     }
