@@ -32,7 +32,7 @@ impl Peer {
         match connection.state {
             ConnectionState::Establishing => connection.early.push_back(Early { xid, request }),
             _ if is_ending => {}
-            ConnectionState::Established if !connection.early.is_empty() => {
+            ConnectionState::Established if connection.is_syncing || !connection.early.is_empty() => {
                 connection.early.push_back(Early { xid, request });
             }
             ConnectionState::Established => self.admit(now, slot, (xid, request), outbox),
@@ -43,9 +43,10 @@ impl Peer {
         }
     }
 
-    /// What came while the session was being established, as far as one input may go; behind it the connection is read again.
+    /// What came while the session was being established, or behind a sync, as far as one input may go; behind it the connection is read again.
     pub(super) fn admit_early(&mut self, now: Now, conn: ConnId, outbox: &mut Outbox) {
         while let Some(slot) = self.state.connections.slot(conn)
+            && !self.state.connections.at(slot).is_syncing
             && !self.state.connections.at(slot).early.is_empty()
         {
             if self.state.is_part_full(outbox) {
@@ -57,7 +58,9 @@ impl Peer {
                 self.admit(now, slot, (xid, request), outbox);
             }
         }
-        self.state.resume(conn, PauseReason::Handshake, outbox);
+        if self.state.connections.get(conn).is_some_and(|connection| !connection.is_syncing) {
+            self.state.resume(conn, PauseReason::Handshake, outbox);
+        }
     }
 
     fn admit(&mut self, now: Now, slot: Slot, (xid, request): (Xid, Request), outbox: &mut Outbox) {

@@ -145,7 +145,10 @@ impl ServerState {
                 }
                 Pending::Barrier { .. } => {}
                 Pending::Sync { xid, path, arrived, .. } => {
-                    let identities = Arc::clone(&self.connections.at(slot).identities);
+                    let connection = self.connections.at_mut(slot);
+                    connection.is_syncing = false;
+                    let identities = Arc::clone(&connection.identities);
+                    self.connections.unfinished.push_back(conn);
                     self.read((slot, xid, arrived), &Request::Sync { path }, &identities, now, outbox);
                 }
                 Pending::Write { .. } | Pending::Forwarded { .. } => {

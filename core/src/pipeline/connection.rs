@@ -115,7 +115,7 @@ impl ConnectionStats {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum PauseReason {
-    /// Its session is being created.
+    /// Its session is being created, or asked about, or it waits for a sync.
     Handshake = 1,
     /// Too many requests are in process, and it has one of them.
     Outstanding = 2,
@@ -137,6 +137,8 @@ pub struct Connection {
     pub(crate) early: VecDeque<Early>,
     /// Its handshake, while the leader is asked about its session.
     pub(crate) greeting: Option<Greeting>,
+    /// Whether a sync waits for its answer: what comes behind it is not looked at before, since a write must not overtake it.
+    pub(crate) is_syncing: bool,
     /// Txns of its session up to here were asked for over another connection.
     pub(crate) floor: Zxid,
     pub(crate) pauses: u8,
@@ -157,6 +159,7 @@ impl Connection {
             queue: VecDeque::new(),
             early: VecDeque::new(),
             greeting: None,
+            is_syncing: false,
             floor: Zxid::ZERO,
             pauses: 0,
             reply_length: 0,

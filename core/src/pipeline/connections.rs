@@ -165,7 +165,8 @@ impl Connections {
                 return Err(format!("{id:?} waits with something that can be answered"));
             }
             let has_early = !connection.early.is_empty();
-            if has_early && connection.state != ConnectionState::Establishing && !is_unfinished {
+            let may_keep = connection.state == ConnectionState::Establishing || connection.is_syncing;
+            if has_early && !may_keep && !is_unfinished {
                 return Err(format!("{id:?} has a session and keeps requests back"));
             }
         }

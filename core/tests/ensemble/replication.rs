@@ -39,6 +39,19 @@ fn answers_keep_the_order_of_requests_on_a_follower() {
 }
 
 #[test]
+fn nothing_overtakes_a_sync() {
+    let mut world = World::started(&voters(3));
+    for server in [world.leader(), world.follower()] {
+        let client = world.client(server, SessionId::NONE);
+        for request in [sync(), set("/", "1"), get("/"), sync(), sync(), set("/", "2")] {
+            world.ask(client, request);
+        }
+        world.until("all answers", |world| world.clients[client].heard.len() == 7);
+        assert_eq!(world.clients[client].heard[1..], ["Sync", "Stat", "1", "Sync", "Sync", "Stat"]);
+    }
+}
+
+#[test]
 fn a_multi_through_a_follower_answers_each_op_as_it_was_asked() {
     let mut world = World::started(&voters(3));
     let follower = world.follower();

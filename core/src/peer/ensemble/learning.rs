@@ -168,7 +168,10 @@ impl Peer {
         let request = Request::Sync { path: path.clone() };
         let pending = Pending::Sync { xid, path, arrived: now.mono, ready_at: None };
         self.state.connections.enqueue(slot, pending);
-        let conn = self.state.connections.at(slot).id();
+        let connection = self.state.connections.at_mut(slot);
+        connection.is_syncing = true;
+        let conn = connection.id();
+        self.state.pause(conn, PauseReason::Handshake, outbox);
         let member = self.member_mut();
         member.syncs.push_back(conn);
         member.sync_tokens += 1;
