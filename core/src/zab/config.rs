@@ -2,7 +2,13 @@
 
 use crate::contract::Epochs;
 use crate::quorum::ConfigVersion;
-use crate::vocabulary::{Millis, ServerId, Zxid};
+use crate::vocabulary::{Epoch, Millis, ServerId, Zxid};
+
+/// Epochs that are written as a negative int mean something else.
+pub(super) const LAST_EPOCH: Epoch = Epoch(i32::MAX as u32);
+
+/// What a learner says its history ends in when it wants the leader's database and nothing else. It does not count for an epoch then.
+pub(super) const NO_HISTORY: Zxid = Zxid(-1);
 
 /// Settings of both roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +64,6 @@ pub struct LearnerConfig {
     pub leader: ServerId,
     /// The version of its committed configuration.
     pub config_version: ConfigVersion,
-    /// Whether it says that it is Quorate, and so may be told to truncate its log.
-    pub truncates: bool,
 }
 
 /// What a server brings into a role.

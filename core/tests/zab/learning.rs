@@ -73,6 +73,10 @@ fn a_leader_of_an_earlier_epoch_is_left() {
     rig.dialled();
     let lines = rig.hears([QuorumPacket::LeaderInfo { epoch: Epoch(2) }]);
     expect(&lines, &["fails: the leader's epoch 2 is below the accepted one, 3"]);
+    let mut rig = LearnerRig::new(LearnerKind::Follower, standing(3, 1, zxid(1, 3)));
+    rig.dialled();
+    let lines = rig.hears([QuorumPacket::LeaderInfo { epoch: Epoch(u32::MAX) }]);
+    expect(&lines, &["fails: the leader's epoch is one that nothing can follow"]);
 }
 
 #[test]
@@ -111,9 +115,11 @@ fn a_log_that_can_not_be_cut_is_not_and_the_leader_is_asked_for_its_database() {
     rig.hears([QuorumPacket::Trunc { zxid: zxid(1, 2) }, new_leader(2)]);
     let lines = rig.act(|learner, turn| learner.truncated(zxid(1, 3), turn));
     expect(&lines, &["7 closed", "dial 2"]);
-    expect(&rig.dialled(), &["7 <- FOLLOWERINFO 2"]);
+    expect(&rig.dialled(), &["7 <- FOLLOWERINFO 2 Quorate"]);
     let lines = rig.hears([QuorumPacket::LeaderInfo { epoch: Epoch(2) }]);
-    expect(&lines, &["7 <- ACKEPOCH 1.3 -1"]);
+    expect(&lines, &["7 <- ACKEPOCH nothing -1"]);
+    let lines = rig.act(|learner, turn| learner.snapshot(Box::new(database(zxid(1, 2))), turn));
+    expect(&lines, &["replace by 1.2"]);
 }
 
 #[test]

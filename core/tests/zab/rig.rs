@@ -40,6 +40,9 @@ pub(crate) fn config() -> ZabConfig {
 }
 
 fn short(zxid: Zxid) -> String {
+    if zxid == Zxid(-1) {
+        return "nothing".to_owned();
+    }
     format!("{}.{}", zxid.epoch().0, zxid.counter())
 }
 
@@ -242,13 +245,8 @@ pub(crate) struct LearnerRig {
 
 impl LearnerRig {
     pub(crate) fn new(kind: LearnerKind, standing: Standing) -> Self {
-        let config = LearnerConfig {
-            zab: config(),
-            kind,
-            leader: ServerId(2),
-            config_version: Default::default(),
-            truncates: true,
-        };
+        let config =
+            LearnerConfig { zab: config(), kind, leader: ServerId(2), config_version: Default::default() };
         let (mut outbox, mut events) = (Outbox::new(), Vec::new());
         let mut turn = LearnerTurn { now: Mono(0), outbox: &mut outbox, events: &mut events };
         let learner = Learner::new(config, standing, &mut turn);

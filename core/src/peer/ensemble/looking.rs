@@ -53,7 +53,7 @@ impl Peer {
             Part::Observer => LearnerKind::Observer,
         };
         let config_version = member.members.committed().version();
-        let config = LearnerConfig { zab: member.zab, kind, leader, config_version, truncates: true };
+        let config = LearnerConfig { zab: member.zab, kind, leader, config_version };
         let mut events = Vec::new();
         let learner =
             Learner::new(config, standing, &mut LearnerTurn { now: now.mono, outbox, events: &mut events });

@@ -9,11 +9,8 @@ use crate::contract::EpochKind;
 use crate::jute::{Encode as _, LearnerInfo, QuorumPacket, Writer};
 use crate::quorum::ServerSet;
 use crate::vocabulary::{Epoch, LinkId, Mono, Zxid};
-use crate::zab::config::LearnerKind;
+use crate::zab::config::{LAST_EPOCH, LearnerKind, NO_HISTORY};
 use crate::zab::event::LeaderEvent;
-
-/// Epochs that are written as a negative int mean something else.
-const LAST_EPOCH: Epoch = Epoch(i32::MAX as u32);
 
 /// What servers have accepted is gathered.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +149,7 @@ impl Leader {
             return self.drop_learner(link, "its history is ahead of ours", turn);
         }
         if let (Some(follower), Some(_)) = (follower, current)
-            && last_zxid != Zxid(-1)
+            && last_zxid != NO_HISTORY
         {
             promise.promised.insert(follower);
             self.end_discovery(turn);

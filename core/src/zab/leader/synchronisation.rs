@@ -17,7 +17,7 @@ use crate::jute::{Encode as _, QuorumPacket, Reader, TxnHeader, Writer};
 use crate::quorum::ServerSet;
 use crate::vocabulary::{LinkId, Millis, Mono, Zxid};
 use crate::zab::committed_log::CommittedLog;
-use crate::zab::config::LearnerKind;
+use crate::zab::config::{LearnerKind, NO_HISTORY};
 use crate::zab::event::LeaderEvent;
 use bytes::{Bytes, BytesMut};
 
@@ -59,7 +59,7 @@ fn choose(log: &CommittedLog, last: Zxid, is_quorate: bool) -> Option<Opening> {
         let truncates = is_quorate && shared.epoch() == last.epoch();
         return Some(if truncates { Opening::Trunc(shared) } else { Opening::Snap });
     }
-    log.is_empty().then_some(Opening::Snap)
+    (log.is_empty() || last == NO_HISTORY).then_some(Opening::Snap)
 }
 
 /// What was read from the log, if it connects a history that ends in `last` with the ring.

@@ -7,7 +7,7 @@ use super::{Learner, LearnerTurn, Phase};
 use crate::contract::EpochKind;
 use crate::jute::{LearnerInfo, QuorumPacket};
 use crate::vocabulary::{Epoch, LinkId};
-use crate::zab::config::LearnerKind;
+use crate::zab::config::{LAST_EPOCH, LearnerKind};
 use crate::zab::event::LearnerEvent;
 
 /// See the module's words.
@@ -31,7 +31,7 @@ impl Learner {
         let info = LearnerInfo {
             sid: i64::from(self.config.zab.me.0),
             config_version: self.config.config_version.0.0,
-            is_quorate: self.config.truncates,
+            is_quorate: true,
         };
         let accepted_epoch = self.standing.epochs.accepted;
         let packet = match self.config.kind {
@@ -47,6 +47,9 @@ impl Learner {
             return self.fail("LEADERINFO out of turn", turn);
         };
         let accepted = self.standing.epochs.accepted;
+        if epoch > LAST_EPOCH {
+            return self.fail("the leader's epoch is one that nothing can follow", turn);
+        }
         if epoch < accepted {
             let reason = format!("the leader's epoch {} is below the accepted one, {}", epoch.0, accepted.0);
             return self.fail(&reason, turn);

@@ -13,6 +13,7 @@ use crate::contract::{EpochKind, ExitCode};
 use crate::jute::QuorumPacket;
 use crate::tree::Database;
 use crate::vocabulary::{Epoch, Zxid};
+use crate::zab::config::NO_HISTORY;
 use crate::zab::event::LearnerEvent;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -106,15 +107,15 @@ impl Learner {
         turn.events.push(LearnerEvent::Truncate { to });
     }
 
-    /// The log ends in `last_zxid` now, which is to be the target (A7). Where it can't be, because only snapshots beyond the target are left,
-    /// nothing was cut, and the leader is asked once more by a learner that it does not tell to truncate.
+    /// The log ends in `last_zxid` now, which is to be the target (A7). Where it can't be, because only snapshots beyond the target are left
+    /// or a Java leader names what never was in it, nothing was cut, and the leader is asked once more, for its database.
     pub(super) fn log_truncated(&mut self, last_zxid: Zxid, turn: &mut LearnerTurn<'_>) {
         let Phase::Synchronisation(sync) = &mut self.phase else { return };
         let Step::Truncating(to, waiting) = &mut sync.step else { return };
         let (to, waiting) = (*to, std::mem::take(waiting));
         self.standing.last_zxid = last_zxid;
         if last_zxid != to {
-            self.config.truncates = false;
+            self.standing.last_zxid = NO_HISTORY;
             return self.dial_again(turn);
         }
         sync.step = Step::Receiving;

@@ -127,13 +127,7 @@ impl Server {
 
     pub(crate) fn begin_learning(&mut self, now: Mono, leader: ServerId, ghost: &mut Ghost) {
         let (zab, mut events) = (self.config(), Vec::new());
-        let config = LearnerConfig {
-            zab,
-            kind: self.kind,
-            leader,
-            config_version: Default::default(),
-            truncates: true,
-        };
+        let config = LearnerConfig { zab, kind: self.kind, leader, config_version: Default::default() };
         let standing = self.standing();
         let mut turn = LearnerTurn { now, outbox: &mut self.outbox, events: &mut events };
         let learner = Learner::new(config, standing, &mut turn);
