@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_quorate");
@@ -264,6 +265,33 @@ fn the_table_of_settings_in_the_readme_is_the_programs() {
         readme.contains(&table),
         "README.md is behind: put in what `quorate check --list-settings` prints"
     );
+}
+
+#[test]
+fn dev_runs_an_ensemble_and_prints_its_connect_string() {
+    let dir = TempDir::new().unwrap();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let needed =
+        |base: u16| [0, 707, 1707].into_iter().flat_map(move |above| (0..3).map(move |at| base + above + at));
+    let first = 11_000 + (std::process::id() % 7000) as u16;
+    let base = (first..).find(|base| needed(*base).all(|port| is_free(&port))).unwrap();
+    let mut start = command(BINARY, dir.path());
+    start.args(["dev", "--servers", "3", "--port", &base.to_string(), "--data-dir", "data"]);
+    let mut child = start.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, format!("127.0.0.1:{base},127.0.0.1:{},127.0.0.1:{}\n", base + 1, base + 2));
+    for server in line.trim().split(',') {
+        let serves = || run(dir.path(), &["health", "--server", server]).0 == 0;
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !serves() {
+            assert!(Instant::now() < deadline, "{server} never served");
+        }
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM)
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(dir.path().join("data/server3/version-2/currentEpoch").exists());
 }
 
 /// Answers every connection with the same bytes, whatever it is asked.

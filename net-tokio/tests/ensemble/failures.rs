@@ -124,3 +124,24 @@ fn a_server_that_lost_its_disk_gets_everything_anew() {
     rig.wait_for_data(follower, "/meanwhile", b"x");
     rig.wait_for_equal_trees();
 }
+
+#[test]
+fn a_large_database_goes_to_a_server_while_others_write() {
+    let mut rig = Rig::serving(3, &[]);
+    let follower = rig.a_follower();
+    rig.kill(follower);
+    std::fs::remove_dir_all(rig.data(follower)).unwrap();
+    let mut session = rig.client((follower + 1) % 3);
+    let data = vec![7; 500_000];
+    for number in 0..60 {
+        session.ask(create(&format!("/large{number}"), &data)).unwrap();
+    }
+    rig.start(follower);
+    for number in 0..200 {
+        session.ask(create(&format!("/meanwhile{number}"), b"x")).unwrap();
+    }
+    rig.wait_for_all();
+    rig.wait_for_data(follower, "/large59", &data);
+    rig.wait_for_data(follower, "/meanwhile199", b"x");
+    rig.wait_for_equal_trees();
+}

@@ -19,6 +19,12 @@ pub(crate) struct Rig {
     directory: TempDir,
     ports: Vec<Ports>,
     settings: String,
+    /// How the servers call each other.
+    host: &'static str,
+    /// The list of servers stands in a file of its own.
+    dynamic: bool,
+    /// The last one observes.
+    observer: bool,
     servers: Vec<Option<Server>>,
 }
 
@@ -38,15 +44,37 @@ impl Rig {
             "tickTime=400\ninitLimit=20\nsyncLimit=5\npreAllocSize=64\n4lw.commands.whitelist=*\n".to_owned();
         settings.iter().for_each(|setting| text.push_str(&format!("{setting}\n")));
         let servers = (0..count).map(|_| None).collect();
-        Rig { directory, ports, settings: text, servers }
+        Rig { directory, ports, settings: text, host: "127.0.0.1", dynamic: false, observer: false, servers }
+    }
+
+    /// The same with servers that call each other so.
+    pub(crate) fn at(mut self, host: &'static str) -> Self {
+        self.host = host;
+        self
+    }
+
+    /// The same with a list of servers in a file of its own.
+    pub(crate) fn with_dynamic_file(mut self) -> Self {
+        self.dynamic = true;
+        self
+    }
+
+    /// The same, but that the last server observes.
+    pub(crate) fn with_observer(mut self) -> Self {
+        self.observer = true;
+        self
+    }
+
+    /// Starts all, and waits until they serve.
+    pub(crate) fn started(mut self) -> Self {
+        (0..self.count()).for_each(|server| self.start(server));
+        self.wait_for_all();
+        self
     }
 
     /// So many servers, all started and serving.
     pub(crate) fn serving(count: usize, settings: &[&str]) -> Self {
-        let mut rig = Self::new(count, settings);
-        (0..count).for_each(|server| rig.start(server));
-        rig.wait_for_all();
-        rig
+        Self::new(count, settings).started()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -68,16 +96,29 @@ impl Rig {
         std::fs::write(data.join("myid"), format!("{}\n", server + 1)).unwrap();
         let mut text = self.settings.clone();
         text.push_str(&format!("dataDir={}\nclientPort={}\n", data.display(), self.ports[server].client));
-        for (id, Ports { quorum, election, .. }) in self.ports.iter().enumerate() {
-            text.push_str(&format!("server.{}=127.0.0.1:{quorum}:{election}\n", id + 1));
-        }
         let config = self.directory.path().join(format!("zoo{}.cfg", server + 1));
+        let servers = self.server_lines();
+        if self.dynamic {
+            let list = config.with_extension("cfg.dynamic");
+            std::fs::write(&list, servers).unwrap();
+            text.push_str(&format!("dynamicConfigFile={}\n", list.display()));
+        } else {
+            text.push_str(&servers);
+        }
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_quorate"));
         command.arg("server").arg(config);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.env_remove("RUST_LOG").env_remove("NOTIFY_SOCKET");
         command
+    }
+
+    fn server_lines(&self) -> String {
+        let line = |(at, Ports { quorum, election, .. }): (usize, &Ports)| {
+            let role = if self.observer && at + 1 == self.count() { ":observer" } else { "" };
+            format!("server.{}={}:{quorum}:{election}{role}\n", at + 1, self.host)
+        };
+        self.ports.iter().enumerate().map(line).collect()
     }
 
     pub(crate) fn start(&mut self, server: usize) {

@@ -76,3 +76,45 @@ fn words_and_metrics_tell_leader_and_followers_apart() {
     }
     assert!(conf.ends_with("\nversion=0"), "{conf}");
 }
+
+#[test]
+fn an_observer_serves_and_is_told_of_everything_but_has_no_vote() {
+    let mut rig = Rig::new(3, &[]).with_observer().started();
+    assert_eq!(rig.mode(2).as_deref(), Some("observer"));
+    let leader = rig.wait_for_all();
+    let page = rig.word(leader, "mntr");
+    for line in ["zk_quorum_size\t2\n", "zk_synced_observers\t1\n", "zk_synced_followers\t1\n"] {
+        assert!(page.contains(line), "{line}{page}");
+    }
+    let mut session = rig.client(2);
+    session.ask(create("/through-the-observer", b"x")).unwrap();
+    session.ask(create_with_flags("/mine", b"", 1)).unwrap();
+    rig.wait_for_data(leader, "/through-the-observer", b"x");
+    let of_observer = rig.word(2, "mntr");
+    assert!(of_observer.contains("zk_peer_state\tobserving - broadcast\n"), "{of_observer}");
+    assert!(of_observer.contains(&format!("zk_observer_master_id\t{}\n", leader + 1)), "{of_observer}");
+    // It comes back to whoever leads next.
+    rig.kill(2);
+    rig.client(leader).ask(set("/through-the-observer", b"y")).unwrap();
+    rig.start(2);
+    rig.wait_for_all();
+    rig.move_session(&mut session, Some(2));
+    session.sync();
+    assert_eq!(session.data("/through-the-observer").unwrap(), b"y");
+    assert_eq!(session.data("/mine").unwrap(), b"");
+    rig.wait_for_equal_trees();
+}
+
+#[test]
+fn servers_find_each_other_over_ipv6_and_by_name_and_out_of_a_dynamic_file() {
+    let rigs = [
+        Rig::new(3, &[]).at("[::1]"),
+        Rig::new(3, &["quorumListenOnAllIPs=true"]).at("localhost"),
+        Rig::new(3, &[]).with_dynamic_file(),
+    ];
+    for rig in rigs {
+        let rig = rig.started();
+        rig.client(rig.a_follower()).ask(create("/a", b"x")).unwrap();
+        rig.wait_for_equal_trees();
+    }
+}
