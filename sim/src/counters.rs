@@ -16,6 +16,8 @@ pub struct Counters {
     pub commits: u64,
     /// How many of them before everything was healed, in an ensemble.
     pub commits_before_liveness: u64,
+    /// Runs of ensembles that committed next to nothing before everything was healed.
+    pub thin_runs: u64,
     /// Replies by error code.
     pub replies: BTreeMap<i32, u64>,
     /// Operations by name.
@@ -58,6 +60,7 @@ impl Counters {
         self.operations += other.operations;
         self.commits += other.commits;
         self.commits_before_liveness += other.commits_before_liveness;
+        self.thin_runs += other.thin_runs;
         add(&mut self.replies, &other.replies);
         add(&mut self.operations_by_kind, &other.operations_by_kind);
         add(&mut self.faults, &other.faults);

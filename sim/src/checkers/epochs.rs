@@ -31,10 +31,10 @@ pub(crate) fn proposed(server: usize, epoch: Epoch, durable: Epochs) -> Verdict 
     })
 }
 
-/// A learner acknowledges its leader's epoch.
-pub(crate) fn acknowledged(server: usize, ledger: &Ledger) -> Verdict {
-    require(NAME, ledger.durable_epochs.accepted == ledger.epochs.accepted, || {
-        format!("server {server} accepts {:?} and has {:?} on its disk", ledger.epochs, ledger.durable_epochs)
+/// A learner promises itself to its leader's epoch.
+pub(crate) fn acknowledged(server: usize, epoch: Epoch, durable: Epochs) -> Verdict {
+    require(NAME, durable.accepted == epoch, || {
+        format!("server {server} accepts {epoch:?} and has {durable:?} on its disk")
     })
 }
 

@@ -1,4 +1,6 @@
 //! S1, S15: an epoch has one leader at most: one server that got a quorum's word for it, and no other that was established.
+//!
+//! L2, L10: nobody is elected anew where nothing breaks, and when everything is healed it is over soon.
 
 use super::{Verdict, require};
 use quorate_core::vocabulary::Epoch;
@@ -16,5 +18,19 @@ pub(crate) fn elected(epoch: Epoch, server: usize, before: Option<usize>) -> Ver
 pub(crate) fn established(epoch: Epoch, server: usize, before: Option<usize>) -> Verdict {
     require(NAME, before.is_none(), || {
         format!("server {server} is established in epoch {epoch:?}, as server {before:?} was")
+    })
+}
+
+/// There were so many leaders until the end of faults.
+pub(crate) fn stable(is_whole: bool, leaders: usize) -> Verdict {
+    require("leadership_is_stable", !is_whole || leaders <= 1, || {
+        format!("nothing was broken, and there were {leaders} leaders")
+    })
+}
+
+/// There were so many leaders since then.
+pub(crate) fn settles(leaders: usize, most: usize) -> Verdict {
+    require("elections_settle", leaders <= most, || {
+        format!("everything was healed, and there were {leaders} leaders before it was quiet")
     })
 }

@@ -11,6 +11,7 @@ pub(crate) mod durability;
 pub(crate) mod ephemerals;
 pub(crate) mod epochs;
 pub(crate) mod executed_at_most_once;
+pub(crate) mod exits;
 pub(crate) mod java_opens_it;
 pub(crate) mod leadership;
 pub(crate) mod lies;

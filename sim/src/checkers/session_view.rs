@@ -1,5 +1,5 @@
-//! C3 to C6: what a session is shown never goes back, on whichever server; and behind a sync it shows everything that was committed
-//! before the sync was asked for.
+//! C3 to C6: what a session is shown never goes back, on whichever server; and from the answer to a sync on it shows everything that
+//! was committed before the sync was asked for.
 
 use super::{Verdict, require};
 use quorate_core::vocabulary::Zxid;
@@ -27,7 +27,7 @@ impl SessionView {
         Ok(())
     }
 
-    /// Its sync is answered, which was asked for when so much was committed.
+    /// Its sync is about to be answered, which was asked for when so much was committed.
     pub(crate) fn synced(&mut self, committed: Zxid) {
         self.synced = self.synced.max(committed);
     }

@@ -1,5 +1,6 @@
 //! Arguments, and which command they choose.
 
+mod floors;
 mod report;
 mod run;
 mod sweep;

@@ -1,6 +1,6 @@
 //! `sweep`: many seeds, their counters added up, and whether that proves anything.
 
-use super::report;
+use super::{floors, report};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use quorate_sim::{Counters, Plan, Scenario, Violation};
@@ -137,7 +137,7 @@ pub(super) fn main(arguments: &SweepArguments) -> ExitCode {
     total.broken.sort_by_key(|broken| broken.seed);
     total.trace_hash = format!("{hash:016x}");
     if total.seeds >= SEEDS_FOR_FLOORS {
-        total.missing = report::missing(&total.counters);
+        total.missing = floors::missing(shared.scenario, total.seeds, &total.counters);
     }
     tell(arguments, &total);
     ExitCode::from(u8::from(!total.broken.is_empty() || !total.missing.is_empty()))

@@ -48,6 +48,8 @@ struct Names {
 #[derive(Clone, Debug)]
 pub struct SimDisk {
     files: BTreeMap<SimFile, SimFileData>,
+    /// Files that have lost their names for good, and that the process may still have open.
+    nameless: BTreeMap<SimFile, SimFileData>,
     names: BTreeMap<Directory, Names>,
     next_file: u64,
     capacity: u64,
@@ -75,6 +77,7 @@ impl SimDisk {
         let directories = [Directory::Snap, Directory::Log, Directory::LogRoot];
         SimDisk {
             files: BTreeMap::new(),
+            nameless: BTreeMap::new(),
             names: directories.into_iter().map(|directory| (directory, Names::default())).collect(),
             next_file: 0,
             capacity: u64::MAX,
@@ -170,14 +173,20 @@ impl SimDisk {
         }
         let is_there = |file| self.files.contains_key(&file);
         assert!(self.names.values().flat_map(Names::files).all(is_there), "a name without its file");
-        self.forget_nameless();
+        self.set_nameless_apart();
         self.fail_next = None;
+        self.process_ended();
     }
 
-    /// Files without a name, that no power loss can give one back, are gone: nobody keeps one open that long.
-    fn forget_nameless(&mut self) {
+    /// Nobody has a file open any more.
+    pub(crate) fn process_ended(&mut self) {
+        self.nameless.clear();
+    }
+
+    /// Files without a name, that no power loss can give one back, are there for who has them open only.
+    fn set_nameless_apart(&mut self) {
         let kept: BTreeSet<SimFile> = self.names.values().flat_map(Names::files).collect();
-        self.files.retain(|id, _| kept.contains(id));
+        self.nameless.extend(self.files.extract_if(.., |id, _| !kept.contains(id)));
     }
 
     fn names(&mut self, directory: Directory) -> &mut Names {
@@ -185,7 +194,8 @@ impl SimDisk {
     }
 
     fn file(&mut self, file: &SimFile) -> &mut SimFileData {
-        self.files.get_mut(file).expect("a handle keeps its file")
+        let named = self.files.get_mut(file);
+        named.or_else(|| self.nameless.get_mut(file)).expect("a handle keeps its file")
     }
 
     fn error(operation: DiskOperation, path: &str, kind: DiskErrorKind) -> DiskError {
@@ -408,7 +418,7 @@ impl Disk for SimDisk {
             return Ok(());
         }
         if self.names(directory).sync() {
-            self.forget_nameless();
+            self.set_nameless_apart();
         }
         Ok(())
     }

@@ -57,6 +57,9 @@ impl Oracle {
         let (mode, last) = (status.mode(), status.last_zxid());
         let serves = status.is_serving() || (self.views[server].is_ending && self.views[server].is_serving);
         if !serves || mode == Mode::Looking {
+            if self.views[server].lead.is_some() {
+                self.probes.push("leader_gone_by_itself");
+            }
             self.views[server].stops_serving();
             return Ok(());
         }
@@ -97,6 +100,9 @@ impl Oracle {
     /// S22, by the digests that the servers keep.
     fn same_state(&mut self, server: usize, database: &Database) -> Verdict {
         let (zxid, digest) = (database.last_zxid(), database.tree.digest());
+        if std::mem::replace(&mut self.views[server].compared, zxid) == zxid {
+            return Ok(());
+        }
         let known = *self.ensemble.digests.entry(zxid).or_insert(digest);
         state_equality::digests(zxid, server, digest, known)
     }
@@ -143,6 +149,11 @@ impl Oracle {
             self.history.same_bytes(*zxid, bytes)?;
         }
         self.nothing_is_lost()
+    }
+
+    /// How many leaders were established so far.
+    pub(crate) fn reigns(&self) -> usize {
+        self.ensemble.leader_of.len()
     }
 
     /// S10: what is committed is on disks that meet every quorum.

@@ -83,7 +83,10 @@ impl View {
         connection.session = response.session_id;
         if response.timeout > 0 {
             connection.may_close &= !matches!(expected, Expected::AskedOfLeader { .. });
-            history.attached.insert(session, (self.server, conn));
+            let before = history.attached.insert(session, (self.server, conn));
+            if before.is_some_and(|(server, _)| server != self.server) {
+                history.probes.push("session_moved_to_another_server");
+            }
             history.claimed.insert(session, conn);
         }
         Ok(())

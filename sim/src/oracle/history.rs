@@ -82,6 +82,8 @@ pub(crate) struct History {
     /// Models behind the first, 128th, 256th … committed txn; none for a server alone.
     checkpoints: Vec<Model>,
     pub(super) is_alone: bool,
+    /// Rare branches that were taken and not counted yet.
+    pub(super) probes: Vec<&'static str>,
 }
 
 impl History {
@@ -104,6 +106,7 @@ impl History {
             fresh: Model::new(model),
             checkpoints: Vec::new(),
             is_alone,
+            probes: Vec::new(),
         }
     }
 
@@ -115,6 +118,11 @@ impl History {
     /// The last committed txn.
     pub(crate) fn tail(&self) -> Zxid {
         self.committed.last().map_or(Zxid::ZERO, |txn| txn.header.zxid)
+    }
+
+    /// Whether anything was proposed that is not committed.
+    pub(crate) fn has_lost(&self) -> bool {
+        !self.open.is_empty()
     }
 
     /// Something speaks of `zxid`.

@@ -46,6 +46,9 @@ impl View {
             Ok(txn) => txn,
             Err(error) => return txns_match_model::not_decoded(zxid, &error.to_string()),
         };
+        if zxid.epoch() < history.tail().epoch() {
+            history.probes.push("deposed_leader_proposes");
+        }
         let before = self.ledger.end;
         txns_match_model::next(&txn, zxid, before, self.ledger.epochs.current)?;
         self.judge_session(&txn)?;
@@ -95,6 +98,7 @@ impl View {
         if is_refusal(&txn.record) && !history.is_alone {
             let asked = asked.ok_or_else(unasked)?;
             self.judge_refusal(txn, asked.conn, history)?;
+            history.probes.push("request_refused");
             return Ok(Cause::Request(asked));
         }
         if header.opcode == OpCode::CloseSession {

@@ -89,7 +89,10 @@ impl Oracle {
                 self.quorum_links.entry(*link).or_default();
             }
             Input::Quorum { link, message } => self.hears(server, *link, message),
-            Input::Loaded { txns: Some(txns), .. } => return self.loaded(txns),
+            Input::Loaded { txns: Some(txns), .. } => {
+                self.probes.push("old_txns_loaded");
+                return self.loaded(txns);
+            }
             Input::Shutdown => view.is_ending = true,
             Input::StoreFailed { lane: Lane::Log | Lane::Epoch, .. } => view.is_ending = true,
             _ => {}
@@ -121,7 +124,8 @@ impl Oracle {
         (output, peer): (&Output, &Peer),
         counters: &mut Counters,
     ) -> Verdict {
-        self.probes.drain(..).for_each(|probe| counters.probe(probe));
+        let probes = self.probes.drain(..).chain(self.history.probes.drain(..));
+        probes.for_each(|probe| counters.probe(probe));
         let (view, history) = (&mut self.views[server], &mut self.history);
         match output {
             Output::Send { conn, bytes } => view.sent((*conn, bytes), history, counters),

@@ -15,6 +15,7 @@ impl Oracle {
             QuorumMessage::Packet(QuorumPacket::NewLeader { .. }) => {
                 view.history_mark = self.quorum_links.get(&link).copied().unwrap_or_default();
             }
+            QuorumMessage::Packet(QuorumPacket::LeaderInfo { epoch }) => view.leader_epoch = *epoch,
             QuorumMessage::Packet(QuorumPacket::Ping { touched: Some(touched), .. }) => {
                 if let Some(lead) = &mut view.lead {
                     for (session, timeout) in touched {
@@ -54,7 +55,7 @@ impl Oracle {
         match packet {
             QuorumPacket::LeaderInfo { epoch } => epochs::proposed(server, *epoch, ledger.durable_epochs),
             QuorumPacket::AckEpoch { last_zxid, .. } => {
-                epochs::acknowledged(server, ledger)?;
+                epochs::acknowledged(server, view.leader_epoch, ledger.durable_epochs)?;
                 ack_durable::vote(server, *last_zxid, ledger.durable)
             }
             QuorumPacket::Ack { zxid } if view.is_serving && zxid.counter() == 0 => Ok(()),

@@ -55,8 +55,11 @@ impl Lead {
 impl View {
     /// The server has had its chance to expire sessions.
     pub(super) fn expiry_is_due(&self, history: &History) -> Verdict {
-        // How a learner's requests prolong a session is its leader's affair.
-        let Some(lead) = self.lead.as_ref().filter(|_| history.is_alone) else { return Ok(()) };
+        let Some(lead) = &self.lead else { return Ok(()) };
+        // In an ensemble so many may be on their way out, and wait for a quorum that does not come.
+        if !history.is_alone && self.ledger.end > self.model.zxid {
+            return Ok(());
+        }
         for (id, session) in &lead.sessions {
             if !session.is_closing {
                 no_early_expiry::spared(*id, session.touched, (self.now.mono, self.config.tick_ms))?;

@@ -16,7 +16,7 @@ use crate::checkers::{Verdict, durability, recovered_state, txns_match_model, wa
 use crate::model::{ExpectedEvent, Model};
 use quorate_core::jute::TxnRecord;
 use quorate_core::peer::Peer;
-use quorate_core::vocabulary::{ConnId, Now, SessionId, Zxid};
+use quorate_core::vocabulary::{ConnId, Epoch, Now, SessionId, Zxid};
 use std::collections::BTreeMap;
 
 /// See the module's words.
@@ -32,6 +32,10 @@ pub(crate) struct View {
     pub(super) lead: Option<Lead>,
     pub(crate) ledger: Ledger,
     pub(super) is_serving: bool,
+    /// Where its state was compared with the other servers' last.
+    pub(super) compared: Zxid,
+    /// The epoch that it heard of from its leader last.
+    pub(super) leader_epoch: Epoch,
     /// Where the history ends that it has to have for its leader's NEWLEADER.
     pub(super) history_mark: Zxid,
     /// How far history was confirmed when all of that was on the disk.
@@ -57,6 +61,8 @@ impl View {
             lead: None,
             ledger: Ledger::default(),
             is_serving: false,
+            compared: Zxid::ZERO,
+            leader_epoch: Epoch(0),
             history_mark: Zxid::ZERO,
             honest: Zxid::ZERO,
             lies: Lies::default(),

@@ -9,6 +9,8 @@ use crate::chooser::Draws;
 
 const CLIENTS: u64 = 20;
 const OPERATIONS_PER_SECOND: u64 = 20;
+/// A sync says more here than it does of a server alone, and so comes so much more often.
+const SYNCS: u64 = 4;
 /// A learner that is well has always been heard of within this, whatever network and disk are like.
 const LEAST_SYNC_MS: u64 = 1500;
 const LEAST_INIT_MS: u64 = 3000;
@@ -56,6 +58,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     let mut swarm = draw(seed, Part::Swarm, Swarm::draw);
     // What quotas count is each server's own, and differs behind a restart.
     swarm.operations[Kind::Quota as usize] = 0;
+    swarm.operations[Kind::Sync as usize] *= SYNCS;
     let mut server = draw(seed, Part::Server, server);
     server.enforce_quota = false;
     let ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));

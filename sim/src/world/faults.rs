@@ -169,7 +169,7 @@ impl World<'_> {
     /// From here on nothing breaks any more; what hangs is freed.
     pub(super) fn end_all_faults(&mut self) -> Verdict {
         self.note("end of faults", [0; 3]);
-        self.counters.commits_before_liveness = self.oracle.history.committed.len() as u64;
+        self.note_commits();
         self.mend_all_networks();
         for server in 0..self.servers.len() {
             self.servers[server].troubles = Troubles::default();

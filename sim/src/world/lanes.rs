@@ -39,12 +39,12 @@ impl World<'_> {
         };
         let at = self.call_made(server);
         let life = self.life(server);
-        let input = step.into_input();
+        let input = step.into_input().map(Box::new);
         self.schedule(at, Event::DiskDone { work, life, input });
         self.maybe_lose_power(server)
     }
 
-    pub(super) fn disk_done(&mut self, work: Work, life: Life, input: Option<Input>) -> Verdict {
+    pub(super) fn disk_done(&mut self, work: Work, life: Life, input: Option<Box<Input>>) -> Verdict {
         if !self.is_current(life) {
             return Ok(());
         }
@@ -57,7 +57,7 @@ impl World<'_> {
             process.busy.retain(|other| *other != work);
         }
         match input {
-            Some(input) => self.handle(server, input),
+            Some(input) => self.handle(server, *input),
             None => self.start_work(server, work),
         }
     }

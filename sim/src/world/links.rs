@@ -18,7 +18,7 @@ use quorate_core::vocabulary::LinkId;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes that may be on their way without an acknowledgement.
-const WINDOW: u64 = 64 << 10;
+const WINDOW: u64 = 8 << 10;
 /// The most servers that there are.
 const SERVERS: usize = 9;
 

@@ -4,11 +4,15 @@
 use super::net::RETRY_LIMIT;
 use super::server::{Server, State};
 use super::{Event, PATIENCE_NS, World};
-use crate::checkers::{Verdict, one_connection, violated};
+use crate::checkers::{Verdict, leadership, one_connection, violated};
 use crate::chooser::{Choice, Draws};
 use crate::plan::{EnsemblePlan, Rest};
 
 const MS: u64 = 1_000_000;
+/// Fewer commits than this prove nothing.
+const THIN: u64 = 10;
+/// So many leaders may come and go once everything is healed.
+const MOST_ELECTIONS: usize = 4;
 const SECOND: u64 = 1_000_000_000;
 /// How often it is looked whether all is well.
 pub(super) const LOOK_NS: u64 = SECOND;
@@ -41,8 +45,17 @@ impl World<'_> {
         order.into_iter().take(quorum).for_each(|server| self.survivors[server] = true);
     }
 
+    /// What was committed before anything was healed; of an ensemble that nothing broke for, under one leader.
+    pub(super) fn note_commits(&mut self) {
+        let commits = self.oracle.history.committed.len() as u64;
+        self.counters.commits_before_liveness = commits;
+        self.counters.thin_runs = u64::from(self.plan.ensemble.is_some() && commits < THIN);
+    }
+
     /// The rest of the servers goes.
     pub(super) fn part_with_the_rest(&mut self, plan: &EnsemblePlan) -> Verdict {
+        self.elections_before = self.oracle.reigns();
+        leadership::stable(self.plan.faults.is_empty(), self.elections_before)?;
         self.choose_survivors(plan);
         for server in 0..self.servers.len() {
             if self.survivors[server] {
@@ -86,6 +99,10 @@ impl World<'_> {
             return violated("liveness", wrong);
         }
         self.election_links_are_few()?;
+        leadership::settles(self.oracle.reigns() - self.elections_before, MOST_ELECTIONS)?;
+        if self.oracle.history.has_lost() {
+            self.counters.probe("proposals_lost");
+        }
         (0..self.servers.len()).try_for_each(|server| self.check_server(server))
     }
 

@@ -77,6 +77,7 @@ impl World<'_> {
         self.servers[server].life += 1;
         self.servers[server].state = State::Down { has_power };
         self.servers[server].waiting = None;
+        self.servers[server].disk.process_ended();
         self.ends_gone(server, life, has_power);
         let open: Vec<ConnId> = self
             .net

@@ -237,10 +237,10 @@ impl Machine {
                 Err(ClientError::Refused(ErrorCode::MarshallingError | ErrorCode::QuotaExceeded))
             );
             around.real_time.answered(asked.is_write && has_txn, asked.floor, zxid)?;
-            self.view.answered(zxid)?;
             if asked.is_sync && result.is_ok() {
                 self.view.synced(asked.committed);
             }
+            self.view.answered(zxid)?;
         }
         if let (Some(path), Ok(response)) = (&asked.path, result) {
             self.memory.learn(path, response);

@@ -62,7 +62,7 @@ enum Event {
     /// Both ends of a connection learn that it is broken.
     Reset { conn: ConnId },
     /// The disk has finished a call of the storage, with this to tell the peer.
-    DiskDone { work: Work, life: Life, input: Option<Input> },
+    DiskDone { work: Work, life: Life, input: Option<Box<Input>> },
     /// The disk has finished a call of recovery.
     Recovery { life: Life },
     /// The machine is switched on again.
@@ -172,6 +172,8 @@ pub(crate) struct World<'p> {
     broken_ways: BTreeMap<usize, Vec<WayOf>>,
     /// Who is not lost for good.
     survivors: Vec<bool>,
+    /// How many leaders were established before all was healed.
+    elections_before: usize,
     servers: Vec<Server>,
     oracle: Oracle,
     clients: Vec<Client>,
@@ -224,6 +226,7 @@ impl<'p> World<'p> {
             links: Links::default(),
             broken_ways: BTreeMap::new(),
             survivors: vec![true; count],
+            elections_before: 0,
             servers,
             oracle,
             clients,

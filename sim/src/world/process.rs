@@ -3,8 +3,9 @@
 use super::lanes::WORK;
 use super::server::{Life, State};
 use super::{Event, World};
-use crate::checkers::{Verdict, violated};
+use crate::checkers::{Verdict, exits, violated};
 use quorate_core::contract::{Input, Output, PeerEvent};
+use quorate_core::jute::PeerState;
 use quorate_storage_file::Wanted;
 
 impl World<'_> {
@@ -32,7 +33,7 @@ impl World<'_> {
         let mut resumed = Vec::new();
         let mut sent_to = Vec::new();
         let mut links = Vec::new();
-        let mut exits = false;
+        let mut is_over = false;
         for output in outputs {
             if let State::Running(process) = &self.servers[server].state {
                 self.oracle.output(server, (&output, &process.peer), &mut self.counters)?;
@@ -70,7 +71,10 @@ impl World<'_> {
                     }
                 }
                 Output::Event(event) => self.count_event(&event),
-                Output::Exit { .. } => exits = true,
+                Output::Exit { code, reason } => {
+                    exits::has_a_reason(server, code, &reason)?;
+                    is_over = true;
+                }
                 _ => {}
             }
         }
@@ -83,7 +87,7 @@ impl World<'_> {
         if is_round {
             self.check_server(server)?;
         }
-        if exits {
+        if is_over {
             return self.exited(server);
         }
         self.arm_peer(server);
@@ -102,6 +106,12 @@ impl World<'_> {
 
     fn count_event(&mut self, event: &PeerEvent) {
         let name = match event {
+            PeerEvent::Looking { .. } => "looking",
+            PeerEvent::Elected { .. } => "election_over",
+            PeerEvent::Serving { state: PeerState::Leading, .. } => "leader_serves",
+            PeerEvent::Serving { state: PeerState::Following, .. } => "follower_serves",
+            PeerEvent::Serving { state: PeerState::Observing, .. } => "observer_serves",
+            PeerEvent::LearnerGone { .. } => "learner_gone",
             PeerEvent::SessionExpired { .. } => "session_expired",
             PeerEvent::SessionReattached { .. } => "session_reattached",
             PeerEvent::HandshakeRefused { .. } => "handshake_refused",

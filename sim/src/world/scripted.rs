@@ -336,11 +336,11 @@ impl Scripted {
         let Some(sent) = sent else { return Ok(()) };
         if header.zxid.0 > 0 {
             real_time.answered(sent.is_write && !matches!(header.err, -5 | -125), sent.floor, header.zxid)?;
-            self.view.answered(header.zxid)?;
-            self.last_zxid = self.last_zxid.max(header.zxid);
             if sent.opcode == OpCode::Sync.code() && header.err == 0 {
                 self.view.synced(sent.committed);
             }
+            self.view.answered(header.zxid)?;
+            self.last_zxid = self.last_zxid.max(header.zxid);
         }
         if let Some(path) = sent.path.clone().filter(|_| sent.watch) {
             self.watching.answered(sent.opcode, path, sent.mode, header.err);

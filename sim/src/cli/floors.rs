@@ -1,0 +1,115 @@
+//! What a sweep that proves something has to have seen, by scenario: each reply code, fault and rare branch at least once, and of
+//! ensembles that nearly all got something done before they were healed.
+
+use quorate_sim::{Counters, Scenario};
+
+/// Of a thousand runs of ensembles so many may commit next to nothing before the liveness phase.
+const THIN_PERMILLE: u64 = 20;
+
+const CODES: [i32; 15] = [0, -5, -6, -8, -101, -102, -103, -108, -110, -111, -114, -115, -121, -123, -125];
+
+/// Faults and branches that every scenario meets.
+const FAULTS: [&str; 12] = [
+    "cut",
+    "disk_errors",
+    "disk_full",
+    "half_open",
+    "kill",
+    "pause",
+    "power_loss",
+    "reset",
+    "shutdown",
+    "slow_disk",
+    "stall",
+    "wall_jump",
+];
+const PROBES: [&str; 18] = [
+    "asked_behind_close",
+    "client_gives_up",
+    "crash_log_empty",
+    "crash_log_entry_with_hole",
+    "crash_log_header_cut",
+    "crash_log_header_zeroed",
+    "free_space_low",
+    "handshake_refused",
+    "machine_expired",
+    "machine_reattached",
+    "machine_reregistered_watches",
+    "pause_read",
+    "process_exit",
+    "recovery_mended",
+    "session_expired",
+    "session_reattached",
+    "snapshot_durable",
+    "watch_event",
+];
+
+const ALONE_FAULTS: [&str; 2] = ["fuzzy_snapshot", "lying_disk"];
+const ALONE_PROBES: [&str; 5] = [
+    "fuzzy_half_multi",
+    "hard_quota_exceeded",
+    "lie_ends_in_refusal",
+    "lie_loses_acknowledged",
+    "recovery_failed",
+];
+
+const ENSEMBLE_FAULTS: [&str; 9] = [
+    "break_links",
+    "bridge",
+    "cut_pair",
+    "empty_disk",
+    "half_open_links",
+    "halves",
+    "isolate",
+    "old_disk",
+    "slow_links",
+];
+const ENSEMBLE_PROBES: [&str; 28] = [
+    "deposed_leader_proposes",
+    "dial_failed",
+    "diff_sent",
+    "disk_kept_for_the_quorum",
+    "election_over",
+    "follower_serves",
+    "informed",
+    "leader_gone_by_itself",
+    "leader_serves",
+    "learner_gone",
+    "link_backlog",
+    "link_gave_up",
+    "looking",
+    "member_came_back",
+    "observer_serves",
+    "old_txns_loaded",
+    "proposals_lost",
+    "request_forwarded",
+    "request_refused",
+    "rest_cut_off",
+    "rest_dead",
+    "rest_healed",
+    "rest_paused",
+    "session_moved_to_another_server",
+    "session_revalidated",
+    "snap_sent",
+    "sync_answered",
+    "trunc_sent",
+];
+
+/// What is missing.
+pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Vec<String> {
+    let (faults, probes): (&[&str], &[&str]) = match scenario {
+        Scenario::R0 => (&ALONE_FAULTS, &ALONE_PROBES),
+        Scenario::R1 => (&ENSEMBLE_FAULTS, &ENSEMBLE_PROBES),
+    };
+    let codes = CODES.iter().filter(|code| !counters.replies.contains_key(code));
+    let faults = FAULTS.iter().chain(faults).filter(|name| !counters.faults.contains_key(*name));
+    let probes = PROBES.iter().chain(probes).filter(|name| !counters.probes.contains_key(*name));
+    let thin = (counters.thin_runs * 1000 > seeds * THIN_PERMILLE)
+        .then(|| format!("enough: {} runs committed next to nothing", counters.thin_runs));
+    codes
+        .map(|code| format!("reply {code}"))
+        .chain(faults.map(|name| format!("fault {name}")))
+        .chain(probes.map(|name| format!("probe {name}")))
+        .chain(thin)
+        .collect()
+}
