@@ -5,6 +5,7 @@
 
 mod cluster;
 mod decoder;
+mod hostile;
 mod leading;
 mod learning;
 mod rig;
