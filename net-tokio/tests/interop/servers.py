@@ -2,7 +2,7 @@
 
 Every server is standalone, listens on 127.0.0.1 only, keeps its files in a directory of its own and is stopped by its
 process id. System properties are given once and reach Java as flags and Quorate as SERVER_JVMFLAGS, which it reads as
-the start scripts of Java ZooKeeper do. Ensembles are not built here.
+the start scripts of Java ZooKeeper do. Ensembles: ensembles.py.
 """
 
 import glob
