@@ -50,8 +50,9 @@ class Member(servers.Server):
 class Ensemble:
     """Members of the given kinds, ids from 1; those in `observers` have no vote."""
 
-    def __init__(self, kinds, observers=(), tick_ms=500, extra=(), flags=()):
+    def __init__(self, kinds, observers=(), tick_ms=500, extra=(), flags=(), root=None, jvm_options=None):
         self.observers, self.tick_ms, self.extra, self.flags = set(observers), tick_ms, list(extra), FLAGS + list(flags)
+        self.root, self.jvm_options = root, jvm_options
         self.ports = {sid: [servers.Ports.take() for _ in range(3)] for sid in range(1, len(kinds) + 1)}
         self.members = {sid: self._member(sid, kind) for sid, kind in enumerate(kinds, 1)}
 
@@ -63,7 +64,7 @@ class Ensemble:
 
     def _member(self, sid, kind, data_dir=None):
         member = Member(kind, data_dir=data_dir, extra=self._lines(sid), flags=self.flags, port=self.ports[sid][0],
-                        tick_ms=self.tick_ms)
+                        tick_ms=self.tick_ms, root=self.root, jvm_options=self.jvm_options)
         with open(os.path.join(member.data_dir, "myid"), "w") as myid:
             myid.write(f"{sid}\n")
         return member
