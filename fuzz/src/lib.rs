@@ -4,9 +4,13 @@
 //! and the targets for the log, the snapshot and the schedule are absent for now.
 
 use bytes::Bytes;
+use quorate_core::contract::{QuorumDecoder, QuorumMessage};
 use quorate_core::jute::{
-    ClientDecoder, ClientMessage, Encode, FieldLimit, Reader, ReplyDecoder, Request, ServerMessage, Txn,
+    ClientDecoder, ClientMessage, Decode, Encode, FieldLimit, QuorumPacket, Reader, ReplyDecoder, Request,
+    ServerMessage, Txn,
 };
+use quorate_core::tree::TreeOptions;
+use quorate_core::vocabulary::LookupSeed;
 
 /// A client's stream, cut by its own first byte: whatever it yields is encoded again and read as the same.
 pub fn client_stream(bytes: &[u8]) {
@@ -40,6 +44,30 @@ pub fn server_stream(bytes: &[u8]) {
     while let Ok(Some(message)) = decoder.poll() {
         if let ServerMessage::Reply { header, mut body } = message {
             let _ = quorate_core::jute::Response::decode(header.err, &mut body);
+        }
+    }
+}
+
+/// A leader's stream, as its learner reads it, cut by its own first byte: packets that are written again are read as the same, and a
+/// database is whole.
+pub fn quorum_stream(bytes: &[u8]) {
+    let Some((&piece, stream)) = bytes.split_first() else { return };
+    let mut decoder = QuorumDecoder::dialled(LookupSeed(0), TreeOptions::default(), FieldLimit::default());
+    for piece in stream.chunks(usize::from(piece).max(1)) {
+        decoder.push(piece);
+        loop {
+            match decoder.poll() {
+                Ok(Some(QuorumMessage::Packet(packet))) => {
+                    let again = QuorumPacket::decode(&mut Reader::new(packet.to_bytes()));
+                    assert_eq!(again, Ok(packet), "a packet must survive being written and read");
+                }
+                Ok(Some(QuorumMessage::Snapshot(database))) => {
+                    assert_eq!(database.check_full(), Ok(()), "what was read must be sound");
+                }
+                Ok(Some(QuorumMessage::SnapshotUnderWay)) => {}
+                Ok(None) => break,
+                Err(_) => return,
+            }
         }
     }
 }
@@ -92,6 +120,42 @@ mod tests {
         stream.extend([0, 0, 0, 0x1e, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0]);
         stream.extend([0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 2, b'/', b'a']);
         damaged(&stream, server_stream);
+    }
+
+    #[test]
+    fn a_damaged_quorum_stream_hurts_nobody() {
+        let packet = |kind: u8, data: &[u8]| {
+            let mut bytes = vec![0, 0, 0, kind, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, data.len() as u8];
+            bytes.extend(data);
+            bytes.extend([0xff; 4]);
+            bytes
+        };
+        let mut stream = vec![7];
+        stream.extend(packet(17, &[0, 1, 0, 0]));
+        stream.extend(packet(15, &[]));
+        stream.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0x10, 0]);
+        stream.extend([0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 31]);
+        stream.extend([0, 0, 0, 5, b'w', b'o', b'r', b'l', b'd', 0, 0, 0, 1, b'x']);
+        for path in ["", "/a", "/a/b"] {
+            stream.extend((path.len() as u32).to_be_bytes());
+            stream.extend(path.as_bytes());
+            stream.extend([0, 0, 0, 1, b'd', 0, 0, 0, 0, 0, 0, 0, 1]);
+            stream.extend([0; 60]);
+        }
+        stream.extend([0, 0, 0, 1, b'/', 0, 0, 0, 10]);
+        stream.extend(b"BenWasHere");
+        for (kind, data) in
+            [(2, &b"txn"[..]), (4, b""), (5, &[0; 12]), (6, &[0; 9]), (18, &[0; 4]), (19, &[0; 9])]
+        {
+            stream.extend(packet(kind, data));
+        }
+        // The sample itself is read to its end.
+        let mut decoder =
+            QuorumDecoder::dialled(LookupSeed(0), TreeOptions::default(), FieldLimit::default());
+        decoder.push(&stream[1..]);
+        let messages = std::iter::from_fn(|| decoder.poll().expect("nothing is damaged yet")).count();
+        assert_eq!(messages, 8);
+        damaged(&stream, quorum_stream);
     }
 
     #[test]
