@@ -2,7 +2,7 @@
 
 use crate::client::{create, create_with_flags, set};
 use crate::process::poll_until;
-use crate::rig::{Rig, a_while};
+use crate::rig::{Rig, Session, a_while};
 use rustix::process::Signal;
 
 #[test]
@@ -52,8 +52,10 @@ fn nobody_serves_without_a_quorum() {
     let survivor = rig.a_follower();
     let others: Vec<usize> = (0..3).filter(|server| *server != survivor).collect();
     others.iter().for_each(|server| rig.kill(*server));
+    let refusal = "This ZooKeeper instance is not currently serving requests\n";
+    poll_until("it serves no more", || rig.word(survivor, "srvr") == refusal);
     a_while();
-    assert_eq!(rig.word(survivor, "srvr"), "This ZooKeeper instance is not currently serving requests\n");
+    assert_eq!(rig.word(survivor, "srvr"), refusal);
     assert_eq!(rig.word(survivor, "ruok"), "imok");
     rig.start(others[0]);
     rig.wait_for_all();
@@ -68,6 +70,7 @@ fn everything_comes_back_when_all_were_killed() {
         session.ask(create(&format!("/n{number}"), b"x")).unwrap();
     }
     session.ask(create_with_flags("/mine", b"", 1)).unwrap();
+    let before = rig.last_zxid(1);
     (0..3).for_each(|server| rig.kill(server));
     (0..3).for_each(|server| rig.start(server));
     rig.wait_for_all();
@@ -75,6 +78,8 @@ fn everything_comes_back_when_all_were_killed() {
     for path in ["/n0", "/n49", "/mine"] {
         session.data(path).unwrap();
     }
+    session.ask(create("/after", b"")).unwrap();
+    assert!(rig.last_zxid(1).epoch() > before.epoch(), "they remember what they promised");
     rig.wait_for_equal_trees();
 }
 
@@ -86,7 +91,7 @@ fn a_leader_that_hangs_is_left_and_comes_back_as_a_follower() {
     let mut session = rig.client(other);
     session.ask(create("/a", b"before")).unwrap();
     rig.server(leader).signal(Signal::STOP);
-    // Taken up by whoever leads next: the old leader answers nobody.
+    poll_until("the others notice", || rig.server(other).count_logged("event=role_ended") > 0);
     rig.move_session(&mut session, Some(other));
     session.ask(set("/a", b"meanwhile")).unwrap();
     rig.server(leader).signal(Signal::CONT);
@@ -96,52 +101,70 @@ fn a_leader_that_hangs_is_left_and_comes_back_as_a_follower() {
     rig.wait_for_equal_trees();
 }
 
-#[test]
-fn a_server_that_lost_its_disk_gets_everything_anew() {
-    let mut rig = Rig::serving(3, &[]);
-    let follower = rig.a_follower();
-    let mut session = rig.client((follower + 1) % 3);
-    for number in 0..300 {
-        session.ask(create(&format!("/n{number}"), &[7; 1000])).unwrap();
-    }
+/// Kills a server, takes its disk away, and starts it again when others have written `meanwhile`; while it joins, they write so many
+/// nodes more. Returns what is on its disk then.
+fn lose_disk(
+    rig: &mut Rig,
+    follower: usize,
+    meanwhile: impl FnOnce(&mut Session),
+    joining: usize,
+) -> Vec<String> {
     rig.kill(follower);
     std::fs::remove_dir_all(rig.data(follower)).unwrap();
-    session.ask(create("/meanwhile", b"x")).unwrap();
+    let mut session = rig.client((follower + 1) % 3);
+    meanwhile(&mut session);
     rig.start(follower);
+    for number in 0..joining {
+        session.ask(create(&format!("/joining{number}"), b"x")).unwrap();
+    }
     rig.wait_for_all();
+    rig.wait_for_equal_trees();
+    let entries = std::fs::read_dir(rig.data(follower).join("version-2")).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_server_that_lost_its_disk_gets_old_txns_out_of_the_leaders_log() {
+    let mut rig = Rig::serving(3, &["commitLogCount=10"]);
+    let follower = rig.a_follower();
+    let meanwhile = |session: &mut Session| {
+        for number in 0..300 {
+            session.ask(create(&format!("/n{number}"), &[7; 1000])).unwrap();
+        }
+    };
+    let names = lose_disk(&mut rig, follower, meanwhile, 0);
+    assert!(
+        names.contains(&"log.100000001".to_owned()) && names.contains(&"snapshot.0".to_owned()),
+        "{names:?}"
+    );
     rig.wait_for_data(follower, "/n299", &[7; 1000]);
-    rig.wait_for_data(follower, "/meanwhile", b"x");
-    let version = rig.data(follower).join("version-2");
-    let names: Vec<String> = std::fs::read_dir(version)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert!(names.iter().all(|name| !name.starts_with("replacement")), "{names:?}");
     // It is as good as any other.
     let leader = rig.wait_for_all();
     rig.kill(leader);
     rig.wait_for_all();
-    rig.wait_for_data(follower, "/meanwhile", b"x");
-    rig.wait_for_equal_trees();
+    rig.wait_for_data(follower, "/n0", &[7; 1000]);
 }
 
 #[test]
-fn a_large_database_goes_to_a_server_while_others_write() {
-    let mut rig = Rig::serving(3, &[]);
+fn a_server_that_lost_its_disk_gets_a_large_database_while_others_write() {
+    let mut rig = Rig::serving(3, &["commitLogCount=10"]);
     let follower = rig.a_follower();
-    rig.kill(follower);
-    std::fs::remove_dir_all(rig.data(follower)).unwrap();
-    let mut session = rig.client((follower + 1) % 3);
     let data = vec![7; 500_000];
-    for number in 0..60 {
-        session.ask(create(&format!("/large{number}"), &data)).unwrap();
-    }
-    rig.start(follower);
-    for number in 0..200 {
-        session.ask(create(&format!("/meanwhile{number}"), b"x")).unwrap();
-    }
-    rig.wait_for_all();
+    let meanwhile = |session: &mut Session| {
+        for number in 0..60 {
+            session.ask(create(&format!("/large{number}"), &data)).unwrap();
+        }
+    };
+    let names = lose_disk(&mut rig, follower, meanwhile, 200);
+    // The leader's snapshot has taken the place of everything.
+    assert!(
+        !names.contains(&"snapshot.0".to_owned()) && !names.contains(&"log.100000001".to_owned()),
+        "{names:?}"
+    );
+    assert!(names.iter().all(|name| !name.starts_with("replacement")), "{names:?}");
     rig.wait_for_data(follower, "/large59", &data);
-    rig.wait_for_data(follower, "/meanwhile199", b"x");
-    rig.wait_for_equal_trees();
+    rig.wait_for_data(follower, "/joining199", b"x");
 }

@@ -3,6 +3,7 @@
 use crate::client::{Client, word};
 use crate::process::{Server, poll_until};
 use quorate_core::jute::{ConnectResponse, Request, Response};
+use quorate_core::vocabulary::Zxid;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -38,10 +39,11 @@ pub(crate) struct Ports {
 impl Rig {
     /// So many servers, none of them started; `settings` as zoo.cfg spells them.
     pub(crate) fn new(count: usize, settings: &[&str]) -> Self {
-        let directory = TempDir::new().unwrap();
+        let directory = scratch();
         let ports = (0..count).map(|_| Ports { client: port(), quorum: port(), election: port() }).collect();
         let mut text =
-            "tickTime=400\ninitLimit=20\nsyncLimit=5\npreAllocSize=64\n4lw.commands.whitelist=*\n".to_owned();
+            "tickTime=400\ninitLimit=20\nsyncLimit=10\npreAllocSize=64\n4lw.commands.whitelist=*\n"
+                .to_owned();
         settings.iter().for_each(|setting| text.push_str(&format!("{setting}\n")));
         let servers = (0..count).map(|_| None).collect();
         Rig { directory, ports, settings: text, host: "127.0.0.1", dynamic: false, observer: false, servers }
@@ -149,6 +151,13 @@ impl Rig {
         word(self.address(server), name.as_bytes())
     }
 
+    /// The last txn that a server has applied.
+    pub(crate) fn last_zxid(&self, server: usize) -> Zxid {
+        let reply = self.word(server, "srvr");
+        let zxid = reply.lines().find_map(|line| line.strip_prefix("Zxid: 0x")).expect("it serves");
+        Zxid(i64::from_str_radix(zxid, 16).unwrap())
+    }
+
     /// What a server says it is, while it serves.
     pub(crate) fn mode(&self, server: usize) -> Option<String> {
         self.servers[server].as_ref()?;
@@ -222,6 +231,18 @@ impl Rig {
     }
 }
 
+impl Drop for Rig {
+    /// What they logged explains what went wrong.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for (at, server) in self.servers.iter().enumerate() {
+                let lines = server.as_ref().map_or_else(|| vec!["it is down".to_owned()], Server::all_lines);
+                eprintln!("server {}:\n{}", at + 1, lines.join("\n"));
+            }
+        }
+    }
+}
+
 /// A client's session, and its connection.
 pub(crate) struct Session {
     pub(crate) client: Client,
@@ -241,6 +262,13 @@ impl Session {
     pub(crate) fn sync(&mut self) {
         self.ask(Request::Sync { path: Some("/".to_owned()) }).unwrap();
     }
+}
+
+/// In memory if there is such a place: the disk of a machine that builds something may stand still for longer than an ensemble waits.
+/// Processes are killed here, the power stays.
+fn scratch() -> TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { TempDir::new().unwrap() }
 }
 
 /// A port that nobody has.

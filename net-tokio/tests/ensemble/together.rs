@@ -66,7 +66,7 @@ fn words_and_metrics_tell_leader_and_followers_apart() {
     let ports = rig.ports(follower);
     for line in [
         format!("serverId={}", follower + 1),
-        "initLimit=20\nsyncLimit=5\nelectionAlg=3".to_owned(),
+        "initLimit=20\nsyncLimit=10\nelectionAlg=3".to_owned(),
         format!(
             "electionPort={}\nquorumPort={}\npeerType=0\nmembership: \nserver.1=",
             ports.election, ports.quorum
