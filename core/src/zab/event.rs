@@ -50,7 +50,7 @@ pub enum LeaderEvent {
         /// Its timeout in ms, as the learner knows it.
         timeout: i32,
     },
-    /// These sessions, with their timeouts in ms, were heard of by a learner. The slice belongs to nobody but the receiver.
+    /// These sessions, with their timeouts in ms, were heard of by a learner.
     Touched(Vec<(SessionId, i32)>),
     /// Everything that was committed anywhere before this sync was asked for is committed here, and named by events before this one.
     Synced(SyncToken),
