@@ -25,6 +25,7 @@ pub(super) enum Part {
     Operations,
     Faults,
     Ensemble,
+    Readers,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

@@ -3,9 +3,11 @@
 use super::expand::{Part, SECONDS, clients, disk, draw, fault, network, operations, server};
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
-    Direction, EnsemblePlan, FORMAT, Fault, Plan, PlannedFault, Ports, Rest, ServerPlan, Shape, Target,
+    Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault, PlannedOperation, Ports, Rest,
+    ServerPlan, Shape, Target,
 };
 use crate::chooser::Draws;
+use quorate_core::jute::OpCode;
 
 const CLIENTS: u64 = 20;
 const OPERATIONS_PER_SECOND: u64 = 20;
@@ -64,8 +66,9 @@ pub(super) fn r1(seed: u64) -> Plan {
     let ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
     let people = (CLIENTS, ensemble.servers() as u64);
     let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
-    let operations =
+    let mut operations =
         draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
+    draw(seed, Part::Readers, |draws| let_some_only_read(draws, &mut operations));
     let mut disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
     disk.fuzzy_permille = 0;
     Plan {
@@ -80,6 +83,26 @@ pub(super) fn r1(seed: u64) -> Plan {
         server,
         ensemble: Some(ensemble),
         duration_ms: SECONDS * 1000,
+    }
+}
+
+/// Some clients write nothing, so that a leader may have only such, and answer them long after others have committed elsewhere.
+fn let_some_only_read(draws: &mut Draws<'_>, operations: &mut [PlannedOperation]) {
+    let permille = draws.of(&[0, 0, 500, 900]);
+    let readers: Vec<bool> = (0..CLIENTS).map(|_| draws.chance(permille)).collect();
+    for planned in operations.iter_mut().filter(|planned| readers[planned.client as usize]) {
+        let path = match &planned.operation {
+            Operation::Create { path, .. }
+            | Operation::Delete { path, .. }
+            | Operation::SetData { path, .. }
+            | Operation::SetAcl { path, .. } => path.clone(),
+            Operation::Multi(_) => Some("/a".to_string()),
+            _ => continue,
+        };
+        planned.operation = match draws.chance(400) {
+            true => Operation::Sync { path },
+            false => Operation::Read { opcode: OpCode::GetData.code(), path, watch: false },
+        };
     }
 }
 

@@ -1,4 +1,4 @@
-//! The server's process in the world: what it is given, what it asks for, when it wakes by itself.
+//! A server's process in the world: what it is given, what it asks for, when it wakes by itself.
 
 use super::lanes::WORK;
 use super::server::{Life, State};
@@ -6,7 +6,20 @@ use super::{Event, World};
 use crate::checkers::{Verdict, exits, violated};
 use quorate_core::contract::{Input, Output, PeerEvent};
 use quorate_core::jute::PeerState;
+use quorate_core::vocabulary::{ConnId, LinkId};
 use quorate_storage_file::Wanted;
+
+/// What is done when all that one input has brought is carried out.
+#[derive(Default)]
+struct Aftermath {
+    /// Who was sent something, and whom it may be too much for.
+    sent_to: Vec<ConnId>,
+    links: Vec<LinkId>,
+    /// Who is read again.
+    resumed: Vec<ConnId>,
+    /// The process asks for its end.
+    is_over: bool,
+}
 
 impl World<'_> {
     /// Gives the peer one input and does what it asks for.
@@ -30,53 +43,12 @@ impl World<'_> {
         if was_timeout && !outputs.is_empty() {
             self.note_at(server, "timeout", [outputs.len() as u64, 0, 0]);
         }
-        let mut resumed = Vec::new();
-        let mut sent_to = Vec::new();
-        let mut links = Vec::new();
-        let mut is_over = false;
+        let mut aftermath = Aftermath::default();
         for output in outputs {
             if let State::Running(process) = &self.servers[server].state {
                 self.oracle.output(server, (&output, &process.peer), &mut self.counters)?;
             }
-            match output {
-                Output::Send { conn, bytes } => {
-                    self.trace.bytes(&bytes);
-                    self.send(conn, false, bytes);
-                    sent_to.push(conn);
-                }
-                Output::Close { conn } => self.end_at_server(server, conn),
-                Output::PauseRead { conn } => {
-                    self.counters.probe("pause_read");
-                    self.set_paused((server, conn), true);
-                }
-                Output::ResumeRead { conn } => {
-                    self.set_paused((server, conn), false);
-                    resumed.push(conn);
-                }
-                Output::Store { lane, seq, op } => {
-                    if let Some(process) = self.servers[server].process() {
-                        process.storage.queue(lane, seq, op);
-                    }
-                }
-                Output::Dial { port, to } => self.dial(server, port, to),
-                Output::SendLink { link, bytes } => {
-                    self.send_link(server, link, bytes)?;
-                    links.push(link);
-                }
-                Output::SendSnapshot { link, image } => self.send_snapshot(server, link, image),
-                Output::CloseLink { link } => self.close_link(server, link),
-                Output::Load { id, after, up_to, max_bytes } => {
-                    if let Some(process) = self.servers[server].process() {
-                        process.storage.load(id, Wanted { after, up_to, max_bytes });
-                    }
-                }
-                Output::Event(event) => self.count_event(&event),
-                Output::Exit { code, reason } => {
-                    exits::has_a_reason(server, code, &reason)?;
-                    is_over = true;
-                }
-                _ => {}
-            }
+            self.carry_out(server, output, &mut aftermath)?;
         }
         if let State::Running(process) = &self.servers[server].state {
             self.oracle.handled(server, &process.peer, was_timeout)?;
@@ -87,19 +59,63 @@ impl World<'_> {
         if is_round {
             self.check_server(server)?;
         }
-        if is_over {
+        if aftermath.is_over {
             return self.exited(server);
         }
         self.arm_peer(server);
         WORK.into_iter().try_for_each(|work| self.start_work(server, work))?;
-        for conn in sent_to {
+        for conn in aftermath.sent_to {
             self.report_backlog(conn, false)?;
         }
-        for link in links {
+        for link in aftermath.links {
             self.report_link_backlog(server, link)?;
         }
-        for conn in resumed {
+        for conn in aftermath.resumed {
             self.read_on(server, conn)?;
+        }
+        Ok(())
+    }
+
+    /// Does one thing that the peer asks for.
+    fn carry_out(&mut self, server: usize, output: Output, aftermath: &mut Aftermath) -> Verdict {
+        match output {
+            Output::Send { conn, bytes } => {
+                self.trace.bytes(&bytes);
+                self.send(conn, false, bytes);
+                aftermath.sent_to.push(conn);
+            }
+            Output::Close { conn } => self.end_at_server(server, conn),
+            Output::PauseRead { conn } => {
+                self.counters.probe("pause_read");
+                self.set_paused((server, conn), true);
+            }
+            Output::ResumeRead { conn } => {
+                self.set_paused((server, conn), false);
+                aftermath.resumed.push(conn);
+            }
+            Output::Store { lane, seq, op } => {
+                if let Some(process) = self.servers[server].process() {
+                    process.storage.queue(lane, seq, op);
+                }
+            }
+            Output::Load { id, after, up_to, max_bytes } => {
+                if let Some(process) = self.servers[server].process() {
+                    process.storage.load(id, Wanted { after, up_to, max_bytes });
+                }
+            }
+            Output::Dial { port, to } => self.dial(server, port, to),
+            Output::SendLink { link, bytes } => {
+                self.send_link(server, link, bytes);
+                aftermath.links.push(link);
+            }
+            Output::SendSnapshot { link, image } => self.send_snapshot(server, link, image),
+            Output::CloseLink { link } => self.close_link(server, link),
+            Output::Event(event) => self.count_event(&event),
+            Output::Exit { code, reason } => {
+                exits::has_a_reason(server, code, &reason)?;
+                aftermath.is_over = true;
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -133,13 +133,12 @@ impl World<'_> {
         known.ends[end].is_open().then_some(end)
     }
 
-    pub(super) fn send_link(&mut self, server: usize, link: LinkId, bytes: Bytes) -> Verdict {
-        let Some(end) = self.open_end(server, link) else { return Ok(()) };
+    pub(super) fn send_link(&mut self, server: usize, link: LinkId, bytes: Bytes) {
+        let Some(end) = self.open_end(server, link) else { return };
         self.trace.bytes(&bytes);
         self.links.give(link, end, bytes);
         self.pump(link, end);
         self.note_written(server, link, end);
-        Ok(())
     }
 
     pub(super) fn send_snapshot(&mut self, server: usize, link: LinkId, image: SnapshotImage) {
