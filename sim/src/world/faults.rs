@@ -179,7 +179,7 @@ impl World<'_> {
             self.servers[server].empty_disk();
             self.report_space(server, 1 << 40)?;
             if self.servers[server].is_paused() {
-                self.resume(self.life(server))?;
+                self.resume(self.life(server), self.servers[server].pauses)?;
             }
         }
         let conns: Vec<ConnId> = self.net.links.keys().copied().collect();

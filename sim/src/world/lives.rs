@@ -102,12 +102,15 @@ impl World<'_> {
             return false;
         }
         self.servers[server].waiting = Some(Vec::new());
-        self.schedule(self.now + ns, Event::Resume { life: self.life(server) });
+        self.servers[server].pauses += 1;
+        let (life, pause) = (self.life(server), self.servers[server].pauses);
+        self.schedule(self.now + ns, Event::Resume { life, pause });
         true
     }
 
-    pub(super) fn resume(&mut self, life: Life) -> Verdict {
-        if !self.is_current(life) {
+    /// This pause is over, unless it was ended before.
+    pub(super) fn resume(&mut self, life: Life, pause: u64) -> Verdict {
+        if !self.is_current(life) || pause != self.servers[life.server].pauses {
             return Ok(());
         }
         let server = life.server;

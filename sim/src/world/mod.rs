@@ -68,7 +68,7 @@ enum Event {
     /// The machine is switched on again.
     Restart { life: Life },
     /// A paused process goes on.
-    Resume { life: Life },
+    Resume { life: Life, pause: u64 },
     /// A planned operation is due.
     Operation(usize),
     /// A client has something to do by itself.
@@ -308,7 +308,7 @@ impl<'p> World<'p> {
             Event::DiskDone { work, life, input } => self.disk_done(work, life, input),
             Event::Recovery { life } => self.recover(life),
             Event::Restart { life } => self.restart(life),
-            Event::Resume { life } => self.resume(life),
+            Event::Resume { life, pause } => self.resume(life, pause),
             Event::Operation(index) => self.operate(index),
             Event::ClientTimer(client) => self.client_timer(client),
             Event::PeerTimer { life } => self.peer_timer(life),

@@ -85,6 +85,8 @@ pub(super) struct Server {
     pub(super) outbox: Outbox,
     /// What happens to a paused process waits.
     pub(super) waiting: Option<Vec<super::Event>>,
+    /// How often it was paused.
+    pub(super) pauses: u64,
     pub(super) troubles: Troubles,
     /// Of which ensemble it is, and which part it plays there.
     pub(super) ensemble: Option<EnsembleConfig>,
@@ -140,6 +142,7 @@ impl Server {
             tree_options,
             outbox: Outbox::new(),
             waiting: None,
+            pauses: 0,
             troubles: Troubles::default(),
             ensemble,
             backups: Vec::new(),
