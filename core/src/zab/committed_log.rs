@@ -118,3 +118,60 @@ impl CommittedLog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(last: i64, zxids: &[i64]) -> CommittedLog {
+        let mut log = CommittedLog::new(Zxid(0), 3, 100);
+        log.refill(Zxid(last), zxids.iter().map(|zxid| (Zxid(*zxid), Bytes::from_static(&[0; 10]))));
+        log
+    }
+
+    fn behind(log: &CommittedLog, zxid: i64) -> Option<Vec<i64>> {
+        log.after(Zxid(zxid)).map(|txns| txns.map(|(zxid, _)| zxid.0).collect())
+    }
+
+    #[test]
+    fn it_knows_its_txns_what_lies_before_them_and_the_beginnings_of_their_epochs() {
+        let (old, new) = (1 << 32, 2 << 32);
+        let mut log = log(old + 8, &[old + 7, old + 8]);
+        assert_eq!(behind(&log, old + 6), None, "the log goes on further back, and only it knows with what");
+        assert_eq!(behind(&log, old + 7), Some(vec![old + 8]));
+        log.push(Zxid(new + 1), Bytes::new());
+        log.push(Zxid(new + 2), Bytes::new());
+        assert_eq!(
+            behind(&log, old + 7),
+            Some(vec![old + 8, new + 1, new + 2]),
+            "what has left is remembered"
+        );
+        assert_eq!(behind(&log, new), Some(vec![new + 1, new + 2]));
+        assert_eq!(behind(&log, new + 2), Some(vec![]));
+        assert_eq!(behind(&log, new + 3), None);
+        assert_eq!(behind(&log, old + 9), None, "of that epoch, and not of this history");
+        assert_eq!(log.at_or_before(Zxid(old + 9)), Some(Zxid(old + 8)));
+        assert_eq!(log.at_or_before(Zxid(old + 6)), None);
+    }
+
+    #[test]
+    fn it_is_bounded_by_count_and_by_bytes_and_keeps_at_least_the_newest() {
+        let mut log = log(3, &[1, 2, 3]);
+        log.push(Zxid(4), Bytes::from_static(&[0; 10]));
+        assert_eq!((log.first(), log.len(), log.bytes()), (Some(Zxid(2)), 3, 30));
+        log.push(Zxid(5), Bytes::from_static(&[0; 95]));
+        assert_eq!((log.first(), log.last(), log.len()), (Some(Zxid(5)), Zxid(5), 1));
+        log.push(Zxid(6), Bytes::from_static(&[0; 200]));
+        assert_eq!((log.first(), log.len(), log.bytes()), (Some(Zxid(6)), 1, 200));
+        assert_eq!(behind(&log, 5), Some(vec![6]));
+    }
+
+    #[test]
+    fn txns_that_do_not_reach_the_end_of_history_are_of_no_use() {
+        let begun = 2 << 32;
+        let log = log(begun, &[1, 2]);
+        assert!(log.is_empty());
+        assert_eq!((log.last(), behind(&log, begun)), (Zxid(begun), Some(vec![])));
+        assert_eq!(behind(&log, 2), None);
+    }
+}
