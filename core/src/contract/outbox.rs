@@ -74,6 +74,7 @@ pub enum PeerEvent {
     /// The part in the ensemble has ended; clients were sent away.
     RoleEnded {
         reason: String,
+        lasted: Millis,
     },
     /// A learner has left its leader, which this server is.
     LearnerGone {

@@ -41,7 +41,9 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         PeerEvent::Serving { state, leader, epoch, took } => {
             info!(name: "serving", role = role_name(state), leader = leader.0, epoch = epoch.0, took_ms = took.0);
         }
-        PeerEvent::RoleEnded { reason } => warn!(name: "role_ended", "clients were sent away: {reason}"),
+        PeerEvent::RoleEnded { reason, lasted } => {
+            warn!(name: "role_ended", lasted_ms = lasted.0, "clients were sent away: {reason}");
+        }
         PeerEvent::LearnerGone { sid, reason, .. } => {
             warn!(name: "learner_gone", sid = sid.map_or_else(|| "?".to_owned(), |sid| sid.to_string()), "{reason}");
         }

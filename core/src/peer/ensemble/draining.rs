@@ -17,8 +17,9 @@ impl Peer {
         self.end_role(outbox);
         let member = self.member_mut();
         member.syncs.clear();
+        let lasted = now.mono.millis_since(member.since);
         member.turn_to(Stance::Draining, now);
-        outbox.event(PeerEvent::RoleEnded { reason });
+        outbox.event(PeerEvent::RoleEnded { reason, lasted });
         let served = |state| !matches!(state, ConnectionState::Accepted { .. } | ConnectionState::FourLetter);
         let clients = self.state.connections.iter().filter(|connection| served(connection.state()));
         let clients: Vec<ConnId> = clients.map(|connection| connection.id()).collect();
