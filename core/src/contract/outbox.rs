@@ -189,7 +189,8 @@ pub enum Output {
         /// Which.
         link: LinkId,
     },
-    /// Read old txns back: all behind `after` up to and with `up_to`, unless they come to more than `max_bytes`. Answered by `Loaded`.
+    /// Read old txns back: all behind `after` up to and with `up_to`, if the log holds `after` itself or a snapshot ends with it, and unless
+    /// they come to more than `max_bytes`. Answered by `Loaded`.
     Load {
         /// The request.
         id: LoadId,

@@ -62,30 +62,19 @@ fn choose(log: &CommittedLog, last: Zxid, is_quorate: bool) -> Option<Opening> {
     (log.is_empty() || last == NO_HISTORY).then_some(Opening::Snap)
 }
 
-/// What was read from the log, if it connects a history that ends in `last` with the ring.
+/// What was read from the log, which holds `last` itself then, if it leads from there to the ring.
 fn connects(txns: Vec<Bytes>, last: Zxid, log: &CommittedLog) -> Option<Vec<(Zxid, Bytes)>> {
-    let mut loaded = Vec::with_capacity(txns.len());
+    let mut loaded: Vec<(Zxid, Bytes)> = Vec::with_capacity(txns.len());
     for txn in txns {
         let zxid = TxnHeader::decode(&mut Reader::new(txn.clone())).ok()?.zxid;
-        let fits = match loaded.last() {
-            // The learner's last txn itself, which says that it is one of ours.
-            None if zxid == last => true,
-            None => last.counter() == 0 && zxid == last.next(),
-            Some((before, _)) => Zxid::may_precede(*before, zxid),
-        };
-        if !fits {
+        let before = loaded.last().map_or(last, |(before, _)| *before);
+        if !before.may_precede(zxid) {
             return None;
         }
         loaded.push((zxid, txn));
     }
     let reaches_the_ring = log.after(loaded.last()?.0).is_some();
-    if !reaches_the_ring {
-        return None;
-    }
-    if loaded[0].0 == last {
-        loaded.remove(0);
-    }
-    Some(loaded)
+    reaches_the_ring.then_some(loaded)
 }
 
 impl Leader {
@@ -117,9 +106,8 @@ impl Leader {
         self.loads += 1;
         let id = LoadId(u64::from(self.epoch.0) << 32 | u64::from(self.loads));
         handler.step = Step::Loading(id, last);
-        // With the learner's last txn, to see whether it is one of ours.
-        let (after, max_bytes) = (Zxid(last.0.saturating_sub(1)), self.config.load_bytes);
-        turn.outbox.push(Output::Load { id, after, up_to: first, max_bytes });
+        let max_bytes = self.config.load_bytes;
+        turn.outbox.push(Output::Load { id, after: last, up_to: first, max_bytes });
     }
 
     /// The log has answered.

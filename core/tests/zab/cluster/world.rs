@@ -284,7 +284,8 @@ impl World {
 
     fn loads(&mut self, id: ServerId, load: LoadId, (after, up_to): (Zxid, Zxid)) {
         let disk = &self.servers[&id].disk;
-        let reaches_back = disk.log.first().is_some_and(|(zxid, _)| *zxid <= after.next());
+        let reaches_back =
+            disk.snapshot.last_zxid() == after || disk.log.iter().any(|(zxid, _)| *zxid == after);
         let wanted = disk.log.iter().filter(|(zxid, _)| *zxid > after && *zxid <= up_to);
         let txns: Vec<Bytes> = wanted.map(|(_, txn)| txn.clone()).collect();
         self.ghost.count(if reaches_back { "loads" } else { "loads in vain" });
