@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The bug zoo: each patch brings a bug back that ZooKeeper had, and the simulator has to find it by the checker that the patch
-# names. Applies one after the other in one scratch worktree with one target directory, sweeps until the first violation, and
-# writes sim/ZOO.md. The empty patch comes last, with a few times the seeds that the slowest catch needed.
+# names, in the scenario that it names (r0 if none). Applies one after the other in one scratch worktree with one target directory,
+# sweeps until the first violation, and writes sim/ZOO.md. The empty patch comes last, with a few times the seeds that the slowest catch needed.
 # usage: sim/zoo/run.sh [-s SEEDS] [Z31 Z43 …]      environment: ZOO_PROFILE (zoo), ZOO_WORKTREE, ZOO_TARGET, ZOO_TABLE
 set -euo pipefail
 top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
@@ -35,6 +35,8 @@ for bug in "${bugs[@]}"; do
   patch=$top/sim/zoo/$bug.patch
   expected=$(sed -n 's/^Expected: //p' "$patch")
   jira=$(sed -n 's/^JIRA: //p' "$patch")
+  scenario=$(sed -n 's/^Scenario: //p' "$patch")
+  scenario=${scenario:-r0}
   limit=$seeds
   [ "$expected" != nothing ] || [ "$slowest" -eq 0 ] || limit=$((4 * slowest + 100))
   git -C "$worktree" checkout --quiet -- .
@@ -45,7 +47,7 @@ for bug in "${bugs[@]}"; do
   (cd "$worktree" && cargo build --quiet --profile "$profile" -p quorate-sim 2>"$log/build") || {
     echo "$bug does not compile"; cat "$log/build"; failed=1; continue
   }
-  { time "$CARGO_TARGET_DIR/$directory/quorate-sim" sweep --seeds "0..$limit" --until-violation >"$log/sweep" || true; } 2>"$log/cpu"
+  { time "$CARGO_TARGET_DIR/$directory/quorate-sim" sweep --scenario "$scenario" --seeds "0..$limit" --until-violation >"$log/sweep" || true; } 2>"$log/cpu"
   cpu=$(awk 'END { printf "%.1f", $1 + $2 }' "$log/cpu")
   seed=$(sed -n 's/^seed \([0-9]*\) breaks.*/\1/p' "$log/sweep" | head -n 1)
   found=$(sed -n 's/^seed [0-9]* breaks \([a-z_]*\).*/\1/p' "$log/sweep" | head -n 1)
@@ -53,7 +55,7 @@ for bug in "${bugs[@]}"; do
   [ "${seed:-0}" -le "$slowest" ] || slowest=$seed
   verdict=caught; [ "$expected" != nothing ] || verdict="not caught, as it should"
   if [ "$found" != "$expected" ]; then verdict="MISSED"; failed=1; cat "$log/sweep"; fi
-  rows+=("| $bug | $jira | $expected | $found | ${seed:-none of $limit} | $cpu | $verdict |")
+  rows+=("| $bug | $jira | $scenario | $expected | $found | ${seed:-none of $limit} | $cpu | $verdict |")
   echo "${rows[-1]}"
 done
 {
@@ -63,8 +65,8 @@ done
   echo "A bug is caught when the first violation is that of the expected checker. Seeds change with the generator of plans."
   echo "CPU s are those of the sweep up to its end, user and system, on all processors; the build is not in them."
   echo
-  echo "| bug | JIRA | expected checker | found | seed | CPU s | verdict |"
-  echo "|---|---|---|---|---|---|---|"
+  echo "| bug | JIRA | scenario | expected checker | found | seed | CPU s | verdict |"
+  echo "|---|---|---|---|---|---|---|---|"
   printf '%s\n' "${rows[@]}"
 } >"$table"
 exit "$failed"

@@ -19,10 +19,10 @@ pub(crate) fn by_its_owner(
     })
 }
 
-/// A request of `from` is refused because the session has moved; `claimed` is who has claimed it last.
-pub(crate) fn refused(header: &TxnHeader, from: ConnId, claimed: Option<ConnId>) -> Verdict {
-    require(NAME, claimed != Some(from), || {
-        format!("{header:?} is refused for a move, and nobody else has claimed the session since {from:?}")
+/// A request that came in at `server` is refused because the session has moved; its leader was told of it by `owner` last.
+pub(crate) fn refused(header: &TxnHeader, server: usize, owner: Option<usize>) -> Verdict {
+    require(NAME, owner.is_some_and(|owner| owner != server), || {
+        format!("{header:?} of server {server} is refused for a move, its session is at {owner:?}")
     })
 }
 

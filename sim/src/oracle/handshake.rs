@@ -26,6 +26,7 @@ impl View {
             match &mut self.lead {
                 Some(lead) if lead.is_alive(session) && knows => {
                     lead.touch(session, Some(timeout as u64), self.now.mono);
+                    lead.owners.insert(session, self.server);
                     Expected::Attached { session, timeout }
                 }
                 None if knows => {
@@ -82,12 +83,15 @@ impl View {
         connection.is_established = response.timeout > 0;
         connection.session = response.session_id;
         if response.timeout > 0 {
-            connection.may_close &= !matches!(expected, Expected::AskedOfLeader { .. });
+            let expected_at_once = !matches!(expected, Expected::AskedOfLeader { .. });
+            connection.may_close &= expected_at_once;
             let before = history.attached.insert(session, (self.server, conn));
             if before.is_some_and(|(server, _)| server != self.server) {
                 history.probes.push("session_moved_to_another_server");
             }
-            history.claimed.insert(session, conn);
+            if expected_at_once {
+                history.claimed.insert(session, conn);
+            }
         }
         Ok(())
     }

@@ -87,6 +87,7 @@ impl View {
             let cause = history.created_session(txn, server)?;
             if let TxnRecord::CreateSession { timeout } = txn.record {
                 lead.created(header.session, timeout as u64, self.now.mono);
+                lead.owners.insert(header.session, server);
             }
             return Ok(cause);
         }
@@ -97,7 +98,7 @@ impl View {
         let asked = history.take_asked(header.session, header.cxid);
         if is_refusal(&txn.record) && !history.is_alone {
             let asked = asked.ok_or_else(unasked)?;
-            self.judge_refusal(txn, asked.conn, history)?;
+            self.judge_refusal(txn, asked.server)?;
             history.probes.push("request_refused");
             return Ok(Cause::Request(asked));
         }
@@ -108,18 +109,24 @@ impl View {
             closes.or(may_be_doubled.then_some(())).ok_or_else(unasked)?;
         }
         match asked {
-            Some(asked) => Ok(Cause::Request(asked)),
+            Some(asked) => {
+                if let Some(lead) = &mut self.lead {
+                    lead.owners.entry(header.session).or_insert(asked.server);
+                }
+                Ok(Cause::Request(asked))
+            }
             None if header.opcode == OpCode::CloseSession && header.cxid == Xid(0) => Ok(Cause::Expiry),
             None => Err(unasked()),
         }
     }
 
     /// A leader refuses a request by a txn: because its session is over, or is served elsewhere.
-    fn judge_refusal(&self, txn: &Txn, conn: quorate_core::vocabulary::ConnId, history: &History) -> Verdict {
+    fn judge_refusal(&self, txn: &Txn, server: usize) -> Verdict {
         let session = txn.header.session;
         match txn.record {
             TxnRecord::Error { err: SESSION_MOVED } => {
-                session_moved::refused(&txn.header, conn, history.claimed.get(&session).copied())
+                let owner = self.lead.as_ref().and_then(|lead| lead.owners.get(&session)).copied();
+                session_moved::refused(&txn.header, server, owner)
             }
             TxnRecord::Error { err: SESSION_EXPIRED } => {
                 session_moved::expired(&txn.header, self.is_alive(session))

@@ -50,6 +50,8 @@ pub(crate) struct Oracle {
     ensemble: Ensemble,
     /// Connections between a leader and its learners, and where the history ends that NEWLEADER stood for there.
     quorum_links: BTreeMap<LinkId, Zxid>,
+    /// The learner of each.
+    learners: BTreeMap<LinkId, usize>,
     /// Rare branches that were taken and not counted yet.
     probes: Vec<&'static str>,
 }
@@ -61,7 +63,14 @@ impl Oracle {
         let view = |server| View::new(server, config.clone(), history.fresh());
         let views = (0..ensemble.map_or(1, EnsemblePlan::servers)).map(view).collect();
         let ensemble = Ensemble::new(ensemble.map_or(1, |plan| plan.voters as usize));
-        Oracle { history, views, ensemble, quorum_links: BTreeMap::new(), probes: Vec::new() }
+        Oracle {
+            history,
+            views,
+            ensemble,
+            quorum_links: BTreeMap::new(),
+            learners: BTreeMap::new(),
+            probes: Vec::new(),
+        }
     }
 
     /// A server is about to be given this.
@@ -84,8 +93,11 @@ impl Oracle {
                 view.ledger.confirmed(*seq);
                 return self.truncated(server, &history.database);
             }
-            Input::Dialled { port: Port::Quorum, link, .. }
-            | Input::LinkAccepted { port: Port::Quorum, link, .. } => {
+            Input::Dialled { port: Port::Quorum, link, .. } => {
+                self.quorum_links.entry(*link).or_default();
+                self.learners.insert(*link, server);
+            }
+            Input::LinkAccepted { port: Port::Quorum, link, .. } => {
                 self.quorum_links.entry(*link).or_default();
             }
             Input::Quorum { link, message } => self.hears(server, *link, message),

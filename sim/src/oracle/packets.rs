@@ -26,6 +26,9 @@ impl Oracle {
             QuorumMessage::Packet(QuorumPacket::Revalidate { session, timeout }) => {
                 if let Some(lead) = view.lead.as_mut().filter(|lead| lead.is_alive(*session)) {
                     lead.touch(*session, Some(*timeout as u64), view.now.mono);
+                    if let Some(learner) = self.learners.get(&link) {
+                        lead.owners.insert(*session, *learner);
+                    }
                     // However late it comes, it is the newest claim that the leader knows of.
                     self.history.claimed.insert(*session, ConnId(u64::MAX - link.0));
                 }

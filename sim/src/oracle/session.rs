@@ -18,6 +18,8 @@ pub(super) struct Session {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lead {
     pub(super) sessions: BTreeMap<SessionId, Session>,
+    /// The server that each session is served at, as far as this leader was told.
+    pub(super) owners: BTreeMap<SessionId, usize>,
 }
 
 impl Lead {
