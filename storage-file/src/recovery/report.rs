@@ -204,7 +204,10 @@ pub enum RecoveryError {
     },
     /// The epochs can't both be right.
     #[error(
-        "acceptedEpoch is {}, and currentEpoch is {}: a server accepts an epoch before it is current, so one of the files is lost or from          elsewhere; empty the data directory, and the server gets everything anew from the others", .accepted.0, .current.0
+        "acceptedEpoch is {}, and currentEpoch is {}: a server accepts an epoch before it is current, so one of the files is lost or \
+         from elsewhere; empty the data directory, and the server gets everything anew from the others",
+        .accepted.0,
+        .current.0
     )]
     EpochsContradict {
         /// What was promised.
