@@ -21,7 +21,9 @@ pub(crate) fn new_leader(server: usize, epoch: Epoch, ledger: &Ledger, mark: Zxi
     })
 }
 
-/// A learner tells its leader where its history ends.
+/// A learner tells its leader where its history ends; or claims none, and asks for all of it.
 pub(crate) fn vote(server: usize, zxid: Zxid, durable: Zxid) -> Verdict {
-    require(NAME, zxid == durable, || format!("server {server} claims {zxid}, its disk has {durable}"))
+    require(NAME, zxid == durable || zxid == Zxid(-1), || {
+        format!("server {server} claims {zxid}, its disk has {durable}")
+    })
 }

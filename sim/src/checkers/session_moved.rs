@@ -1,21 +1,16 @@
-//! C14: once a session is attached to a connection, what it asked over another is not executed any more; and a leader refuses
+//! C14: once a leader was told that a session is at another server, what it asked before is not executed any more; and a leader refuses
 //! nothing for a move, or for an end, that was not.
 
 use super::{Verdict, require};
 use quorate_core::jute::TxnHeader;
-use quorate_core::vocabulary::ConnId;
 use std::fmt::Debug;
 
 const NAME: &str = "session_moved";
 
 /// A txn is committed; when it was made, its session was elsewhere, or was not.
-pub(crate) fn by_its_owner(
-    header: &TxnHeader,
-    cause: &dyn Debug,
-    moved_to: Option<(usize, ConnId)>,
-) -> Verdict {
+pub(crate) fn by_its_owner(header: &TxnHeader, cause: &dyn Debug, moved_to: Option<usize>) -> Verdict {
     require(NAME, moved_to.is_none(), || {
-        format!("{header:?} is executed for {cause:?}, its session was at {moved_to:?} by then")
+        format!("{header:?} is executed for {cause:?}, its session was at server {moved_to:?} by then")
     })
 }
 

@@ -49,8 +49,8 @@ pub(super) struct Origin {
     /// The txn before it in its leader's log.
     pub(super) before: Zxid,
     pub(super) proposer: usize,
-    /// Where its session had moved to by then.
-    pub(super) moved_to: Option<(usize, ConnId)>,
+    /// The server where its session was by then, if it is not the one it came from.
+    pub(super) moved_to: Option<usize>,
 }
 
 /// See the module's words.

@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     pub(crate) floor: Zxid,
     /// Where it ends if the power goes now and takes all it can.
     pub(crate) durable: Zxid,
+    /// The last truncation that was asked for.
+    pub(super) truncation: Option<StoreSeq>,
     pending_epochs: VecDeque<(StoreSeq, EpochKind, Epoch)>,
     /// As asked for.
     pub(crate) epochs: Epochs,
@@ -48,6 +50,16 @@ impl Ledger {
     pub(super) fn asked(&mut self, seq: StoreSeq, end: Zxid, is_cut: bool) {
         self.end = end;
         self.pending.push_back(Pending { seq, end, is_cut });
+    }
+
+    /// The log can't be truncated as it was asked, and is as it was; false when it is another op that failed.
+    pub(super) fn refused(&mut self, seq: StoreSeq) -> bool {
+        if self.truncation != Some(seq) {
+            return false;
+        }
+        self.pending.retain(|pending| pending.seq != seq);
+        self.end = self.pending.back().map_or(self.durable, |pending| pending.end);
+        true
     }
 
     /// Everything up to `seq` is durable.

@@ -60,8 +60,8 @@ impl View {
         let cause = self.cause(&txn, history)?;
         let moved_to = match &cause {
             Cause::Request(asked) if !is_refusal(&txn.record) => {
-                let here = history.attached.get(&txn.header.session).copied();
-                here.filter(|here| *here != (asked.server, asked.conn))
+                let owner = self.lead.as_ref().and_then(|lead| lead.owners.get(&txn.header.session));
+                owner.copied().filter(|owner| *owner != asked.server)
             }
             _ => None,
         };

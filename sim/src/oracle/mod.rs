@@ -106,7 +106,8 @@ impl Oracle {
                 return self.loaded(txns);
             }
             Input::Shutdown => view.is_ending = true,
-            Input::StoreFailed { lane: Lane::Log | Lane::Epoch, .. } => view.is_ending = true,
+            Input::StoreFailed { lane: Lane::Log, seq, .. } => view.is_ending |= !view.ledger.refused(*seq),
+            Input::StoreFailed { lane: Lane::Epoch, .. } => view.is_ending = true,
             _ => {}
         }
         Ok(())
@@ -144,7 +145,10 @@ impl Oracle {
             Output::Close { conn } => view.closed(*conn, history),
             Output::Store { lane: Lane::Log, seq, op } => match op {
                 StoreOp::Append { zxid, txn } => view.logged(*seq, (*zxid, txn), history),
-                StoreOp::Truncate { to } => view.cuts(*seq, *to, history),
+                StoreOp::Truncate { to } => {
+                    view.ledger.truncation = Some(*seq);
+                    view.cuts(*seq, *to, history)
+                }
                 StoreOp::Replace(image) => {
                     view.ledger.floor = image.zxid();
                     view.cuts(*seq, image.zxid(), history)
