@@ -59,6 +59,10 @@ pub enum PeerEvent {
         zxid: Zxid,
         epoch: i64,
     },
+    /// The election lasts: reads are served meanwhile, up to this txn.
+    ReadOnly {
+        zxid: Zxid,
+    },
     /// The election is over.
     Elected {
         leader: ServerId,

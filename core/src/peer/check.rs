@@ -28,7 +28,7 @@ impl Peer {
         if database.digest_mismatches() != self.mismatches_at_start && !is_fuzzy {
             return Err(format!("the tree after {applied} is not what its txn said"));
         }
-        if database.sessions().len() > self.state.sessions.len() {
+        if !self.is_read_only() && database.sessions().len() > self.state.sessions.len() {
             return Err("a session of the database is not tracked".to_owned());
         }
         Ok(())
@@ -51,8 +51,10 @@ impl Peer {
             }
         }
         for session in database.sessions().keys() {
-            if self.state.sessions.timeout(*session).is_none() {
-                return Err(format!("{session} is in the database and not tracked"));
+            match (self.state.sessions.timeout(*session), self.is_read_only()) {
+                (None, false) => return Err(format!("{session} is in the database and not tracked")),
+                (Some(_), true) => return Err(format!("{session} of the ensemble could expire read-only")),
+                _ => {}
             }
         }
         for (conn, _) in self.state.watches.by_connection() {

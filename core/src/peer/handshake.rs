@@ -13,7 +13,13 @@ use crate::vocabulary::{ConnId, Millis, Now, SessionId, Xid};
 use bytes::Bytes;
 
 impl Peer {
-    pub(super) fn connect(&mut self, now: Now, conn: ConnId, request: ConnectRequest, outbox: &mut Outbox) {
+    pub(super) fn connect(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        mut request: ConnectRequest,
+        outbox: &mut Outbox,
+    ) {
         let Some(slot) = self.state.connections.slot(conn) else { return };
         self.end_patience(conn);
         let connection = self.state.connections.at_mut(slot);
@@ -28,12 +34,12 @@ impl Peer {
             return self.drop_connection(conn, "no leader is known: nobody is served yet", outbox);
         }
         self.state.metrics.count(Counter::ConnectionRequestCount);
-        if request.last_zxid_seen > self.state.database.last_zxid() {
-            let session = request.session_id;
-            let reason = "the client has seen a zxid that this server has not";
-            outbox.event(PeerEvent::HandshakeRefused { conn, session, reason });
+        if let Some(reason) = self.reason_to_close(&request) {
+            outbox.event(PeerEvent::HandshakeRefused { conn, session: request.session_id, reason });
             return self.state.close(conn, outbox);
         }
+        // From here on it is the byte of the answer.
+        request.read_only = request.read_only.map(|_| self.is_read_only());
         let connection = self.state.connections.at_mut(slot);
         connection.state = ConnectionState::Establishing;
         connection.timeout = negotiate(&self.state.config, request.timeout);
@@ -44,6 +50,19 @@ impl Peer {
         }
     }
 
+    /// Why a client is left without an answer.
+    fn reason_to_close(&self, request: &ConnectRequest) -> Option<&'static str> {
+        let database = &self.state.database;
+        if self.is_read_only() && request.read_only != Some(true) {
+            return Some("the client does not accept a read-only server");
+        }
+        if request.last_zxid_seen > database.last_zxid() {
+            return Some("the client has seen a zxid that this server has not");
+        }
+        let is_global = self.is_read_only() && database.sessions().contains_key(&request.session_id);
+        is_global.then_some("a session of the ensemble can't be renewed by a read-only server")
+    }
+
     /// The answer leaves when the createSession txn is committed.
     fn create_session(&mut self, now: Now, slot: Slot, read_only: Option<bool>, outbox: &mut Outbox) {
         let database = &self.state.database;
@@ -51,6 +70,9 @@ impl Peer {
         self.state.connections.attach(slot, session);
         let connection = self.state.connections.at(slot);
         let (conn, timeout) = (connection.id, connection.timeout);
+        if self.is_read_only() {
+            return self.create_local_session(now, slot, outbox);
+        }
         self.state.pause(conn, PauseReason::Handshake, outbox);
         if !self.decides() {
             return self.forward_session(now, slot, read_only, outbox);
@@ -73,7 +95,7 @@ impl Peer {
         let slot = self.state.connections.slot(conn).expect("it is not the connection that was dropped");
         let timeout = self.state.connections.at(slot).timeout;
         let knows = request.password.as_deref() == Some(&password(session)[..]);
-        if knows && !self.decides() {
+        if knows && !self.decides() && !self.is_read_only() {
             return self.ask_revalidation(now, slot, request, outbox);
         }
         if !knows || !self.state.sessions.reattach(session, timeout, now.mono) {
@@ -82,7 +104,7 @@ impl Peer {
         }
         self.state.sessions.take_over(session, SessionOwner::Here);
         self.state.connections.attach(slot, session);
-        if !self.state.database.sessions().contains_key(&session) {
+        if !self.is_read_only() && !self.state.database.sessions().contains_key(&session) {
             return self.await_session((conn, session), now, request.read_only, outbox);
         }
         if let Some(zxid) = self.commit.wake_behind_last(conn) {
@@ -119,7 +141,7 @@ impl Peer {
             timeout: 0,
             session_id: SessionId::NONE,
             password: Bytes::from_static(&[0; 16]),
-            read_only: read_only.map(|_| false),
+            read_only,
         };
         self.state.replier(outbox).send(slot, |out| response.encode(out));
         outbox.event(PeerEvent::HandshakeRefused { conn, session, reason });

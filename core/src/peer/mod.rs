@@ -23,7 +23,7 @@
 //!
 //! A member of an ensemble ([`Peer::member`]) is the same, but that others say what is committed: `ensemble`.
 //!
-//! Caveats: no read-only mode, no local sessions, no SASL, no connection or request throttling beyond the limits on connections,
+//! Caveats: no local sessions but a read-only server's, no SASL, no connection or request throttling beyond the limits on connections,
 //! outstanding requests and backlogs.
 
 mod accept;
@@ -261,7 +261,7 @@ impl Peer {
         self.commit.len() + self.state.connections.waiting
     }
 
-    /// Whether clients are served: a member of an ensemble does so only under a leader.
+    /// Whether clients are served: a member of an ensemble does so only under a leader, unless read-only.
     fn is_serving(&self) -> bool {
         match &self.role {
             Role::Standalone => true,

@@ -69,15 +69,17 @@ impl Peer {
             Request::Sasl { .. } => return self.answer_sasl(slot, xid, outbox),
             _ => {}
         }
-        let connection = self.state.connections.at_mut(slot);
-        if !self.state.sessions.touch(connection.session, now.mono) {
+        if !self.state.sessions.touch(self.state.connections.at(slot).session, now.mono) {
             return self.state.metrics.count(Counter::StaleRequestsDropped);
+        }
+        if self.is_read_only() && self.is_done_read_only(now, slot, (xid, &request), outbox) {
+            return;
         }
         if makes_txn(&request) {
             self.write(now, slot, (xid, request), outbox);
         } else {
             if let Request::Unknown { .. } = request {
-                connection.state = ConnectionState::Condemned;
+                self.state.connections.at_mut(slot).state = ConnectionState::Condemned;
             }
             self.read(now, slot, (xid, request), outbox);
         }

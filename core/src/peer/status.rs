@@ -28,6 +28,8 @@ pub enum Mode {
     Follower,
     /// It observes.
     Observer,
+    /// In an ensemble, without a leader, serving what it has.
+    ReadOnly,
 }
 
 impl Mode {
@@ -39,6 +41,7 @@ impl Mode {
             Mode::Leader => "leader",
             Mode::Follower => "follower",
             Mode::Observer => "observer",
+            Mode::ReadOnly => "read-only",
         }
     }
 }
@@ -55,7 +58,8 @@ impl<'a> Status<'a> {
         self.peer.role.mode()
     }
 
-    /// Whether requests are served: false once the log has failed or the peer is shutting down, and without a leader.
+    /// Whether requests are served: false once the log has failed or the peer is shutting down, and without a
+    /// leader, unless the service is read-only.
     pub fn is_serving(&self) -> bool {
         !self.peer.is_ending() && self.peer.is_serving()
     }
@@ -87,7 +91,7 @@ impl<'a> Status<'a> {
 
     /// Whether only reads are served.
     pub fn is_read_only(&self) -> bool {
-        false
+        self.peer.is_read_only()
     }
 
     /// Whether writes that grow the data are refused, because the log's disk is nearly full.

@@ -80,13 +80,17 @@ impl Peer {
     }
 
     fn may_expire(&self) -> bool {
-        self.decides() && self.commit.own_work() < self.state.config.sequences.expiries_under_way
+        let is_room = self.commit.own_work() < self.state.config.sequences.expiries_under_way;
+        self.is_read_only() || (self.decides() && is_room)
     }
 
     fn expire_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         let timeout = self.state.sessions.timeout(session).expect("a session that expires is tracked");
         self.state.metrics.count(Counter::StaleSessionsExpired);
         outbox.event(PeerEvent::SessionExpired { session, timeout });
+        if self.is_read_only() {
+            return self.state.end_session(session, false, outbox);
+        }
         self.begin_closing(now, session, outbox);
         let identities = crate::auth::Identities::server();
         let asker = Asker { session, cxid: Xid(0), identities: &identities };

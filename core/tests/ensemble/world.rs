@@ -85,6 +85,8 @@ pub(crate) struct World {
     pub(crate) piece: usize,
     /// A server whose words to others get lost, though its links stand.
     pub(crate) mute: Option<usize>,
+    /// Whether servers that start serve reads without a leader.
+    pub(crate) has_read_only_mode: bool,
     membership: Membership,
 }
 
@@ -126,6 +128,7 @@ impl World {
             cut: BTreeSet::new(),
             piece: 0,
             mute: None,
+            has_read_only_mode: false,
             membership,
         }
     }
@@ -147,6 +150,7 @@ impl World {
         let mut config = PeerConfig::standalone(TICK);
         config.server_id = id;
         config.limits.connections_per_address = 0;
+        config.switches.read_only_mode = self.has_read_only_mode;
         let mut ensemble = EnsembleConfig::new(self.membership.clone(), self.servers[at].role);
         (ensemble.init_limit, ensemble.sync_limit, ensemble.commit_log_count) = (10, 5, 5);
         let now = self.clocks();
@@ -469,6 +473,11 @@ impl World {
 
     /// A client's connection; its session is new, or the one that is named.
     pub(crate) fn connect(&mut self, server: usize, session: SessionId) -> usize {
+        self.connect_as(server, session, false)
+    }
+
+    /// The same; the client may accept a read-only server.
+    pub(crate) fn connect_as(&mut self, server: usize, session: SessionId, read_only: bool) -> usize {
         self.conns += 1;
         let conn = ConnId(self.conns);
         let address = "10.9.9.9:999".parse().expect("an address");
@@ -490,7 +499,7 @@ impl World {
             timeout: 4000,
             session_id: session,
             password: Some(Bytes::copy_from_slice(&password(session))),
-            read_only: Some(false),
+            read_only: Some(read_only),
         };
         self.handle(server, Input::Client { conn, message: ClientMessage::Connect(request) });
         self.clients.len() - 1
@@ -571,7 +580,8 @@ impl Client {
             let heard = match message {
                 ServerMessage::Connected(response) => {
                     self.session = response.session_id;
-                    format!("connected for {} ms", response.timeout)
+                    let mode = if response.read_only == Some(true) { " read-only" } else { "" };
+                    format!("connected for {} ms{mode}", response.timeout)
                 }
                 ServerMessage::Event { event, .. } => format!("{:?} {}", event.kind, event.path),
                 ServerMessage::Reply { header, mut body } => {

@@ -26,12 +26,18 @@ pub(super) fn conf(facts: &Facts<'_>) -> String {
     ];
     let text = lines.map(|(key, value)| format!("{key}={value}\n")).concat();
     match &config.member {
-        Some(member) => text + &of_member(member, peer.server_id),
+        Some(member) if facts.status.is_read_only() => text + &of_member(member, peer.server_id),
+        Some(member) => text + &of_member(member, peer.server_id) + &membership(member),
         None => text,
     }
 }
 
-/// What a member of an ensemble adds; it ends without a newline.
+/// What only a member with a leader adds; it ends without a newline.
+fn membership(member: &MemberConfig) -> String {
+    format!("membership: \n{}", member.ensemble.membership)
+}
+
+/// What a member of an ensemble adds.
 fn of_member(member: &MemberConfig, me: ServerId) -> String {
     let ensemble = &member.ensemble;
     let addresses = ensemble.membership.server(me).map_or(&[][..], |server| &server.addresses);
@@ -43,11 +49,10 @@ fn of_member(member: &MemberConfig, me: ServerId) -> String {
         Role::Observer => 1,
     };
     format!(
-        "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={role}\nmembership: \n{}",
+        "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\npeerType={role}\n",
         ensemble.init_limit,
         ensemble.sync_limit,
         ports(|address| address.election_port),
-        ports(|address| address.quorum_port),
-        ensemble.membership
+        ports(|address| address.quorum_port)
     )
 }

@@ -19,11 +19,20 @@ pub(super) fn dump(facts: &Facts<'_>) -> String {
 fn sessions(facts: &Facts<'_>, text: &mut String) {
     let buckets = || facts.status.sessions().queue().buckets();
     let alive: usize = buckets().map(|(_, sessions)| sessions.len()).sum();
-    let _ = writeln!(text, "Session Sets ({})/({alive}):", buckets().len());
+    let is_read_only = facts.status.is_read_only();
+    let kind = if is_read_only { "Local " } else { "" };
+    let _ = writeln!(text, "{kind}Session Sets ({})/({alive}):", buckets().len());
     for (end, sessions) in buckets() {
         let _ = writeln!(text, "{} expire at {}:", sessions.len(), date(facts, end));
         for session in sessions {
             let _ = writeln!(text, "\t{session}");
+        }
+    }
+    if is_read_only {
+        let global = facts.status.database().sessions();
+        let _ = writeln!(text, "Global Sessions({}):", global.len());
+        for (session, timeout) in global {
+            let _ = writeln!(text, "{session}\t{timeout}ms");
         }
     }
 }

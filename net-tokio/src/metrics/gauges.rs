@@ -38,6 +38,9 @@ fn value(gauge: Gauge, facts: &Facts<'_>) -> Value<'static> {
         Gauge::WatchCount => whole(status.watches().watch_count() as u64),
         Gauge::EphemeralsCount => whole(tree.ephemeral_count() as u64),
         Gauge::ApproximateDataSize => whole(tree.approximate_data_size()),
+        // A read-only server tracks its own alone.
+        Gauge::GlobalSessions if status.is_read_only() => whole(status.database().sessions().len() as u64),
+        Gauge::LocalSessions if status.is_read_only() => whole(status.sessions().len() as u64),
         Gauge::GlobalSessions => whole(status.sessions().len() as u64),
         Gauge::OpenFileDescriptorCount => whole(process::open_descriptors()),
         Gauge::MaxFileDescriptorCount => whole(process::max_descriptors()),
@@ -45,7 +48,7 @@ fn value(gauge: Gauge, facts: &Facts<'_>) -> Value<'static> {
         Gauge::MaxClientResponseSize => or_none(sizes.max()),
         Gauge::MinClientResponseSize => or_none(sizes.min()),
         Gauge::AuthFailedCount => whole(server.auth_failed),
-        // There are neither local sessions nor TLS.
+        // There are neither other local sessions nor TLS.
         Gauge::LocalSessions
         | Gauge::OutstandingTlsHandshake
         | Gauge::NonMtlsRemoteConnCount

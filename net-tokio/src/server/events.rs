@@ -35,6 +35,9 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         }
         PeerEvent::QuotaExceeded { path, hard } => warn!(name: "quota_exceeded", path, hard),
         PeerEvent::Looking { zxid, epoch } => info!(name: "looking", %zxid, epoch, "for a leader"),
+        PeerEvent::ReadOnly { zxid } => {
+            warn!(name: "read_only", %zxid, "no leader is found: reads are served meanwhile")
+        }
         PeerEvent::Elected { leader, took } => {
             info!(name: "elected", leader = leader.0, took_ms = took.0);
         }

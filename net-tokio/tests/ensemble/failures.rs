@@ -63,6 +63,34 @@ fn nobody_serves_without_a_quorum() {
 }
 
 #[test]
+fn a_survivor_in_read_only_mode_says_so_until_there_is_a_quorum() {
+    let mut rig = Rig::serving(3, &["readonlymode.enabled=true"]);
+    let survivor = rig.a_follower();
+    assert_eq!(rig.word(survivor, "isro"), "rw");
+    rig.client(survivor).ask(create("/a", b"0")).unwrap();
+    let others: Vec<usize> = (0..3).filter(|server| *server != survivor).collect();
+    others.iter().for_each(|server| rig.kill(*server));
+    poll_until("nobody is served", || rig.word(survivor, "isro") == "null");
+    poll_until("reads are served", || rig.word(survivor, "isro") == "ro");
+    let shown = rig.word(survivor, "srvr");
+    assert!(shown.contains("\nREAD-ONLY mode; serving only read-only clients\n"), "{shown}");
+    assert!(shown.contains("\nMode: read-only\n"), "{shown}");
+    let metrics = rig.word(survivor, "mntr");
+    for line in ["zk_server_state\tread-only", "zk_global_sessions\t1", "zk_local_sessions\t0"] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    assert!(!metrics.contains("zk_peer_state"), "{metrics}");
+    let sessions = rig.word(survivor, "dump");
+    assert!(sessions.contains("\nLocal Session Sets (0)/(0):\nGlobal Sessions(1):\n0x"), "{sessions}");
+    let configuration = rig.word(survivor, "conf");
+    assert!(configuration.ends_with("\npeerType=0\n"), "{configuration}");
+    rig.start(others[0]);
+    rig.wait_for_all();
+    assert_eq!(rig.word(survivor, "isro"), "rw");
+    rig.client(survivor).ask(create("/back", b"")).unwrap();
+}
+
+#[test]
 fn everything_comes_back_when_all_were_killed() {
     let mut rig = Rig::serving(3, &["snapCount=20"]);
     let mut session = rig.client(0);

@@ -5,13 +5,14 @@ local, since nothing can be committed.
 """
 
 import os
-import subprocess
 
 from servers import Ports
 from wire import (MULTI_END, OPEN_ACL, auth_packet, buf, create, create_ttl, multi, path_flag, path_version, reconfig,
                   set_acl, set_data, set_watches)
 
 ROUNDS = 6
+# Nobody made this session; the password is the one that it would have.
+UNKNOWN, PASSWORD = 0x100001234567890, bytes.fromhex("9da8e91aee547be57a1b12a954f951c0")
 FLAGS = ["-Dreadonlymode.enabled=true"]
 WRITES = {
     "create": create("/x"), "create2": create("/x"), "createContainer": create("/x", flags=4), "createTTL": create_ttl("/x"),
@@ -51,24 +52,22 @@ def make_member(server):
         file.write("1\n")
 
 
-def can_be_member(server):
-    """Whether Quorate's `check` takes the configuration; a build without ensembles refuses it."""
-    arguments, environment = server.command()
-    done = subprocess.run([arguments[0], "check", server.config_path], env=environment, capture_output=True, text=True,
-                          check=False)
-    return "ensembles are not built yet" not in done.stdout + done.stderr
-
-
 def run(pair, rng):
     """Some rounds of everything, over sessions that accept a read-only server, and handshakes that don't."""
     for number in range(ROUNDS):
         pair.context = f"read-only round {number}"
         for refused in (False, None):
             pair.connect("connect/not read-only", read_only=refused)
+        pair.connect("connect/future zxid read-only", read_only=True, last_zxid=1 << 40)
+        pair.connect("connect/unknown session read-only", read_only=True, session_id=UNKNOWN, password=PASSWORD)
         connection = pair.connect("connect/read-only", read_only=True, timeout_ms=rng.choice([1, 10_000, 100_000]))
+        pair.connect("connect/wrong password read-only", read_only=True, session=connection, wrong_password=b"\1" * 16)
+        connection = pair.connect("connect/again read-only", read_only=True, session=connection)
         steps = [(name, body, f"{name}/read-only") for name, body in WRITES.items()]
+        steps += [(name, rng.choice([b"", b"\0"]), f"{name}/malformed read-only") for name in WRITES]
         steps += [(name, body, f"{name}/on a read-only server") for name, bodies in READS.items() for body in bodies]
         rng.shuffle(steps)
         for name, body, label in steps:
             pair.request(connection, name, body, label)
         pair.close_session(connection)
+        pair.connect("connect/closed session read-only", read_only=True, session=connection)

@@ -20,6 +20,12 @@ impl Peer {
         let lasted = now.mono.millis_since(member.since);
         member.turn_to(Stance::Draining, now);
         outbox.event(PeerEvent::RoleEnded { reason, lasted });
+        self.send_clients_away(outbox);
+        self.look_when_drained(now, outbox);
+    }
+
+    /// Closes every connection that was served.
+    pub(super) fn send_clients_away(&mut self, outbox: &mut Outbox) {
         let served = |state| !matches!(state, ConnectionState::Accepted { .. } | ConnectionState::FourLetter);
         let clients = self.state.connections.iter().filter(|connection| served(connection.state()));
         let clients: Vec<ConnId> = clients.map(|connection| connection.id()).collect();
@@ -27,7 +33,6 @@ impl Peer {
             self.state.close(conn, outbox);
         }
         self.state.connections.unfinished.clear();
-        self.look_when_drained(now, outbox);
     }
 
     /// Closes the part's links; of a server alone there are none.

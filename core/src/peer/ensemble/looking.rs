@@ -40,6 +40,7 @@ impl Peer {
     }
 
     fn elected(&mut self, now: Now, vote: Vote, outbox: &mut Outbox) {
+        self.end_read_only(now, outbox);
         let last_zxid = self.state.database.last_zxid();
         let member = self.member_mut();
         let leader = vote.leader.expect("an election ends with somebody");

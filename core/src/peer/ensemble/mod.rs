@@ -7,19 +7,21 @@
 //! - `links`: what comes from and goes to other servers, and whom it concerns;
 //! - `looking`: elections;
 //! - `leading`, `learning`: what the machines of [`crate::zab`] want, and what clients want of them;
-//! - `draining`: the end of a part.
+//! - `draining`: the end of a part;
+//! - `read_only`: who is served while nobody leads.
 //!
 //! History belongs to the member, not to its part: log, tree and the ring of recent txns stay when a leader becomes a follower.
-//! Invariants: nobody is served but under an established leader; while nothing is under way the tree is what the log is, and that
+//! Invariants: nobody is served but under an established leader, or read-only; while nothing is under way the tree is what the log is, and that
 //! is what an election votes with; an epoch file is asked for only after the history that it promises.
 //!
-//! Caveats: the configuration is what the file says, and no reconfig changes it; no read-only mode, no observer master.
+//! Caveats: the configuration is what the file says, and no reconfig changes it; no observer master.
 
 mod draining;
 mod leading;
 mod learning;
 mod links;
 mod looking;
+mod read_only;
 
 use super::Peer;
 use super::status::Mode;
@@ -86,6 +88,8 @@ pub(super) struct Member {
     truncating: Option<StoreSeq>,
     stance: Stance,
     is_established: bool,
+    /// Whether it looks for a leader, and serves reads meanwhile.
+    is_read_only: bool,
     /// Since when it does what it does.
     since: Mono,
     /// Who connected to the quorum port before anybody knows whether this server leads.
@@ -131,6 +135,7 @@ impl Member {
             truncating: None,
             stance: Stance::Draining,
             is_established: false,
+            is_read_only: false,
             since: now.mono,
             newcomers: BTreeMap::new(),
             syncs: VecDeque::new(),
@@ -140,6 +145,7 @@ impl Member {
 
     pub(super) fn mode(&self) -> Mode {
         match (&self.stance, self.config.role) {
+            (Stance::Looking, _) if self.is_read_only => Mode::ReadOnly,
             (Stance::Draining | Stance::Looking, _) => Mode::Looking,
             (Stance::Leading(_), _) => Mode::Leader,
             (Stance::Learning(_), Part::Participant) => Mode::Follower,
@@ -147,9 +153,9 @@ impl Member {
         }
     }
 
-    /// Whether the leader, itself or another, is established, and so clients are served.
+    /// Whether clients are served: the leader, itself or another, is established, or the service is read-only.
     pub(super) fn is_serving(&self) -> bool {
-        self.is_established
+        self.is_established || self.is_read_only
     }
 
     pub(super) fn is_leading(&self) -> bool {
@@ -199,7 +205,7 @@ impl Member {
     /// The stance changes.
     fn turn_to(&mut self, stance: Stance, now: Now) {
         self.stance = stance;
-        self.is_established = false;
+        (self.is_established, self.is_read_only) = (false, false);
         self.since = now.mono;
     }
 }
@@ -234,7 +240,7 @@ impl Peer {
             return Some(self.started.mono);
         }
         let newcomers = member.newcomers.values().map(Newcomer::deadline).min();
-        [member.role_timeout(), newcomers].into_iter().flatten().min()
+        [member.role_timeout(), newcomers, self.read_only_at()].into_iter().flatten().min()
     }
 
     /// Time-outs of elections and of both machines.
@@ -249,6 +255,7 @@ impl Peer {
             Stance::Learning(_) => self.learn(now, outbox, |learner, turn| learner.timeout(turn)),
         }
         self.expire_newcomers(now, outbox);
+        self.read_only_if_due(now, outbox);
         self.go_on(now, outbox);
     }
 

@@ -26,7 +26,7 @@ impl ServerState {
         self.greet(slot, read_only, (arrived, now), outbox);
     }
 
-    /// Answers a handshake with the session that the connection has now.
+    /// Answers a handshake with the session that the connection has now, and with the byte if it is wanted.
     pub(crate) fn greet(
         &mut self,
         slot: Slot,
@@ -47,15 +47,15 @@ impl ServerState {
             timeout: i32::try_from(connection.timeout.0).unwrap_or(i32::MAX),
             session_id: session,
             password: Bytes::copy_from_slice(&password(session)),
-            read_only: read_only.map(|_| false),
+            read_only,
         };
         let asked = Asked { slot, xid: Xid(0), opcode: OpCode::CreateSession.code(), arrived, now };
         let zxid = self.database.last_zxid();
         self.replier(outbox).frame(&asked, zxid, |out| response.encode(out));
     }
 
-    /// The closeSession txn is applied: nothing of the session is left, and its connection ends.
-    pub(super) fn end_session(&mut self, session: SessionId, by_client: bool, outbox: &mut Outbox) {
+    /// The closeSession txn is applied, or none is needed: nothing of the session is left, and its connection ends.
+    pub(crate) fn end_session(&mut self, session: SessionId, by_client: bool, outbox: &mut Outbox) {
         self.sessions.remove(session);
         if by_client {
             outbox.event(PeerEvent::SessionClosed { session });

@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Setting] = &[
     ),
     Setting::new("readonlymode.enabled", From::Bare, Kind::Flag, "false").is(
         Effect::Sets(|draft, value| draft.config.peer.switches.read_only_mode = value.flag()),
-        "serve reads without a quorum; allows isro",
+        "members serve reads without a quorum; allows isro",
     ),
     prefixed("watchManagerName", Kind::Text, "org.apache.zookeeper.server.watch.WatchManager")
         .is(Effect::Inert("there is one watch manager"), "class that keeps watches"),

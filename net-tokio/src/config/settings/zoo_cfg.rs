@@ -122,7 +122,10 @@ pub(super) const ROWS: &[Setting] = &[
         "port where followers serve observers",
     ),
     file("localSessionsEnabled", Kind::StrictFlag, "false")
-        .is(Effect::Absent(Value::flag, "every session is global"), "local sessions"),
+        .is(
+            Effect::Absent(Value::flag, "every session is global but those of a read-only server, which never are"),
+            "local sessions",
+        ),
     file("localSessionsUpgradingEnabled", Kind::StrictFlag, "false")
         .is(Effect::Inert("every session is global"), "local sessions become global when they must"),
     file("multiAddress.enabled", Kind::StrictFlag, "false").is(
