@@ -229,7 +229,7 @@ impl ClientSession {
         let request = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: self.last_zxid,
-            timeout: i32::try_from(self.options.session_timeout.0).unwrap_or(i32::MAX),
+            timeout: self.options.session_timeout.to_int(),
             session_id: if self.seen_read_write { self.session } else { SessionId::NONE },
             password: Some(self.password.clone()),
             read_only: Some(self.options.read_only),

@@ -280,8 +280,7 @@ impl Peer {
     /// Tracks the sessions of the database, each heard of now; on a learner what is heard of is gathered for the leader.
     fn track_sessions(&mut self, now: Now, learns: bool) {
         let sessions = self.state.database.sessions().iter();
-        let sessions =
-            sessions.map(|(session, timeout)| (*session, Millis(u64::try_from(*timeout).unwrap_or(0))));
+        let sessions = sessions.map(|(session, timeout)| (*session, Millis::from_int(*timeout)));
         self.state.sessions.reset(sessions, now.mono, learns);
     }
 }

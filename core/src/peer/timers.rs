@@ -91,6 +91,11 @@ impl Peer {
         if self.is_read_only() {
             return self.state.end_session(session, false, outbox);
         }
+        self.close_session(now, session, outbox);
+    }
+
+    /// Ends a session without its client's wish.
+    pub(super) fn close_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.begin_closing(now, session, outbox);
         let identities = crate::auth::Identities::server();
         let asker = Asker { session, cxid: Xid(0), identities: &identities };

@@ -10,7 +10,7 @@
 //! Invariants:
 //! - nothing is visible (reply, event, read) before the txn behind it is committed;
 //! - the replies of a connection leave in request order, the events of a txn before the reply to it;
-//! - what is prepared is applied, exactly as it was serialised.
+//! - what is prepared is applied as it was serialised; where it was prepared, a create2 in a multi is known for its longer answer.
 
 mod apply;
 mod commit;

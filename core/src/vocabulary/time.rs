@@ -6,6 +6,18 @@ use std::ops::Add;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Millis(pub u64);
 
+impl Millis {
+    /// What records hold as an int; a negative one is none.
+    pub fn from_int(millis: i32) -> Self {
+        Millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// As records hold it; what is longer than any int is the longest.
+    pub fn to_int(self) -> i32 {
+        i32::try_from(self.0).unwrap_or(i32::MAX)
+    }
+}
+
 /// A point on the process's monotonic clock, nanoseconds since an arbitrary start. Timeouts and expiry use only this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Mono(pub u64);

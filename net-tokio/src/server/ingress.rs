@@ -1,8 +1,9 @@
-//! What connections have for the peer, gathered until its owner takes the batch; and the buffer they all read into.
+//! What clients' connections have for the peer, and the buffer they all read into.
 //!
 //! Invariant: a connection owns a buffer only while it holds part of a frame. Everything else is read into one shared buffer,
 //! whose memory goes to the requests that point into it and comes back when they are done with.
 
+use super::inbox::Inbox;
 use super::turnstile::Turnstile;
 use bytes::BytesMut;
 use quorate_core::contract::Input;
@@ -11,7 +12,7 @@ use std::cell::RefCell;
 use std::future::Future as _;
 use std::io;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
 
@@ -23,8 +24,7 @@ const ROOM: usize = 16 << 10;
 /// See the module's words. Lives on the owner's thread.
 #[derive(Debug, Default)]
 pub(super) struct Ingress {
-    inputs: RefCell<Vec<Input>>,
-    owner: RefCell<Option<Waker>>,
+    inbox: Inbox,
     buffer: RefCell<BytesMut>,
     /// Where connections wait that come or go.
     pub(super) turnstile: Turnstile,
@@ -33,29 +33,22 @@ pub(super) struct Ingress {
 impl Ingress {
     /// Adds an input, and wakes the owner for the first of a batch.
     pub(super) fn push(&self, input: Input) {
-        let mut inputs = self.inputs.borrow_mut();
-        inputs.push(input);
-        if inputs.len() == 1
-            && let Some(owner) = &*self.owner.borrow()
-        {
-            owner.wake_by_ref();
-        }
+        self.inbox.push(input);
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.inputs.borrow().is_empty()
+        self.inbox.is_empty()
     }
 
     /// Exchanges what waits for `batch`, which must be empty.
     pub(super) fn swap(&self, batch: &mut Vec<Input>) {
-        assert!(batch.is_empty(), "a batch is handled before the next is taken");
-        std::mem::swap(&mut *self.inputs.borrow_mut(), batch);
+        self.inbox.swap(batch);
     }
 
     /// Makes `context` the owner, who is woken.
     pub(super) fn register(&self, context: &Context<'_>) {
-        *self.owner.borrow_mut() = Some(context.waker().clone());
+        self.inbox.register(context);
         self.turnstile.register(context);
     }
 

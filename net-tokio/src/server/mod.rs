@@ -34,6 +34,7 @@ mod clock;
 mod connection;
 mod events;
 mod held;
+mod inbox;
 mod ingress;
 mod lanes;
 mod links;

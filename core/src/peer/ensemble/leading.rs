@@ -48,7 +48,7 @@ impl Peer {
                 }
                 LeaderEvent::Touched(sessions) => {
                     for (session, timeout) in sessions {
-                        self.state.sessions.reattach(session, millis(timeout), now.mono);
+                        self.state.sessions.reattach(session, Millis::from_int(timeout), now.mono);
                     }
                 }
                 LeaderEvent::Synced(_) => self.synced(now, outbox),
@@ -99,12 +99,14 @@ impl Peer {
         let limit = FieldLimit(self.state.config.limits.max_field());
         let mut reader = Reader::with_limit(body, limit);
         let prepared = if opcode == OpCode::CreateSession.code() {
-            let timeout = millis(reader.int().unwrap_or(0));
+            let timeout = Millis::from_int(reader.int().unwrap_or(0));
             self.state.sessions.create(session, timeout, now.mono);
             self.state.sessions.take_over(session, owner);
             self.prep.create_session(Ground::of(&self.state, now), asker, timeout)
         } else if opcode == OpCode::CloseSession.code() {
-            return self.close_session_as(now, asker, outbox);
+            // Whoever asks: the session's end is what its client wanted last, wherever it is by now. As in ZooKeeper.
+            self.begin_closing(now, session, outbox);
+            self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession)
         } else {
             self.prepare_forwarded(now, asker, (owner, opcode), &mut reader)
         };
@@ -133,19 +135,6 @@ impl Peer {
         }
     }
 
-    /// A session ends by its client's wish on another server, or because nothing else is left of it.
-    fn close_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
-        let identities = Identities::server();
-        let asker = Asker { session, cxid: crate::vocabulary::Xid(0), identities: &identities };
-        self.close_session_as(now, asker, outbox);
-    }
-
-    fn close_session_as(&mut self, now: Now, asker: Asker<'_>, outbox: &mut Outbox) {
-        self.begin_closing(now, asker.session, outbox);
-        let prepared = self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession);
-        self.submit(now, prepared, Origin::Elsewhere, outbox);
-    }
-
     /// A client that has moved to a learner wants to go on with its session there. Whatever still comes another way is too late.
     fn revalidate(
         &mut self,
@@ -154,7 +143,8 @@ impl Peer {
         (session, timeout): (SessionId, i32),
         outbox: &mut Outbox,
     ) {
-        let valid = self.is_serving() && self.state.sessions.reattach(session, millis(timeout), now.mono);
+        let valid =
+            self.is_serving() && self.state.sessions.reattach(session, Millis::from_int(timeout), now.mono);
         if valid {
             self.state.sessions.take_over(session, SessionOwner::Learner(link));
             if let Some(conn) = self.state.connections.of_session(session) {
@@ -180,8 +170,4 @@ impl Peer {
             leading.leader.revalidated(link, session, true, outbox);
         }
     }
-}
-
-fn millis(timeout: i32) -> Millis {
-    Millis(u64::try_from(timeout).unwrap_or(0))
 }

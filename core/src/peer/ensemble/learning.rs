@@ -121,7 +121,7 @@ impl Peer {
 
     fn answer_ping(&mut self, zxid: Zxid, outbox: &mut Outbox) {
         let touched = self.state.sessions.take_touched();
-        let touched = touched.into_iter().map(|(session, timeout)| (session, int(timeout.0))).collect();
+        let touched = touched.into_iter().map(|(session, timeout)| (session, timeout.to_int())).collect();
         if let Stance::Learning(learning) = &mut self.member_mut().stance {
             learning.learner.answer_ping(zxid, touched, outbox);
         }
@@ -197,7 +197,7 @@ impl Peer {
         let connection = self.state.connections.at_mut(slot);
         connection.greeting = Some(Greeting { read_only, arrived: now.mono });
         let mut body = BytesMut::new();
-        crate::jute::Writer::new(&mut body).int(int(connection.timeout.0));
+        crate::jute::Writer::new(&mut body).int(connection.timeout.to_int());
         self.ask_leader(slot, Xid(0), OpCode::CreateSession.code(), body.freeze(), outbox);
     }
 
@@ -212,7 +212,7 @@ impl Peer {
         let session = request.session_id;
         let connection = self.state.connections.at_mut(slot);
         connection.greeting = Some(Greeting { read_only: request.read_only, arrived: now.mono });
-        let (conn, timeout) = (connection.id(), int(connection.timeout().0));
+        let (conn, timeout) = (connection.id(), connection.timeout().to_int());
         self.state.pause(conn, PauseReason::Handshake, outbox);
         let Role::Member(member) = &mut self.role else { return };
         let Stance::Learning(learning) = &mut member.stance else { return };
@@ -243,8 +243,4 @@ impl Peer {
         outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
         self.admit_early(now, conn, outbox);
     }
-}
-
-fn int(millis: u64) -> i32 {
-    i32::try_from(millis).unwrap_or(i32::MAX)
 }

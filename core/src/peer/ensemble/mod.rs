@@ -11,8 +11,8 @@
 //! - `read_only`: who is served while nobody leads.
 //!
 //! History belongs to the member, not to its part: log, tree and the ring of recent txns stay when a leader becomes a follower.
-//! Invariants: nobody is served but under an established leader, or read-only; while nothing is under way the tree is what the log is, and that
-//! is what an election votes with; an epoch file is asked for only after the history that it promises.
+//! Invariants: nobody is served but under an established leader, or read-only; while nothing is under way the tree is what the log
+//! is, and that is what an election votes with; an epoch file is asked for only after the history that it promises.
 //!
 //! Caveats: the configuration is what the file says, and no reconfig changes it; no observer master.
 
@@ -84,7 +84,7 @@ pub(super) struct Member {
     committed_log: CommittedLog,
     /// Txns that the log was given and has not confirmed.
     logging: VecDeque<(StoreSeq, Zxid)>,
-    /// Whether the log is being cut: the tree is not what it will be.
+    /// The op that cuts the log, until it is confirmed: the tree is not what it will be.
     truncating: Option<StoreSeq>,
     stance: Stance,
     is_established: bool,

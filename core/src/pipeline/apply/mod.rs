@@ -57,7 +57,7 @@ impl ServerState {
         if let TxnRecord::CreateSession { timeout } = txn.record
             && self.sessions.timeout(txn.header.session).is_none()
         {
-            let timeout = Millis(u64::try_from(timeout).unwrap_or(0));
+            let timeout = Millis::from_int(timeout);
             self.sessions.create(txn.header.session, timeout, now.mono);
         }
         if let TxnRecord::CloseSession { .. } = txn.record {

@@ -44,7 +44,7 @@ impl ServerState {
         connection.state = ConnectionState::Established;
         let response = ConnectResponse {
             protocol_version: 0,
-            timeout: i32::try_from(connection.timeout.0).unwrap_or(i32::MAX),
+            timeout: connection.timeout.to_int(),
             session_id: session,
             password: Bytes::copy_from_slice(&password(session)),
             read_only,

@@ -12,7 +12,7 @@
 //! - What would keep ZooKeeper's server from reading the log is -8: limits for no path, usage that it can't parse.
 //! - createTTL with a flag that has no TTL is -8 whatever the TTL; ZooKeeper's server exits for a negative one.
 //!
-//! Absent: local sessions, session owners (-118), reconfig beyond its refusals.
+//! Absent: reconfig beyond its refusals. Who may ask in a session's name is not asked here: `peer` does.
 
 mod changes;
 mod check;

@@ -20,7 +20,7 @@ impl Prep {
         asker: Asker<'_>,
         timeout: Millis,
     ) -> Prepared {
-        let timeout = i32::try_from(timeout.0).unwrap_or(i32::MAX);
+        let timeout = timeout.to_int();
         self.prepare(ground, asker, |_, _| Ok((OpCode::CreateSession, TxnRecord::CreateSession { timeout })))
     }
 

@@ -18,16 +18,15 @@
 //! Absent: TLS and SASL between servers, several addresses in what the election port is told (each is tried at a dial).
 
 mod dial;
-mod inbox;
 mod link;
 mod ports;
 mod read;
 
 pub(crate) use ports::{BoundPorts, PortProblem};
 
-use self::inbox::Inbox;
 use self::link::Link;
 use self::read::Decoders;
+use super::inbox::Inbox;
 use crate::config::{MemberConfig, ServerConfig};
 use bytes::Bytes;
 use quorate_core::contract::{Input, Port};

@@ -1,4 +1,4 @@
-//! What connections between servers have for the peer, gathered until its owner takes the batch.
+//! What connections have for the peer, gathered until its owner takes the batch.
 
 use quorate_core::contract::Input;
 use std::cell::RefCell;
