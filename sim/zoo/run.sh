@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The bug zoo: each patch brings a bug back that ZooKeeper had, and the simulator has to find it by the checker that the patch
 # names, in the scenario that it names (r0 if none). Applies one after the other in one scratch worktree with one target directory,
-# sweeps until the first violation, and writes sim/ZOO.md. The empty patch comes last, with a few times the seeds that the slowest catch needed.
+# sweeps until the first violation, and writes sim/ZOO.md: the rows of the bugs that were run; the others stay, and what follows the
+# table does. The empty patch comes last, with a few times the seeds that the slowest catch needed.
 # usage: sim/zoo/run.sh [-s SEEDS] [Z31 Z43 …]      environment: ZOO_PROFILE (zoo), ZOO_WORKTREE, ZOO_TARGET, ZOO_TABLE
 set -euo pipefail
 top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
@@ -55,18 +56,24 @@ for bug in "${bugs[@]}"; do
   [ "${seed:-0}" -le "$slowest" ] || slowest=$seed
   verdict=caught; [ "$expected" != nothing ] || verdict="not caught, as it should"
   if [ "$found" != "$expected" ]; then verdict="MISSED"; failed=1; cat "$log/sweep"; fi
-  rows+=("| $bug | $jira | $scenario | $expected | $found | ${seed:-none of $limit} | $cpu | $verdict |")
+  events=$(sed -n 's/^events *\([0-9]*\) .*/\1/p' "$log/sweep")
+  seed=${seed:-none of $limit}
+  rows+=("| $bug | $jira | $scenario | $expected | $found | $seed | ${events:-} | $cpu | $commit | $verdict |")
   echo "${rows[-1]}"
+  [ ! -e "$table" ] || sed -i "/^| $bug |/d" "$table"
 done
+touch "$table"
 {
   echo "# The bug zoo"
   echo
-  echo "Written by \`sim/zoo/run.sh\` at commit $commit, profile $profile, at most $seeds seeds for each bug, from seed 0."
+  echo "Written by \`sim/zoo/run.sh\`, profile zoo, from seed 0 up to the first violation; each row at the commit that it names."
   echo "A bug is caught when the first violation is that of the expected checker. Seeds change with the generator of plans."
-  echo "CPU s are those of the sweep up to its end, user and system, on all processors; the build is not in them."
+  echo "Events and CPU s are those of the sweep up to its end, CPU s user and system, on all processors; the build is not in them."
   echo
-  echo "| bug | JIRA | scenario | expected checker | found | seed | CPU s | verdict |"
-  echo "|---|---|---|---|---|---|---|---|"
-  printf '%s\n' "${rows[@]}"
-} >"$table"
+  echo "| bug | JIRA | scenario | expected checker | found | seed | events | CPU s | commit | verdict |"
+  echo "|---|---|---|---|---|---|---|---|---|---|"
+  { printf '%s\n' "${rows[@]}"; grep '^| Z' "$table" || true; } | sed 's/^| Z00/| Z~00/' | LC_ALL=C sort | sed 's/^| Z~00/| Z00/'
+  sed -n '/^## /,$p' "$table" | sed '1s/^/\n/'
+} >"$log/table"
+cp "$log/table" "$table"
 exit "$failed"

@@ -21,7 +21,7 @@ pub(crate) fn new_leader(server: usize, epoch: Epoch, ledger: &Ledger, mark: Zxi
     })
 }
 
-/// A learner tells its leader where its history ends; or claims none, and asks for all of it.
+/// A server says where its history ends, when it looks for a leader or to the one it found; or claims none, and asks for all of it.
 pub(crate) fn vote(server: usize, zxid: Zxid, durable: Zxid) -> Verdict {
     require(NAME, zxid == durable || zxid == Zxid(-1), || {
         format!("server {server} claims {zxid}, its disk has {durable}")

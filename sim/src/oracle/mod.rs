@@ -17,14 +17,14 @@ mod restart;
 mod session;
 mod view;
 
-use crate::checkers::{Verdict, Violation};
+use crate::checkers::{Verdict, Violation, ack_durable};
 use crate::counters::Counters;
 use crate::model::ModelConfig;
 use crate::plan::EnsemblePlan;
 use ensemble::Ensemble;
 pub(crate) use history::History;
 pub(crate) use ledger::Ledger;
-use quorate_core::contract::{Input, Lane, Output, Port, StoreOp};
+use quorate_core::contract::{Input, Lane, Output, PeerEvent, Port, StoreOp};
 use quorate_core::jute::ClientMessage;
 use quorate_core::peer::Peer;
 use quorate_core::tree::Database;
@@ -164,6 +164,9 @@ impl Oracle {
                 Ok(())
             }
             Output::SendLink { link, bytes } => self.says(server, *link, bytes),
+            Output::Event(PeerEvent::Looking { zxid, .. }) => {
+                ack_durable::vote(server, *zxid, view.ledger.durable)
+            }
             Output::Exit { .. } => {
                 view.is_ending = true;
                 Ok(())
