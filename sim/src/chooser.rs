@@ -35,6 +35,8 @@ pub enum Choice {
     LinkEnd = 11,
     /// Which servers a fault, or the end of all faults, picks.
     Servers = 12,
+    /// Where a synchronisation breaks.
+    LinkBreak = 13,
 }
 
 /// What a choice belongs to.

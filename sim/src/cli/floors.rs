@@ -53,8 +53,9 @@ const ALONE_PROBES: [&str; 5] = [
     "recovery_failed",
 ];
 
-const ENSEMBLE_FAULTS: [&str; 9] = [
+const ENSEMBLE_FAULTS: [&str; 10] = [
     "break_links",
+    "break_sync",
     "bridge",
     "cut_pair",
     "empty_disk",

@@ -26,6 +26,8 @@ pub(super) enum Part {
     Faults,
     Ensemble,
     Readers,
+    Synchronisation,
+    Deposition,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

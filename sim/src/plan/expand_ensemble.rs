@@ -71,13 +71,21 @@ pub(super) fn r1(seed: u64) -> Plan {
     draw(seed, Part::Readers, |draws| let_some_only_read(draws, &mut operations));
     let mut disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
     disk.fuzzy_permille = 0;
+    let mut faults = draw(seed, Part::Faults, |draws| faults(draws, swarm.fault_count, &ensemble));
+    let silence_us = u64::from(ensemble.sync_limit) * server.tick_time_ms * 1000;
+    let window = (silence_us, server.tick_time_ms * 3000 / 2);
+    draw(seed, Part::Deposition, |draws| ask_the_deposed(draws, &mut operations, &faults, window));
+    if swarm.fault_count > 0 {
+        faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, &ensemble)));
+        faults.sort_by_key(|planned| planned.at_us);
+    }
     Plan {
         format: FORMAT,
         scenario: "R1".to_string(),
         seed,
         network: draw(seed, Part::Network, network),
         disk,
-        faults: draw(seed, Part::Faults, |draws| faults(draws, swarm.fault_count, &ensemble)),
+        faults,
         clients,
         operations,
         server,
@@ -104,6 +112,50 @@ fn let_some_only_read(draws: &mut Draws<'_>, operations: &mut [PlannedOperation]
             false => Operation::Read { opcode: OpCode::GetData.code(), path, watch: false },
         };
     }
+}
+
+/// Between the silence that deposes a leader and its own notice of that there is a moment in which it answers clients: some runs ask
+/// for syncs just then, of whoever is still connected to it.
+fn ask_the_deposed(
+    draws: &mut Draws<'_>,
+    operations: &mut Vec<PlannedOperation>,
+    faults: &[PlannedFault],
+    (silence_us, window_us): (u64, u64),
+) {
+    if !draws.chance(500) {
+        return;
+    }
+    for planned in faults.iter().filter(|planned| planned.target == Target::Leader) {
+        let is_silence = match planned.fault {
+            Fault::CutLinks { shape: Shape::Isolate, ms, .. } | Fault::Pause { ms } => ms * 1000 > silence_us,
+            _ => false,
+        };
+        for client in (0..CLIENTS as u32).filter(|_| is_silence) {
+            let at_us = planned.at_us + silence_us + draws.below(window_us);
+            let path = Some("/a".to_string());
+            operations.push(PlannedOperation { at_us, client, operation: Operation::Sync { path } });
+        }
+    }
+    operations.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    operations.sort_by_key(|planned| planned.at_us);
+}
+
+/// Learners that are brought up to date in pieces, in a few runs.
+fn broken_syncs(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    let count = draws.of(&[0, 0, 1, 3]);
+    (0..count)
+        .map(|_| {
+            let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
+            PlannedFault {
+                at_us: draws.between(1_000_000, SECONDS * 1_000_000 - 1),
+                target: draws.of(&[Target::Leader, one]),
+                fault: Fault::BreakSync {
+                    permille: draws.of(&[300, 700]),
+                    ms: draws.of(&[3000, 10_000, 30_000]),
+                },
+            }
+        })
+        .collect()
 }
 
 fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {

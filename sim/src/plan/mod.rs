@@ -16,7 +16,7 @@ pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// How long a power loss waits for its moment.
 const POWER_LOSS_WAIT_MS: u64 = 2000;
@@ -378,6 +378,13 @@ pub enum Fault {
         /// Whether the target's ends vanish without a word.
         is_silent: bool,
     },
+    /// The target's connections to others break, and those that follow do so in the middle of what brings a learner up to date.
+    BreakSync {
+        /// How many of them, in a thousand.
+        permille: u64,
+        /// For how long.
+        ms: u64,
+    },
 }
 
 impl Fault {
@@ -391,7 +398,8 @@ impl Fault {
             | Fault::SlowDisk { ms, .. }
             | Fault::OldDisk { ms }
             | Fault::CutLinks { ms, .. }
-            | Fault::SlowLinks { ms, .. } => Some(*ms),
+            | Fault::SlowLinks { ms, .. }
+            | Fault::BreakSync { ms, .. } => Some(*ms),
             _ => None,
         }
     }
@@ -421,6 +429,7 @@ impl Fault {
             Fault::SlowLinks { .. } => "slow_links",
             Fault::BreakLinks { is_silent: false, .. } => "break_links",
             Fault::BreakLinks { is_silent: true, .. } => "half_open_links",
+            Fault::BreakSync { .. } => "break_sync",
         }
     }
 }

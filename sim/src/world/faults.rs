@@ -25,6 +25,8 @@ pub(super) struct Troubles {
     pub(super) slow_disk: Vec<(usize, u64)>,
     pub(super) disk_full: Vec<usize>,
     pub(super) lying_disk: Vec<usize>,
+    /// Of the connections that bring a learner up to date so many in a thousand break in the middle.
+    pub(super) break_sync: Vec<(usize, u64)>,
     /// The power is about to go.
     pub(super) power_loss: Option<PowerLoss>,
     /// How long the machine stays down when the process ends by itself, ns.
@@ -124,6 +126,12 @@ impl World<'_> {
                 self.servers[server].backups.push((index, backup));
                 false
             }
+            Fault::BreakSync { permille, .. } => {
+                troubles.break_sync.push((index, *permille));
+                // It counts when it happens.
+                self.break_network(server, index, fault)?;
+                false
+            }
             Fault::CutLinks { .. } | Fault::SlowLinks { .. } | Fault::BreakLinks { .. } => {
                 self.break_network(server, index, fault)?
             }
@@ -153,6 +161,7 @@ impl World<'_> {
             troubles.disk_errors.retain(|(other, _)| *other != index);
             troubles.slow_disk.retain(|(other, _)| *other != index);
             troubles.lying_disk.retain(|other| *other != index);
+            troubles.break_sync.retain(|(other, _)| *other != index);
             let is_lying = !troubles.lying_disk.is_empty();
             let was_full = !troubles.disk_full.is_empty();
             troubles.disk_full.retain(|other| *other != index);

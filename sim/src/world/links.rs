@@ -27,6 +27,8 @@ const SERVERS: usize = 9;
 pub(super) enum Parcel {
     Data(Bytes),
     End,
+    /// The connection breaks behind what came before.
+    Break,
 }
 
 /// What an end was given and the window has not taken.
@@ -35,6 +37,8 @@ enum Outgoing {
     Bytes(Bytes),
     Snapshot(Box<SnapshotEncoder>),
     Close,
+    /// The connection breaks behind what was given before.
+    Break,
 }
 
 /// What makes messages of bytes.
@@ -74,6 +78,8 @@ pub(super) struct End {
     unacknowledged: u64,
     /// Arrivals that a cut has held up.
     held: u32,
+    /// The snapshot that is announced does not come whole, or nothing does behind it.
+    pub(super) breaks_at_snapshot: bool,
     /// Since when something waits for its acknowledgement.
     pub(super) stuck_since: Option<u64>,
     /// The other end is gone, and the word of it was lost, or came while this one was being made.
@@ -137,6 +143,7 @@ impl End {
             in_flight: 0,
             unacknowledged: 0,
             held: 0,
+            breaks_at_snapshot: false,
             stuck_since: None,
             is_owed_reset: false,
         }
@@ -150,7 +157,7 @@ impl End {
     pub(super) fn backlog(&self) -> u64 {
         let bytes = |outgoing: &Outgoing| match outgoing {
             Outgoing::Bytes(bytes) => bytes.len() as u64,
-            Outgoing::Snapshot(_) | Outgoing::Close => 0,
+            Outgoing::Snapshot(_) | Outgoing::Close | Outgoing::Break => 0,
         };
         self.outgoing.iter().map(bytes).sum()
     }
@@ -198,6 +205,28 @@ impl Links {
         }
     }
 
+    /// Of a snapshot only the beginning is to come: so many in a thousand of the bytes of its first chunk.
+    pub(super) fn give_torn_snapshot(
+        &mut self,
+        link: LinkId,
+        end: usize,
+        image: SnapshotImage,
+        permille: u64,
+    ) {
+        let mut chunk = BytesMut::new();
+        image.stream().next_chunk(&mut chunk);
+        chunk.truncate(chunk.len() * permille as usize / 1000);
+        self.give(link, end, chunk.freeze());
+        self.give_break(link, end);
+    }
+
+    /// The connection is to break behind everything that was given before.
+    pub(super) fn give_break(&mut self, link: LinkId, end: usize) {
+        if let Some(link) = self.by_id.get_mut(&link) {
+            link.ends[end].outgoing.push_back(Outgoing::Break);
+        }
+    }
+
     /// The process closes its end, behind everything that it gave before.
     pub(super) fn close(&mut self, link: LinkId, end: usize) {
         if let Some(link) = self.by_id.get_mut(&link) {
@@ -226,6 +255,9 @@ impl Links {
             match outgoing {
                 Outgoing::Bytes(bytes) => {
                     from.send(chooser, (now, link, end), (travel, delay), bytes, &mut arrivals);
+                }
+                Outgoing::Break => {
+                    arrivals.push(from.put(now + travel.latency + delay, Parcel::Break));
                 }
                 Outgoing::Close => {
                     arrivals.push(from.put(now + travel.latency + delay, Parcel::End));
@@ -256,7 +288,7 @@ impl Links {
         let Some(parcel) = from.parcels.pop_front() else { return Arrival::Nothing };
         let length = match &parcel {
             Parcel::Data(bytes) => bytes.len() as u64,
-            Parcel::End => 0,
+            Parcel::End | Parcel::Break => 0,
         };
         from.in_flight -= length;
         if is_unheard {

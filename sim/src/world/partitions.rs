@@ -73,6 +73,10 @@ impl World<'_> {
                 let ways = ways_of(servers, target, (*shape, *ports, Direction::Both));
                 self.break_links(target, &ways, *is_silent)
             }
+            Fault::BreakSync { .. } => {
+                let ways = ways_of(servers, target, (Shape::Isolate, Ports::Quorum, Direction::Both));
+                self.break_links(target, &ways, false)
+            }
             _ => unreachable!("a fault of a server or a client"),
         }
     }

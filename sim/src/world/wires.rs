@@ -7,7 +7,7 @@ use crate::checkers::{Verdict, servers_understand};
 use crate::chooser::{Choice, Key};
 use bytes::Bytes;
 use quorate_core::contract::{Input, Port, QuorumDecoder};
-use quorate_core::jute::{ElectionDecoder, FieldLimit};
+use quorate_core::jute::{Decode as _, ElectionDecoder, FieldLimit, QuorumPacket, Reader};
 use quorate_core::tree::SnapshotImage;
 use quorate_core::vocabulary::{LinkId, LookupSeed, ServerId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -136,7 +136,11 @@ impl World<'_> {
     pub(super) fn send_link(&mut self, server: usize, link: LinkId, bytes: Bytes) {
         let Some(end) = self.open_end(server, link) else { return };
         self.trace.bytes(&bytes);
-        self.links.give(link, end, bytes);
+        let breaks = self.breaks_sync(link, end, &bytes);
+        self.links.give(link, end, breaks.map_or(bytes.clone(), |length| bytes.slice(..length)));
+        if breaks.is_some() {
+            self.links.give_break(link, end);
+        }
         self.pump(link, end);
         self.note_written(server, link, end);
     }
@@ -144,8 +148,50 @@ impl World<'_> {
     pub(super) fn send_snapshot(&mut self, server: usize, link: LinkId, image: SnapshotImage) {
         let Some(end) = self.open_end(server, link) else { return };
         self.counters.probe("snapshot_sent");
-        self.links.give_snapshot(link, end, image);
+        let known = self.links.by_id.get_mut(&link).expect("its end is open");
+        match std::mem::take(&mut known.ends[end].breaks_at_snapshot) {
+            false => self.links.give_snapshot(link, end, image),
+            true => self.break_snapshot(link, end, image),
+        }
         self.pump(link, end);
+    }
+
+    /// Of what brings a learner up to date so many bytes arrive before the connection breaks; of a snapshot that is announced here,
+    /// that is decided when it comes. None when nothing breaks.
+    fn breaks_sync(&mut self, link: LinkId, end: usize, bytes: &Bytes) -> Option<usize> {
+        let known = self.links.by_id.get(&link)?;
+        let ends = known.ways(end);
+        let permille =
+            |server: usize| self.servers[server].troubles.break_sync.iter().map(|(_, permille)| *permille);
+        let permille =
+            permille(ends.0).chain(permille(ends.1)).max().filter(|_| known.port == Port::Quorum)?;
+        let is_snapshot = match QuorumPacket::decode(&mut Reader::new(bytes.clone())) {
+            Ok(QuorumPacket::Diff { .. } | QuorumPacket::Trunc { .. }) => false,
+            Ok(QuorumPacket::Snap { .. }) => true,
+            _ => return None,
+        };
+        let key = |about: u64| Key(link.0, end as u64, about);
+        if !self.chooser.chance(Choice::LinkBreak, key(0), permille) {
+            return None;
+        }
+        self.counters.fault("break_sync");
+        if is_snapshot {
+            let known = self.links.by_id.get_mut(&link)?;
+            known.ends[end].breaks_at_snapshot = true;
+            return None;
+        }
+        Some(1 + self.chooser.pick(Choice::LinkBreak, key(1), bytes.len() as u64 - 1) as usize)
+    }
+
+    /// A snapshot comes in part, or whole and nothing behind it.
+    fn break_snapshot(&mut self, link: LinkId, end: usize, image: SnapshotImage) {
+        let key = |about: u64| Key(link.0, end as u64, about);
+        if self.chooser.chance(Choice::LinkBreak, key(2), 500) {
+            let permille = self.chooser.pick(Choice::LinkBreak, key(3), 1000);
+            return self.links.give_torn_snapshot(link, end, image, permille);
+        }
+        self.links.give_snapshot(link, end, image);
+        self.links.give_break(link, end);
     }
 
     pub(super) fn close_link(&mut self, server: usize, link: LinkId) {
@@ -245,7 +291,14 @@ impl World<'_> {
     }
 
     fn deliver(&mut self, link: LinkId, end: usize, parcel: Parcel) -> Verdict {
-        let Parcel::Data(bytes) = parcel else { return self.link_lost(link, end, "closed by the other end") };
+        let bytes = match parcel {
+            Parcel::Data(bytes) => bytes,
+            Parcel::End => return self.link_lost(link, end, "closed by the other end"),
+            Parcel::Break => {
+                self.link_lost(link, end, "broken")?;
+                return self.link_lost(link, 1 - end, "broken");
+            }
+        };
         let known = self.links.by_id.get_mut(&link).expect("something was delivered over it");
         let server = known.ends[end].server;
         match &mut known.ends[end].decoder {
