@@ -53,12 +53,13 @@ const ALONE_PROBES: [&str; 5] = [
     "recovery_failed",
 ];
 
-const ENSEMBLE_FAULTS: [&str; 10] = [
+const ENSEMBLE_FAULTS: [&str; 11] = [
     "break_links",
     "break_sync",
     "bridge",
     "cut_pair",
     "empty_disk",
+    "fail_elected",
     "half_open_links",
     "halves",
     "isolate",

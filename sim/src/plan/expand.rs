@@ -28,6 +28,7 @@ pub(super) enum Part {
     Readers,
     Synchronisation,
     Deposition,
+    Elections,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

@@ -77,6 +77,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     draw(seed, Part::Deposition, |draws| ask_the_deposed(draws, &mut operations, &faults, window));
     if swarm.fault_count > 0 {
         faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, &ensemble)));
+        faults.extend(draw(seed, Part::Elections, failed_elections));
         faults.sort_by_key(|planned| planned.at_us);
     }
     Plan {
@@ -156,6 +157,23 @@ fn broken_syncs(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFa
             }
         })
         .collect()
+}
+
+/// Elections whose winner fails at once, in a few runs. The leader before loses its followers, but not what they have not got yet: it
+/// is likely to be the winner (ZOOKEEPER-335, -1549).
+fn failed_elections(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
+    let count = draws.of(&[0, 0, 1, 3]);
+    let mut faults = Vec::new();
+    for _ in 0..count {
+        let at_us = draws.between(1_000_000, SECONDS * 1_000_000 - 1);
+        let (target, ports) = (Target::Leader, Ports::Quorum);
+        let (after_ms, down_ms) = (draws.of(&[1, 20, 100, 400]), draws.of(&[1, 1000, 5000]));
+        let fault = Fault::FailElected { after_ms, has_power: draws.chance(500), down_ms };
+        faults.push(PlannedFault { at_us, target, fault });
+        let fault = Fault::BreakLinks { shape: Shape::Isolate, ports, is_silent: false };
+        faults.push(PlannedFault { at_us, target, fault });
+    }
+    faults
 }
 
 fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {

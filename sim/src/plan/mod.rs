@@ -9,17 +9,16 @@
 mod ensemble;
 mod expand;
 mod expand_ensemble;
+mod fault;
 mod operations;
 mod swarm;
 
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
+pub use fault::{Fault, Moment};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
 pub const FORMAT: u32 = 5;
-
-/// How long a power loss waits for its moment.
-const POWER_LOSS_WAIT_MS: u64 = 2000;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -238,200 +237,6 @@ pub struct PlannedFault {
     pub target: Target,
     /// What.
     pub fault: Fault,
-}
-
-/// When the power goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Moment {
-    /// Any.
-    Any,
-    /// The log has so many bytes that are not synced.
-    Unsynced(u64),
-    /// Of a log that has bytes nothing is synced yet.
-    NewLog,
-}
-
-/// Something that breaks.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Fault {
-    /// The process dies; what it wrote stays in the system's cache. It comes back after `down_ms`.
-    Kill {
-        /// How long it is down.
-        down_ms: u64,
-    },
-    /// The power goes behind a disk call, as soon as its moment comes, or after 2 s; unsynced writes and names are kept, dropped or torn.
-    PowerLoss {
-        /// How many calls are made before.
-        after_calls: u64,
-        /// What has to be so then.
-        moment: Moment,
-        /// How long it is down.
-        down_ms: u64,
-    },
-    /// The operator ends the process and starts it again.
-    Shutdown {
-        /// How long it is down.
-        down_ms: u64,
-    },
-    /// The process stands still while time goes on.
-    Pause {
-        /// For how long.
-        ms: u64,
-    },
-    /// The wall clock jumps.
-    WallJump {
-        /// By how much.
-        ms: i64,
-    },
-    /// A client's connection breaks at both ends; what is on the way is lost.
-    Reset {
-        /// Whose.
-        client: u32,
-    },
-    /// A client's end vanishes without a word; the server never learns of it from the network.
-    HalfOpen {
-        /// Whose.
-        client: u32,
-    },
-    /// What a client sends, or is sent, is held back.
-    Stall {
-        /// Whose.
-        client: u32,
-        /// Which direction.
-        to_server: bool,
-        /// For how long.
-        ms: u64,
-    },
-    /// One direction is cut: the other flows until its window is full; both ends reset at the retry limit.
-    Cut {
-        /// Whose.
-        client: u32,
-        /// Which direction.
-        to_server: bool,
-        /// For how long.
-        ms: u64,
-    },
-    /// Disk calls fail, this many in a thousand.
-    DiskErrors {
-        /// How many.
-        permille: u64,
-        /// For how long.
-        ms: u64,
-    },
-    /// Writes fail for want of space, and the free space is said to be low.
-    DiskFull {
-        /// How many bytes still fit: the write that does not fit writes these.
-        room: u64,
-        /// For how long.
-        ms: u64,
-    },
-    /// Syncs report success and do nothing.
-    LyingDisk {
-        /// For how long.
-        ms: u64,
-    },
-    /// Disk calls hang.
-    SlowDisk {
-        /// For how long.
-        ms: u64,
-        /// How long each takes.
-        call_ms: u64,
-    },
-    /// The disk is found empty behind the next restart, if a quorum may lose it.
-    EmptyDisk {
-        /// How long it is down.
-        down_ms: u64,
-    },
-    /// The disk is found as it was when the fault began, behind a restart so much later, if a quorum may lose what came since.
-    OldDisk {
-        /// How much later.
-        ms: u64,
-    },
-    /// Ways between servers are cut.
-    CutLinks {
-        /// Which pairs.
-        shape: Shape,
-        /// Which ports.
-        ports: Ports,
-        /// Which directions.
-        direction: Direction,
-        /// For how long.
-        ms: u64,
-    },
-    /// Ways between servers are slow.
-    SlowLinks {
-        /// Which pairs.
-        shape: Shape,
-        /// Which ports.
-        ports: Ports,
-        /// How much longer each segment travels.
-        delay_ms: u64,
-        /// For how long.
-        ms: u64,
-    },
-    /// Connections between servers break; one end may not hear of it.
-    BreakLinks {
-        /// Which pairs.
-        shape: Shape,
-        /// Which ports.
-        ports: Ports,
-        /// Whether the target's ends vanish without a word.
-        is_silent: bool,
-    },
-    /// The target's connections to others break, and those that follow do so in the middle of what brings a learner up to date.
-    BreakSync {
-        /// How many of them, in a thousand.
-        permille: u64,
-        /// For how long.
-        ms: u64,
-    },
-}
-
-impl Fault {
-    /// How long it lasts, if its end is an event of its own.
-    pub fn lasts_ms(&self) -> Option<u64> {
-        match self {
-            Fault::PowerLoss { .. } => Some(POWER_LOSS_WAIT_MS),
-            Fault::DiskErrors { ms, .. }
-            | Fault::DiskFull { ms, .. }
-            | Fault::LyingDisk { ms }
-            | Fault::SlowDisk { ms, .. }
-            | Fault::OldDisk { ms }
-            | Fault::CutLinks { ms, .. }
-            | Fault::SlowLinks { ms, .. }
-            | Fault::BreakSync { ms, .. } => Some(*ms),
-            _ => None,
-        }
-    }
-
-    /// Its name, as counters have it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Fault::Kill { .. } => "kill",
-            Fault::PowerLoss { .. } => "power_loss",
-            Fault::Shutdown { .. } => "shutdown",
-            Fault::Pause { .. } => "pause",
-            Fault::WallJump { .. } => "wall_jump",
-            Fault::Reset { .. } => "reset",
-            Fault::HalfOpen { .. } => "half_open",
-            Fault::Stall { .. } => "stall",
-            Fault::Cut { .. } => "cut",
-            Fault::DiskErrors { .. } => "disk_errors",
-            Fault::DiskFull { .. } => "disk_full",
-            Fault::LyingDisk { .. } => "lying_disk",
-            Fault::SlowDisk { .. } => "slow_disk",
-            Fault::EmptyDisk { .. } => "empty_disk",
-            Fault::OldDisk { .. } => "old_disk",
-            Fault::CutLinks { shape: Shape::Pair(_), .. } => "cut_pair",
-            Fault::CutLinks { shape: Shape::Isolate, .. } => "isolate",
-            Fault::CutLinks { shape: Shape::Bridge(_), .. } => "bridge",
-            Fault::CutLinks { shape: Shape::Halves(_), .. } => "halves",
-            Fault::SlowLinks { .. } => "slow_links",
-            Fault::BreakLinks { is_silent: false, .. } => "break_links",
-            Fault::BreakLinks { is_silent: true, .. } => "half_open_links",
-            Fault::BreakSync { .. } => "break_sync",
-        }
-    }
 }
 
 /// What is run, in the design's words.

@@ -1,6 +1,7 @@
 //! Faults: what begins, where, what lasts, and how it ends. What breaks between servers is in `partitions.rs`.
 
 use super::net::RETRY_LIMIT;
+use super::server::Life;
 use super::{Event, World};
 use crate::checkers::{Verdict, Violation};
 use crate::plan::{Fault, Moment, Target};
@@ -55,6 +56,7 @@ impl World<'_> {
                 let fired = self.stall(*client as usize, (*to_server, ms * MS), true);
                 self.count_fault(fired, &planned.fault);
             }
+            Fault::FailElected { .. } => self.doomed.push_back(index),
             fault => {
                 for server in self.targets(planned.target) {
                     self.break_server(server, index, fault)?;
@@ -65,6 +67,30 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A server is elected, and may be doomed by that.
+    pub(super) fn elected(&mut self, server: usize) {
+        let Some(index) = self.doomed.pop_front() else { return };
+        if let Fault::FailElected { after_ms, .. } = &self.plan.faults[index].fault {
+            self.schedule(self.now + after_ms * MS, Event::Doom { index, life: self.life(server) });
+        }
+    }
+
+    /// Its time has come.
+    pub(super) fn doom(&mut self, index: usize, life: Life) -> Verdict {
+        let Fault::FailElected { has_power, down_ms, .. } = self.plan.faults[index].fault else {
+            return Ok(());
+        };
+        if !self.is_current(life) || self.now >= self.plan.duration_ms * MS {
+            return Ok(());
+        }
+        let name = self.plan.faults[index].fault.name();
+        if has_power {
+            return self.kill(life.server, name, down_ms * MS);
+        }
+        self.counters.fault(name);
+        self.lose_power(life.server, down_ms * MS)
     }
 
     fn count_fault(&mut self, fired: bool, fault: &Fault) {
@@ -135,8 +161,12 @@ impl World<'_> {
             Fault::CutLinks { .. } | Fault::SlowLinks { .. } | Fault::BreakLinks { .. } => {
                 self.break_network(server, index, fault)?
             }
-            Fault::Reset { .. } | Fault::HalfOpen { .. } | Fault::Stall { .. } | Fault::Cut { .. } => {
-                unreachable!("faults of clients are dealt with before")
+            Fault::Reset { .. }
+            | Fault::HalfOpen { .. }
+            | Fault::Stall { .. }
+            | Fault::Cut { .. }
+            | Fault::FailElected { .. } => {
+                unreachable!("faults that are no server's yet are dealt with before")
             }
         };
         self.count_fault(fired, fault);
@@ -179,6 +209,7 @@ impl World<'_> {
     pub(super) fn end_all_faults(&mut self) -> Verdict {
         self.note("end of faults", [0; 3]);
         self.note_commits();
+        self.doomed.clear();
         self.mend_all_networks();
         for server in 0..self.servers.len() {
             self.servers[server].troubles = Troubles::default();

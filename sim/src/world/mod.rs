@@ -40,7 +40,7 @@ use quorate_core::contract::Input;
 use quorate_core::vocabulary::{ConnId, LinkId};
 use server::{Life, Server};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 /// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
 const LIVENESS_NS: u64 = 20_000_000_000;
@@ -69,6 +69,8 @@ enum Event {
     Restart { life: Life },
     /// A paused process goes on.
     Resume { life: Life, pause: u64 },
+    /// Whoever was elected fails.
+    Doom { index: usize, life: Life },
     /// A planned operation is due.
     Operation(usize),
     /// A client has something to do by itself.
@@ -104,7 +106,7 @@ impl Event {
     /// timer is the last, so that everything that is there is heard before anything ends.
     fn class(&self) -> u8 {
         match self {
-            Event::Fault(_) | Event::FaultOver(_) | Event::EndOfFaults => 0,
+            Event::Fault(_) | Event::FaultOver(_) | Event::Doom { .. } | Event::EndOfFaults => 0,
             Event::Restart { .. } | Event::Resume { .. } | Event::Reset { .. } => 1,
             Event::LinkReset { .. } | Event::LinkLost { .. } | Event::LinkGivesUp { .. } => 1,
             Event::Arrive { .. } | Event::LinkArrives { .. } => 2,
@@ -170,6 +172,8 @@ pub(crate) struct World<'p> {
     links: Links,
     /// What of the network is broken, by the fault that did it.
     broken_ways: BTreeMap<usize, Vec<WayOf>>,
+    /// Faults that wait for somebody to be elected.
+    doomed: VecDeque<usize>,
     /// Who is not lost for good.
     survivors: Vec<bool>,
     /// How many leaders were established before all was healed.
@@ -225,6 +229,7 @@ impl<'p> World<'p> {
             net: Net::new(plan.network.clone()),
             links: Links::default(),
             broken_ways: BTreeMap::new(),
+            doomed: VecDeque::new(),
             survivors: vec![true; count],
             elections_before: 0,
             servers,
@@ -302,6 +307,7 @@ impl<'p> World<'p> {
         match event {
             Event::Fault(index) => self.begin_fault(index),
             Event::FaultOver(index) => self.end_fault(index),
+            Event::Doom { index, life } => self.doom(index, life),
             Event::Arrive { conn, to_server: true } => self.arrive_at_server(conn),
             Event::Arrive { conn, to_server: false } => self.arrive_at_client(conn),
             Event::Reset { conn } => self.reset(conn),

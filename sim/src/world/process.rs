@@ -2,6 +2,7 @@
 
 use super::lanes::WORK;
 use super::server::{Life, State};
+use super::wires::id;
 use super::{Event, World};
 use crate::checkers::{Verdict, exits, violated};
 use quorate_core::contract::{Input, Output, PeerEvent};
@@ -110,7 +111,12 @@ impl World<'_> {
             }
             Output::SendSnapshot { link, image } => self.send_snapshot(server, link, image),
             Output::CloseLink { link } => self.close_link(server, link),
-            Output::Event(event) => self.count_event(&event),
+            Output::Event(event) => {
+                self.count_event(&event);
+                if matches!(event, PeerEvent::Elected { leader, .. } if leader == id(server)) {
+                    self.elected(server);
+                }
+            }
             Output::Exit { code, reason } => {
                 exits::has_a_reason(server, code, &reason)?;
                 aftermath.is_over = true;
