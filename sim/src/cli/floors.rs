@@ -66,12 +66,13 @@ const ENSEMBLE_FAULTS: [&str; 11] = [
     "old_disk",
     "slow_links",
 ];
-const ENSEMBLE_PROBES: [&str; 28] = [
+const ENSEMBLE_PROBES: [&str; 29] = [
     "deposed_leader_proposes",
     "dial_failed",
     "diff_sent",
     "disk_kept_for_the_quorum",
     "election_over",
+    "empty_disk_refused",
     "follower_serves",
     "informed",
     "leader_gone_by_itself",

@@ -18,6 +18,8 @@ pub struct EnsemblePlan {
     /// How long a server whose quorum port could not be reached is left out of proposals.
     pub avoid_ms: u64,
     pub commit_log_count: u64,
+    /// Whether an empty disk is a new database without the marker that says so.
+    pub db_autocreate: bool,
     /// What the end of all faults leaves alive: a quorum, and of the others each in this way.
     pub rest: Rest,
 }

@@ -29,6 +29,7 @@ pub(super) enum Part {
     Synchronisation,
     Deposition,
     Elections,
+    Autocreate,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

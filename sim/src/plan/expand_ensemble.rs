@@ -63,7 +63,8 @@ pub(super) fn r1(seed: u64) -> Plan {
     swarm.operations[Kind::Sync as usize] *= SYNCS;
     let mut server = draw(seed, Part::Server, server);
     server.enforce_quota = false;
-    let ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
+    let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
+    ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     let people = (CLIENTS, ensemble.servers() as u64);
     let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     let mut operations =
@@ -197,6 +198,7 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
         finalize_wait_ms: draws.of(&[20, 200, 200]),
         avoid_ms: 10_000,
         commit_log_count: draws.of(&[1, 5, 50, 500]),
+        db_autocreate: true,
         rest: draws.of(&[Rest::Healed, Rest::Dead, Rest::Paused, Rest::CutOff]),
     }
 }

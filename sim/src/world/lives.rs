@@ -155,6 +155,11 @@ impl World<'_> {
         match step {
             Ok(RecoveryStep::Progress) => self.schedule(at, Event::Recovery { life }),
             Ok(RecoveryStep::Done(recovered)) => return self.start(server, *recovered),
+            Err(RecoveryError::Uninitialized) if self.servers[server].missing_disk.is_some() => {
+                self.bring_a_disk(server);
+                self.process_gone(server, true);
+                self.schedule(self.now + 100 * MS, Event::Restart { life: self.life(server) });
+            }
             Err(RecoveryError::Disk(_)) if had_errors => self.try_again(server),
             Err(_) if had_errors => self.try_again(server),
             Err(_) if self.oracle.views[server].was_lied_to() => {

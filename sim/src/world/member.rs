@@ -11,6 +11,7 @@ use quorate_core::quorum::{
     ConfigVersion, ElectionTimes, EnsembleConfig, Membership, Role, Server as Line, ServerAddresses,
 };
 use quorate_core::vocabulary::Millis;
+use quorate_storage_file::{Directory, Disk as _, FileName};
 use std::collections::BTreeMap;
 
 /// A disk as it was, or as it comes from the shop, and what was known of it then.
@@ -18,6 +19,17 @@ use std::collections::BTreeMap;
 pub(super) struct ForeignDisk {
     pub(super) disk: SimDisk,
     pub(super) ledger: Ledger,
+}
+
+/// What says that an empty disk is a new database.
+pub(super) fn initialize() -> FileName {
+    FileName { directory: Directory::LogRoot, name: "initialize".to_string() }
+}
+
+fn is_blank(disk: &mut SimDisk) -> bool {
+    [Directory::LogRoot, Directory::Snap, Directory::Log]
+        .into_iter()
+        .all(|directory| disk.list(directory).is_ok_and(|entries| entries.is_empty()))
 }
 
 /// The configuration of one of the servers.
@@ -77,9 +89,34 @@ impl World<'_> {
         ForeignDisk { disk, ledger: self.oracle.views[server].ledger.clone() }
     }
 
+    /// It did not start on an empty disk, of which nobody has said that it is new: now somebody says so, if a quorum may lose what was on
+    /// its own; else that is found again.
+    pub(super) fn bring_a_disk(&mut self, server: usize) {
+        self.counters.probe("empty_disk_refused");
+        let Some(mut own) = self.servers[server].missing_disk.take() else { return };
+        if self.oracle.may_forget(server) {
+            self.counters.fault("empty_disk");
+            self.servers[server].disk.install(&initialize(), &[]);
+            self.oracle.forgets(server, Ledger::default());
+        } else {
+            self.counters.probe("disk_kept_for_the_quorum");
+            own.set_capacity(u64::MAX);
+            self.servers[server].disk = *own;
+        }
+    }
+
     /// Before a restart: another disk is in the machine, if a quorum may lose what was on this one.
     pub(super) fn maybe_change_disk(&mut self, server: usize) {
-        let Some(foreign) = self.servers[server].foreign_disk.take() else { return };
+        let Some(mut foreign) = self.servers[server].foreign_disk.take() else { return };
+        let machine = &mut self.servers[server];
+        if let Some(own) = machine.missing_disk.take() {
+            machine.disk = *own;
+        }
+        if !machine.autocreates() && is_blank(&mut foreign.disk) {
+            // It has to refuse to start on it, whatever it had promised on its own.
+            machine.missing_disk = Some(Box::new(std::mem::replace(&mut machine.disk, foreign.disk)));
+            return self.note_at(server, "its disk is missing", [0; 3]);
+        }
         if !self.oracle.may_forget(server) {
             self.counters.probe("disk_kept_for_the_quorum");
             return;

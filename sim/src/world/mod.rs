@@ -212,8 +212,11 @@ impl<'p> World<'p> {
     fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, shown: Option<usize>) -> Self {
         let ensemble = plan.ensemble.as_ref();
         let count = ensemble.map_or(1, EnsemblePlan::servers);
-        let server =
-            |index| Server::new(&plan.server, ensemble.map(|plan| ensemble_config(plan, index)), index);
+        let db_autocreate = ensemble.is_none_or(|plan| plan.db_autocreate);
+        let server = |index| {
+            let config = ensemble.map(|plan| ensemble_config(plan, index));
+            Server::new(&plan.server, (config, db_autocreate), index)
+        };
         let servers: Vec<Server> = (0..count).map(server).collect();
         let oracle = servers[0].oracle(ensemble);
         let clients = plan.clients.iter().enumerate();

@@ -2,7 +2,7 @@
 
 use super::faults::Troubles;
 use super::lanes::Work;
-use super::member::ForeignDisk;
+use super::member::{ForeignDisk, initialize};
 use super::wires::id;
 use crate::disk::{SimDisk, SimFile};
 use crate::model::{ModelConfig, super_digest};
@@ -94,11 +94,19 @@ pub(super) struct Server {
     pub(super) backups: Vec<(usize, ForeignDisk)>,
     /// What the machine has in place of its own disk at its next start.
     pub(super) foreign_disk: Option<Box<ForeignDisk>>,
+    /// Its own disk, while one is in the machine that is empty and that nobody has said should be.
+    pub(super) missing_disk: Option<Box<SimDisk>>,
+    /// Whether an empty disk is a new database without the marker that says so.
+    db_autocreate: bool,
     model: ModelConfig,
 }
 
 impl Server {
-    pub(super) fn new(plan: &ServerPlan, ensemble: Option<EnsembleConfig>, index: usize) -> Self {
+    pub(super) fn new(
+        plan: &ServerPlan,
+        (ensemble, db_autocreate): (Option<EnsembleConfig>, bool),
+        index: usize,
+    ) -> Self {
         let mut config = PeerConfig::standalone(Millis(plan.tick_time_ms));
         config.switches.extended_types = plan.extended_types;
         config.switches.enforce_quota = plan.enforce_quota;
@@ -131,8 +139,12 @@ impl Server {
             super_digest: config.super_digest.clone(),
             container_max_never_used_ms: plan.container_max_never_used_ms,
         };
+        let mut disk = SimDisk::new();
+        if !db_autocreate {
+            disk.install(&initialize(), &[]);
+        }
         Server {
-            disk: SimDisk::new(),
+            disk,
             state: State::Down { has_power: true },
             life: 0,
             boot_at: 0,
@@ -147,6 +159,8 @@ impl Server {
             ensemble,
             backups: Vec::new(),
             foreign_disk: None,
+            missing_disk: None,
+            db_autocreate,
             model,
         }
     }
@@ -167,12 +181,16 @@ impl Server {
             storage: self.storage_options.clone(),
             tree: self.tree_options,
             seed: LookupSeed(self.life),
-            db_autocreate: true,
+            db_autocreate: self.db_autocreate,
             trust_empty: false,
             member: self.ensemble.is_some(),
             recent_txns: self.ensemble.as_ref().map_or(0, |ensemble| ensemble.commit_log_count),
             recent_bytes: 1 << 20,
         }
+    }
+
+    pub(super) fn autocreates(&self) -> bool {
+        self.db_autocreate
     }
 
     /// Both clocks at the world's time `at`.
