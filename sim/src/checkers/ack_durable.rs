@@ -21,9 +21,11 @@ pub(crate) fn new_leader(server: usize, epoch: Epoch, ledger: &Ledger, mark: Zxi
     })
 }
 
-/// A server says where its history ends, when it looks for a leader or to the one it found; or claims none, and asks for all of it.
-pub(crate) fn vote(server: usize, zxid: Zxid, durable: Zxid) -> Verdict {
-    require(NAME, zxid == durable || zxid == Zxid(-1), || {
-        format!("server {server} claims {zxid}, its disk has {durable}")
+/// A server says where its history ends, when it looks for a leader or to the one it found; or claims none, and asks for all of it,
+/// as it must where a truncation has failed and the disk has not said what is left.
+pub(crate) fn vote(server: usize, zxid: Zxid, ledger: &Ledger) -> Verdict {
+    let is_known = zxid == ledger.durable && !ledger.is_being_cut();
+    require(NAME, is_known || zxid == Zxid(-1), || {
+        format!("server {server} claims {zxid}, of its disk is known: {ledger:?}")
     })
 }

@@ -1,11 +1,19 @@
 //! C14: once a leader was told that a session is at another server, what it asked before is not executed any more; and a leader refuses
 //! nothing for a move, or for an end, that was not.
+//!
+//! A closeSession is the exception: whoever asks, the session ends, wherever it is by then, for no leader of ZooKeeper's looks for
+//! its owner (`quorum-protocol.md` §7.3).
 
 use super::{Verdict, require};
-use quorate_core::jute::TxnHeader;
+use quorate_core::jute::{TxnHeader, TxnRecord};
 use std::fmt::Debug;
 
 const NAME: &str = "session_moved";
+
+/// Whether only the server where a session is may have this done in its name.
+pub(crate) fn needs_owner(record: &TxnRecord) -> bool {
+    !matches!(record, TxnRecord::CloseSession { .. })
+}
 
 /// A txn is committed; when it was made, its session was elsewhere, or was not.
 pub(crate) fn by_its_owner(header: &TxnHeader, cause: &dyn Debug, moved_to: Option<usize>) -> Verdict {

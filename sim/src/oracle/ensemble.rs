@@ -88,9 +88,9 @@ impl Oracle {
             leadership::established(epoch, server, self.ensemble.leader_of.insert(epoch, server))?;
         }
         let history = &self.history;
-        let durable = self.voters_with(None, |ledger| history.holds(ledger.durable, last));
+        let durable = self.voters_with(None, |ledger| ledger.keeps(last, history));
         let acknowledged = self.voters_with(Some(server), |ledger| ledger.acknowledges(epoch, last));
-        let acknowledged = acknowledged + usize::from(history.holds(self.views[server].ledger.durable, last));
+        let acknowledged = acknowledged + usize::from(self.views[server].ledger.keeps(last, history));
         let (quorum, blocking) = (self.ensemble.quorum(), self.ensemble.blocking());
         let enough = if self.ensemble.has_forgotten { blocking.min(quorum) } else { quorum };
         committed_never_lost::by_quorum(last, durable, acknowledged, enough)?;
@@ -159,7 +159,7 @@ impl Oracle {
     /// S10: what is committed is on disks that meet every quorum.
     pub(super) fn nothing_is_lost(&self) -> Verdict {
         let (history, tail) = (&self.history, self.history.tail());
-        let durable = self.voters_with(None, |ledger| history.holds(ledger.durable, tail));
+        let durable = self.voters_with(None, |ledger| ledger.keeps(tail, history));
         committed_never_lost::held(tail, durable, self.ensemble.blocking())
     }
 
@@ -170,7 +170,7 @@ impl Oracle {
         }
         let (own, history) = (&self.views[server].ledger, &self.history);
         let bears = |ledger: &Ledger| {
-            history.holds(ledger.durable, own.end)
+            ledger.keeps(own.end, history)
                 && ledger.durable_epochs.accepted >= own.epochs.accepted
                 && ledger.durable_epochs.current >= own.epochs.current
         };

@@ -1,7 +1,8 @@
 //! What a server's disk holds, as far as it was asked for and confirmed: where its history ends, and its epochs.
 //!
 //! A history is told by its last zxid, since the chain behind that is known. Ops that are not confirmed may have been done, not
-//! done, or done in part when the process ends.
+//! done, or done in part when the process ends. So may a truncation that failed: whether the disk refused it, and is as it was, or
+//! broke off, only the op behind it tells, which is confirmed in the first case alone.
 
 use super::history::History;
 use quorate_core::contract::{EpochKind, Epochs, StoreSeq};
@@ -13,8 +14,8 @@ use std::collections::{BTreeMap, VecDeque};
 struct Pending {
     seq: StoreSeq,
     end: Zxid,
-    /// It takes something away: a part of that may be done.
-    is_cut: bool,
+    /// It takes away what is behind this: a part of that may be done, even where it has failed.
+    cuts_to: Option<Zxid>,
 }
 
 /// See the module's words.
@@ -25,7 +26,7 @@ pub(crate) struct Ledger {
     pub(crate) end: Zxid,
     /// Where the last snapshot ends that took the place of the log: what lies before it on the disk is of no use.
     pub(crate) floor: Zxid,
-    /// Where it ends if the power goes now and takes all it can.
+    /// How far it is confirmed.
     pub(crate) durable: Zxid,
     /// The last truncation that was asked for.
     pub(super) truncation: Option<StoreSeq>,
@@ -47,19 +48,42 @@ fn set(epochs: &mut Epochs, kind: EpochKind, epoch: Epoch) {
 
 impl Ledger {
     /// An op of the log's lane is asked for, behind which history ends at `end`.
-    pub(super) fn asked(&mut self, seq: StoreSeq, end: Zxid, is_cut: bool) {
+    pub(super) fn asked(&mut self, seq: StoreSeq, end: Zxid) {
         self.end = end;
-        self.pending.push_back(Pending { seq, end, is_cut });
+        self.pending.push_back(Pending { seq, end, cuts_to: None });
     }
 
-    /// The log can't be truncated as it was asked, and is as it was; false when it is another op that failed.
-    pub(super) fn refused(&mut self, seq: StoreSeq) -> bool {
+    /// An op is asked for that takes away all that is not of the history up to `to`.
+    pub(super) fn cut_asked(&mut self, seq: StoreSeq, to: Zxid) {
+        self.end = to;
+        self.pending.push_back(Pending { seq, end: to, cuts_to: Some(to) });
+    }
+
+    /// The log was not truncated as it was asked, and the server takes it as it was; false when it is another op that failed.
+    pub(super) fn truncation_failed(&mut self, seq: StoreSeq) -> bool {
         if self.truncation != Some(seq) {
             return false;
         }
-        self.pending.retain(|pending| pending.seq != seq);
-        self.end = self.pending.back().map_or(self.durable, |pending| pending.end);
+        let mut end = self.durable;
+        for pending in &mut self.pending {
+            if pending.seq == seq {
+                pending.end = end;
+            }
+            end = pending.end;
+        }
+        self.end = end;
         true
+    }
+
+    /// Whether a part of it may be gone that was confirmed, and nobody knows how much.
+    pub(crate) fn is_being_cut(&self) -> bool {
+        self.pending.iter().any(|pending| pending.cuts_to.is_some())
+    }
+
+    /// Whether the history that ends at `zxid` is on the disk, and stays, whatever comes of the ops under way.
+    pub(super) fn keeps(&self, zxid: Zxid, history: &History) -> bool {
+        let mut cuts = self.pending.iter().filter_map(|pending| pending.cuts_to);
+        history.holds(self.durable, zxid) && cuts.all(|to| history.holds(to, zxid))
     }
 
     /// Everything up to `seq` is durable.
@@ -94,8 +118,9 @@ impl Ledger {
         }
         let mut before = self.durable;
         for pending in &self.pending {
-            let is_part =
-                pending.is_cut && history.holds(before, end) && end >= history.cut(before, pending.end);
+            let is_part = pending
+                .cuts_to
+                .is_some_and(|to| history.holds(before, end) && end >= history.cut(before, to));
             if end == pending.end || is_part {
                 return true;
             }

@@ -27,7 +27,7 @@ impl View {
             zxid_unique::as_proposed(zxid, known.map(|known| &known.bytes), bytes)?;
             prefix::follows(zxid, known.map(|known| known.before), self.ledger.end)?;
         }
-        self.ledger.asked(seq, zxid, false);
+        self.ledger.asked(seq, zxid);
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl View {
         let end = self.ledger.end;
         let (had, keeps) = (history.committed_part(end), history.committed_part(to));
         committed_never_lost::cut(self.server, (end, to), (had, keeps))?;
-        self.ledger.asked(seq, to, true);
+        self.ledger.cut_asked(seq, to);
         Ok(())
     }
 
@@ -59,7 +59,7 @@ impl View {
         }
         let cause = self.cause(&txn, history)?;
         let moved_to = match &cause {
-            Cause::Request(asked) if !is_refusal(&txn.record) => {
+            Cause::Request(asked) if !is_refusal(&txn.record) && session_moved::needs_owner(&txn.record) => {
                 let owner = self.lead.as_ref().and_then(|lead| lead.owners.get(&txn.header.session));
                 owner.copied().filter(|owner| *owner != asked.server)
             }

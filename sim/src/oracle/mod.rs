@@ -106,7 +106,10 @@ impl Oracle {
                 return self.loaded(txns);
             }
             Input::Shutdown => view.is_ending = true,
-            Input::StoreFailed { lane: Lane::Log, seq, .. } => view.is_ending |= !view.ledger.refused(*seq),
+            Input::StoreFailed { lane: Lane::Log, seq, .. } => match view.ledger.truncation_failed(*seq) {
+                true => self.probes.push("truncation_failed"),
+                false => view.is_ending = true,
+            },
             Input::StoreFailed { lane: Lane::Epoch, .. } => view.is_ending = true,
             _ => {}
         }
@@ -154,7 +157,7 @@ impl Oracle {
                     view.cuts(*seq, image.zxid(), history)
                 }
                 _ => {
-                    view.ledger.asked(*seq, view.ledger.end, false);
+                    view.ledger.asked(*seq, view.ledger.end);
                     Ok(())
                 }
             },
@@ -165,7 +168,7 @@ impl Oracle {
             }
             Output::SendLink { link, bytes } => self.says(server, *link, bytes),
             Output::Event(PeerEvent::Looking { zxid, .. }) => {
-                ack_durable::vote(server, *zxid, view.ledger.durable)
+                ack_durable::vote(server, *zxid, &view.ledger)
             }
             Output::Exit { .. } => {
                 view.is_ending = true;

@@ -59,7 +59,7 @@ impl Oracle {
             QuorumPacket::LeaderInfo { epoch } => epochs::proposed(server, *epoch, ledger.durable_epochs),
             QuorumPacket::AckEpoch { last_zxid, .. } => {
                 epochs::acknowledged(server, view.leader_epoch, ledger.durable_epochs)?;
-                ack_durable::vote(server, *last_zxid, ledger.durable)?;
+                ack_durable::vote(server, *last_zxid, ledger)?;
                 // Who comes back to its leader says by this how much of what that has proposed it has.
                 if last_zxid.epoch() == view.leader_epoch {
                     ledger.acknowledge(view.leader_epoch, *last_zxid);
