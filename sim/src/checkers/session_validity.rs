@@ -15,7 +15,8 @@ pub(crate) enum Expected {
     New { timeout: i32 },
     /// The session it names.
     Attached { session: SessionId, timeout: i32 },
-    /// One or the other: the leader's word decides. Whether the session had ended before it was asked for.
+    /// One or the other: the leader's word decides. Whether the session had ended before it was asked for, in this leader's epoch or
+    /// an earlier one.
     AskedOfLeader { session: SessionId, timeout: i32, has_ended: bool },
     /// A response that says the session is no more, then the end.
     Invalid,

@@ -30,7 +30,9 @@ impl View {
                     Expected::Attached { session, timeout }
                 }
                 None if knows => {
-                    let has_ended = history.ended.contains(&session);
+                    // A leader that was deposed and does not know it may take the session for alive.
+                    let ended = history.ended.get(&session);
+                    let has_ended = ended.is_some_and(|epoch| self.leader_epoch >= *epoch);
                     Expected::AskedOfLeader { session, timeout, has_ended }
                 }
                 _ => Expected::Invalid,

@@ -12,7 +12,7 @@ use crate::checkers::{
 use crate::model::{Model, ModelConfig, Who};
 use bytes::Bytes;
 use quorate_core::jute::{OpCode, Request, Txn, TxnRecord};
-use quorate_core::vocabulary::{ConnId, SessionId, Xid, Zxid};
+use quorate_core::vocabulary::{ConnId, Epoch, SessionId, Xid, Zxid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -72,9 +72,9 @@ pub(crate) struct History {
     pub(super) handshakes: BTreeMap<(usize, i32), usize>,
     /// Sessions whose createSession is logged and whose client was not told.
     pub(super) unclaimed: BTreeMap<SessionId, (Zxid, i32)>,
-    /// Sessions of which any leader has logged a closeSession, and those of which one is committed.
+    /// Sessions of which any leader has logged a closeSession, and those of which one is committed, with its epoch.
     pub(super) closing: BTreeSet<SessionId>,
-    pub(super) ended: BTreeSet<SessionId>,
+    pub(super) ended: BTreeMap<SessionId, Epoch>,
     /// Where each session was attached last, and who has claimed it last.
     pub(super) attached: BTreeMap<SessionId, (usize, ConnId)>,
     pub(super) claimed: BTreeMap<SessionId, ConnId>,
@@ -100,7 +100,7 @@ impl History {
             handshakes: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
             closing: BTreeSet::new(),
-            ended: BTreeSet::new(),
+            ended: BTreeMap::new(),
             attached: BTreeMap::new(),
             claimed: BTreeMap::new(),
             fresh: Model::new(model),
@@ -244,7 +244,7 @@ impl History {
         for (txn, origin) in behind.into_iter().rev() {
             session_moved::by_its_owner(&txn.header, &origin.cause, origin.moved_to)?;
             if let TxnRecord::CloseSession { .. } = txn.record {
-                self.ended.insert(txn.header.session);
+                self.ended.insert(txn.header.session, txn.header.zxid.epoch());
             }
             self.committed.push(txn);
             self.origins.push(origin);
