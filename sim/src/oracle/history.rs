@@ -207,6 +207,15 @@ impl History {
         found
     }
 
+    /// The txns of the history that ends at `end` that are behind `zxid`, committed or not, oldest first. Who has applied it up to
+    /// there need not know what a later leader has committed of the rest.
+    pub(super) fn behind(&self, end: Zxid, zxid: Zxid) -> impl Iterator<Item = &Txn> {
+        let committed = self.committed_part(end).max(zxid);
+        let taken = self.position(zxid)..self.position(committed);
+        let open = self.open_behind(end, committed).into_iter().map(|(txn, _)| txn);
+        self.committed[taken].iter().chain(open)
+    }
+
     /// A leader has logged a txn of its own.
     pub(super) fn propose(&mut self, txn: Txn, origin: Origin) -> Verdict {
         let zxid = txn.header.zxid;

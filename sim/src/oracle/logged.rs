@@ -52,11 +52,9 @@ impl View {
         let before = self.ledger.end;
         txns_match_model::next(&txn, zxid, before, self.ledger.epochs.current)?;
         self.judge_session(&txn)?;
-        {
-            let open = history.open_behind(before, self.model.zxid);
-            let records: Vec<&TxnRecord> = open.iter().map(|(txn, _)| &txn.record).collect();
-            txns_match_model::fits(&txn.record, &records, &self.model.tree)?;
-        }
+        let records: Vec<&TxnRecord> =
+            history.behind(before, self.model.zxid).map(|txn| &txn.record).collect();
+        txns_match_model::fits(&txn.record, &records, &self.model.tree)?;
         let cause = self.cause(&txn, history)?;
         let moved_to = match &cause {
             Cause::Request(asked) if !is_refusal(&txn.record) && session_moved::needs_owner(&txn.record) => {

@@ -167,9 +167,7 @@ impl Oracle {
                 Ok(())
             }
             Output::SendLink { link, bytes } => self.says(server, *link, bytes),
-            Output::Event(PeerEvent::Looking { zxid, .. }) => {
-                ack_durable::vote(server, *zxid, &view.ledger)
-            }
+            Output::Event(PeerEvent::Looking { zxid, .. }) => ack_durable::vote(server, *zxid, &view.ledger),
             Output::Exit { .. } => {
                 view.is_ending = true;
                 Ok(())
