@@ -5,6 +5,7 @@ use super::{AuthConfig, Provider, java_address};
 use crate::jute::{AuthPacket, ClientInfo, Id, java_string};
 use crate::vocabulary::ErrorCode;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// How many identities one connection may gather: each is searched by every check, and ZooKeeper's lack of a limit would
 /// let a client fill the memory with them.
@@ -26,10 +27,13 @@ impl Identities {
     }
 
     /// Those of the server itself, to which everything is allowed.
-    pub fn server() -> Self {
-        let mut identities = Self::new(IpAddr::from([127, 0, 0, 1]));
-        identities.add(Id::new("super", ""));
-        identities
+    pub fn server() -> &'static Self {
+        static SERVER: LazyLock<Identities> = LazyLock::new(|| {
+            let mut identities = Identities::new(IpAddr::from([127, 0, 0, 1]));
+            identities.add(Id::new("super", ""));
+            identities
+        });
+        &SERVER
     }
 
     /// Those that a learner forwards with a request.

@@ -145,7 +145,7 @@ fn the_switches_open_and_close_doors() {
     let identities = known_as(&["user:pass"]);
     assert!(!check_acl(&config(), &identities, &closed, Permissions::READ));
     assert!(check_acl(&AuthConfig { skip_acl: true, ..config() }, &identities, &closed, Permissions::READ));
-    assert!(check_acl(&config(), &Identities::server(), &closed, Permissions::ADMIN));
+    assert!(check_acl(&config(), Identities::server(), &closed, Permissions::ADMIN));
 
     let own = [entry("31 digest:user:smGaoVKd/cQkjm7b88GyorAUz20=")];
     assert!(check_acl(&config(), &identities, &own, Permissions::READ));

@@ -5,7 +5,7 @@
 
 use super::Peer;
 use super::role::Role;
-use crate::auth::authenticate;
+use crate::auth::{Identities, authenticate};
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{AuthPacket, Encode, Malformed, MalformedReason, MultiOp, OpCode, ReplyHeader, Request};
 use crate::metrics::{Counter, CounterSet};
@@ -139,8 +139,7 @@ impl Peer {
     /// From here on the session can't do anything (ZOOKEEPER-1208); ephemerals that no closeSession could list go first.
     pub(super) fn begin_closing(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.state.sessions.set_closing(session);
-        let identities = crate::auth::Identities::server();
-        let asker = Asker { session, cxid: Xid(0), identities: &identities };
+        let asker = Asker { session, cxid: Xid(0), identities: Identities::server() };
         while let Some(prepared) = self.prep.shed_ephemerals(Ground::of(&self.state, now), asker) {
             self.submit(now, prepared, Origin::Server, outbox);
         }

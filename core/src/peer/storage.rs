@@ -10,12 +10,12 @@ use bytes::Bytes;
 
 /// A request that took this long is worth a line.
 const SLOW: Millis = Millis(1_000);
-/// So many txns are applied by one input; those that one sync made durable beyond that wait for the next, and whoever asked for
-/// something meanwhile comes between.
-const TXNS_A_PART: usize = 256;
-/// A txn that is answered on another connection than the one before counts as so many, for its answer is a packet of its own;
-/// so does one of the server's own, for it ends a session.
-const TXNS_A_PACKET: usize = 8;
+/// So much is applied by one input, in txns of one change; what one sync made durable beyond that waits for the next, and whoever
+/// asked for something meanwhile comes between.
+const WORK_A_PART: usize = 64;
+/// An answer on another connection than the one before counts as so much, for it is a packet of its own; so does a txn of
+/// the server's own, for it ends a connection.
+const WORK_A_PACKET: usize = 8;
 
 impl Peer {
     pub(super) fn log_stored(&mut self, now: Now, seq: StoreSeq, outbox: &mut Outbox) {
@@ -60,22 +60,21 @@ impl Peer {
     /// Answers what was left, then applies what is committed, as long as one input may: a connection's reads must not see what was
     /// written behind them.
     pub(super) fn go_on(&mut self, now: Now, outbox: &mut Outbox) {
-        let (mut applied, mut answered) = (0, None);
-        while applied < TXNS_A_PART && !self.state.is_part_full(outbox) {
+        let (mut done, mut answered) = (0, None);
+        while done < WORK_A_PART && !self.state.is_part_full(outbox) {
             if let Some(conn) = self.state.connections.unfinished.pop_front() {
                 self.admit_early(now, conn, outbox);
                 self.state.drain_queue(conn, now, outbox);
                 continue;
             }
             let Some(proposal) = self.commit.pop(self.committed) else { return };
-            applied += match proposal.origin {
-                Origin::Request { conn, .. } | Origin::Handshake { conn, .. } if answered == Some(conn) => 1,
+            done += proposal.work();
+            done += match proposal.origin {
                 Origin::Request { conn, .. } | Origin::Handshake { conn, .. } => {
-                    answered = Some(conn);
-                    TXNS_A_PACKET
+                    if answered.replace(conn) == Some(conn) { 0 } else { WORK_A_PACKET }
                 }
-                Origin::Server => TXNS_A_PACKET,
-                Origin::Elsewhere => 1,
+                Origin::Server => WORK_A_PACKET,
+                Origin::Elsewhere => 0,
             };
             self.note_slow(now, &proposal, outbox);
             let zxid = proposal.zxid();

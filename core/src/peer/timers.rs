@@ -7,14 +7,17 @@
 
 use super::role::Role;
 use super::{Ending, Peer};
+use crate::auth::Identities;
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::Request;
 use crate::metrics::Counter;
 use crate::pipeline::{Asker, Ground, Origin};
 use crate::vocabulary::{Mono, Now, SessionId, Xid};
 
-/// So many sessions, and connections without one, are ended by one input.
+/// So many connections without a session are ended by one input.
 const ENDINGS_A_PART: usize = 16;
+/// And as many sessions as make so many txns, counted with the nodes that those remove.
+const EXPIRIES_A_PART: usize = 32;
 
 impl Peer {
     /// When [`crate::contract::Input::Timeout`] is due; none when nothing will happen by itself. It may lie in the past: then more is due
@@ -69,13 +72,14 @@ impl Peer {
     }
 
     fn expire_sessions(&mut self, now: Now, outbox: &mut Outbox) {
-        let mut left = ENDINGS_A_PART;
+        let mut left = EXPIRIES_A_PART;
         while left > 0
             && self.may_expire()
             && let Some(session) = self.state.sessions.expire_one(now.mono)
         {
-            left -= 1;
+            let before = self.commit.own_work();
             self.expire_session(now, session, outbox);
+            left = left.saturating_sub((self.commit.own_work() - before).max(1));
         }
     }
 
@@ -97,8 +101,7 @@ impl Peer {
     /// Ends a session without its client's wish.
     pub(super) fn close_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.begin_closing(now, session, outbox);
-        let identities = crate::auth::Identities::server();
-        let asker = Asker { session, cxid: Xid(0), identities: &identities };
+        let asker = Asker { session, cxid: Xid(0), identities: Identities::server() };
         let prepared = self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession);
         self.submit(now, prepared, Origin::Server, outbox);
     }

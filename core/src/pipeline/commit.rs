@@ -9,7 +9,7 @@ use super::connections::Slot;
 use super::proposal::{Origin, Proposal};
 use super::state::ServerState;
 use crate::contract::{Outbox, StoreSeq};
-use crate::jute::{OpCode, Request, TxnRecord};
+use crate::jute::{OpCode, Request};
 use crate::vocabulary::{ConnId, Now, SessionId, Zxid};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -114,11 +114,9 @@ impl CommitQueue {
 }
 
 fn own_work(proposal: &Proposal) -> usize {
-    match (proposal.origin, &proposal.txn.record) {
-        (Origin::Request { .. } | Origin::Handshake { .. } | Origin::Elsewhere, _) => 0,
-        (Origin::Server, TxnRecord::CloseSession { paths: Some(paths) }) => 1 + paths.len(),
-        (Origin::Server, TxnRecord::Multi(ops)) => 1 + ops.len(),
-        (Origin::Server, _) => 1,
+    match proposal.origin {
+        Origin::Server => proposal.work(),
+        Origin::Request { .. } | Origin::Handshake { .. } | Origin::Elsewhere => 0,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A txn on its way from prep to apply, and who waits for it.
 
 use crate::contract::StoreSeq;
-use crate::jute::Txn;
+use crate::jute::{Txn, TxnRecord};
 use crate::vocabulary::{ConnId, Mono, Zxid};
 use bytes::Bytes;
 
@@ -44,5 +44,14 @@ pub(crate) struct Proposal {
 impl Proposal {
     pub(crate) fn zxid(&self) -> Zxid {
         self.txn.header.zxid
+    }
+
+    /// How much there is to apply: one for the txn, and one for each op of a multi and each ephemeral of a session that ends.
+    pub(crate) fn work(&self) -> usize {
+        match &self.txn.record {
+            TxnRecord::CloseSession { paths: Some(paths) } => 1 + paths.len(),
+            TxnRecord::Multi(ops) => 1 + ops.len(),
+            _ => 1,
+        }
     }
 }

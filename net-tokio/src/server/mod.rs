@@ -15,6 +15,7 @@
 //! links         connections between servers
 //! lanes         the threads that own the files
 //! mailbox       how other threads reach the owner
+//! descriptors   room for all those connections
 //! events        what the peer tells the operator
 //! clock         both clocks
 //! version       what the server says it is
@@ -32,6 +33,7 @@ mod accept;
 mod advice;
 mod clock;
 mod connection;
+mod descriptors;
 mod events;
 mod held;
 mod inbox;
@@ -60,8 +62,7 @@ use std::process::ExitCode;
 
 /// Runs a server until it is told to stop.
 pub fn run(config: ServerConfig) -> ExitCode {
-    logging::start(&config.log);
-    end_with_any_panic();
+    begin_process(&config);
     let code = supervise::runtime()
         .and_then(|runtime| {
             let running = start::start(config, &runtime)?;
@@ -75,10 +76,7 @@ pub fn run(config: ServerConfig) -> ExitCode {
 /// Runs several servers in this process until it is told to stop, or one of them ends by itself; `ready` is called once all of them
 /// listen.
 pub(crate) fn run_together(configs: Vec<ServerConfig>, ready: impl FnOnce()) -> ExitCode {
-    if let Some(config) = configs.first() {
-        logging::start(&config.log);
-    }
-    end_with_any_panic();
+    configs.first().iter().for_each(|config| begin_process(config));
     let code = supervise::runtime()
         .and_then(|runtime| {
             let start = |config| start::start(config, &runtime);
@@ -89,6 +87,16 @@ pub(crate) fn run_together(configs: Vec<ServerConfig>, ready: impl FnOnce()) -> 
         .unwrap_or_else(|failure| failure.report());
     logging::flush();
     ExitCode::from(code)
+}
+
+/// What concerns the whole process, while it has one thread.
+fn begin_process(config: &ServerConfig) {
+    let room = descriptors::make_room();
+    logging::start(&config.log);
+    if let Err(error) = room {
+        tracing::warn!(name: "descriptor_limit", "cannot raise it: {error}");
+    }
+    end_with_any_panic();
 }
 
 /// A broken assertion ends the process, not the thread it broke in: nothing may be served from a state that can't be right.

@@ -49,6 +49,8 @@ const CATCH_UP_ROUNDS: usize = 64;
 const INPUTS_A_PART: usize = 256;
 /// And bytes of replies.
 const BYTES_A_PART: usize = 1 << 20;
+/// How long the owner goes on with what the peer left behind, before it takes up anything else.
+const A_PART: Duration = Duration::from_micros(200);
 /// How long replies may take to leave when the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -248,7 +250,8 @@ impl Owner {
             links.swap(&mut inputs);
             self.handle_in_parts(now, inputs.drain(..));
         }
-        if self.parts.peer.has_more() {
+        let begin = Instant::now();
+        while self.parts.peer.has_more() && begin.elapsed() < A_PART && self.outbox.bytes() < BYTES_A_PART {
             self.handle(now, Input::GoOn);
         }
         self.ingress.swap(&mut inputs);

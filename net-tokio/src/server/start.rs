@@ -20,7 +20,6 @@ use quorate_storage_file::{
     Compression, Directory, Disk as _, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
     RecoveryStep, Repair, StdDisk, StdDiskOptions, Storage, StorageOptions,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -99,7 +98,6 @@ pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Runni
     // That no configuration was given is the first thing said.
     announce(&config);
     info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
-    raise_descriptor_limit();
     check_membership(&config)?;
     let disk = open_disk(&config.storage)?;
     let taken = |key| move |(address, error)| Failure::Port(key, address, error);
@@ -279,15 +277,6 @@ fn announce_purging(config: &ServerConfig, mut disk: StdDisk) {
         "whenever a snapshot has been written, older ones than are retained are removed, with their logs; \
          autopurge.purgeInterval=0 keeps them all"
     );
-}
-
-/// Each connection needs a descriptor; the soft limit that shells set is meant for programs with few.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        warn!(name: "descriptor_limit", "cannot raise it: {error}");
-    }
 }
 
 /// A source of randomness that no two starts share.

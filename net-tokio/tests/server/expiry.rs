@@ -3,7 +3,7 @@
 
 use crate::bystander::{Bystander, Memory, Span, is_full};
 use crate::client::{Client, create, create_with_flags, word};
-use crate::process::{Server, poll_until};
+use crate::process::{Server, poll_until, stand_back};
 use bytes::BytesMut;
 use quorate_core::jute::{Request, Response, ServerMessage};
 use quorate_core::vocabulary::SessionId;
@@ -20,10 +20,11 @@ fn thousands_of_sessions_expire_at_once_and_nobody_else_notices() {
     let (rounds, count, timeout) = if is_full() { (3, 10_000, 20_000) } else { (1, 1_000, 6_000) };
     crate::process::raise_descriptor_limit(count + 200);
     let dir = tempdir().unwrap();
-    let server = Server::start_in_front(dir.path(), &["maxClientCnxns=0"]);
+    let server = Server::start_with_large_log(dir.path(), &["maxClientCnxns=0"]);
     let (mut keeper, _) = Client::with_session(server.address);
     keeper.ask(create(PARENT, b"")).unwrap();
     let bystander = Bystander::start(&server);
+    stand_back();
     let (mut calm, mut storms) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         let mut crowd = gather(&server, count, timeout);

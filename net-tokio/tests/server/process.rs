@@ -37,13 +37,23 @@ impl Log {
     }
 }
 
-/// Puts a process or thread in front of all others, if we may: without root it stands in line.
-const GO_FIRST: &str = "chrt --fifo --pid 1 $0 2>/dev/null";
+/// From here on this thread, and those that it starts, are on other machines, as far as one machine can pretend that: they get a
+/// processor when nobody else wants it.
+pub(crate) fn stand_back() {
+    assert!(schedule(["--idle", "0"]), "chrt is part of every system");
+}
 
-/// From here on this thread gets the processors before the others of its test, if it may.
+/// From here on this thread measures: it hears an answer when that is there, not when a processor is free. That needs root.
 pub(crate) fn go_first() {
+    schedule(["--fifo", "1"]);
+}
+
+/// Gives this thread a policy and a priority.
+fn schedule([policy, priority]: [&str; 2]) -> bool {
     let thread = std::fs::read_link("/proc/thread-self").unwrap();
-    let _ = Command::new("sh").args(["-c", GO_FIRST]).arg(thread.file_name().unwrap()).status();
+    let mut command = Command::new("chrt");
+    command.args([policy, "--pid", priority]).arg(thread.file_name().unwrap()).stderr(Stdio::null());
+    command.status().unwrap().success()
 }
 
 /// A server's command; `settings` as zoo.cfg spells them. Every four-letter word is answered.
@@ -77,12 +87,9 @@ impl Server {
         Self::spawn(&mut command(data, settings))
     }
 
-    /// Starts one whose load runs on other machines, as far as one machine can pretend that: it and those who measure it
-    /// ([`go_first`]) get the processors before everybody else. That needs root. Its log grows as an operator's does, since
-    /// a file that grows at every turn makes each sync one of the file system's.
-    pub(crate) fn start_in_front(data: &Path, settings: &[&str]) -> Self {
-        let settings = [&["preAllocSize=65536"], settings].concat();
-        Self::spawn(&mut command_after(&GO_FIRST.replace("$0", "$$"), data, &settings))
+    /// Starts one whose log grows as an operator's does: a file that grows at every turn makes each sync one of the file system's.
+    pub(crate) fn start_with_large_log(data: &Path, settings: &[&str]) -> Self {
+        Self::start(data, &[&["preAllocSize=65536"], settings].concat())
     }
 
     /// Starts a command and waits until it listens.

@@ -3,7 +3,7 @@
 
 use crate::bystander::{Bystander, Memory, Span, is_full};
 use crate::client::{Client, create, get, word};
-use crate::process::{Server, poll_until, raise_descriptor_limit};
+use crate::process::{Server, poll_until, raise_descriptor_limit, stand_back};
 use bytes::BytesMut;
 use quorate_core::jute::{Request, Response, ServerMessage};
 use quorate_core::vocabulary::SessionId;
@@ -30,13 +30,14 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
     let (rounds, crowd) = if is_full() { (5, 10_000) } else { (2, 1_000) };
     raise_descriptor_limit(crowd + HALF_OPEN + 200);
     let dir = tempdir().unwrap();
-    let server = Server::start_in_front(
+    let server = Server::start_with_large_log(
         dir.path(),
         &["maxClientCnxns=0", "tickTime=500", "nio.sessionlessCnxnTimeout=1000"],
     );
     let address = server.address;
     ask_as_a_guest(address, create("/large", &[7; LARGE]));
     let bystander = Bystander::start(&server);
+    stand_back();
     let memory = Memory::watch(&server);
     let (mut calm, mut tormented) = (Vec::new(), Vec::new());
     let (nonsense, half_open) = (AtomicUsize::new(0), AtomicUsize::new(0));
