@@ -9,4 +9,4 @@ fn main() -> ExitCode {
 /// glibc's allocator searches what thousands of sessions left behind in one go: it stopped the owner for 100 ms when they ended
 /// (`tests/server/expiry.rs`).
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
