@@ -5,6 +5,7 @@ A member is named by its id, from 1. `leader_of` and `modes` ask the servers the
 
 import os
 import re
+import shutil
 import time
 
 import servers
@@ -22,6 +23,11 @@ class Member(servers.Server):
 
     def _wait_until_serving(self):
         """Its process runs; whether it serves is the ensemble's affair."""
+
+    def lose_disk(self):
+        """Everything but its id."""
+        assert not self.is_running, "stop it first"
+        shutil.rmtree(os.path.join(self.data_dir, "version-2"))
 
     @property
     def is_running(self):

@@ -2,13 +2,15 @@
 """Replaces three Java servers by Quorate one at a time, under load, and then goes back: the steps of MIGRATING.md.
 
 The load (load.py, Load.java): sessions of kazoo and of the Java client that write, hold ephemerals, contend for a mutex. First the same
-rolling restart among Java servers alone, in the same run, for comparison. Judged: no session and no ephemeral is lost, nothing
-acknowledged is missing, the mutex has one holder at a time, every session moved three times or more, and the longest gap between
-acknowledged writes is at most that of Java alone. Printed: who led whom, and how members were brought up to date.
+rolling restart among Java servers alone, in the same run, for comparison. Each time the first member to come back has lost its disk.
+Judged: no session and no ephemeral is lost, nothing acknowledged is missing, the mutex has one holder at a time, every session moved
+three times or more, either kind led the other and brought it up to date by a DIFF and by a SNAP, and the longest gap between
+acknowledged writes is at most that of Java alone.
 Exit status 1: anything of that is not so.
 """
 
 import argparse
+import collections
 import os
 import subprocess
 import sys
@@ -74,6 +76,8 @@ class Migration:
         self.ensemble = ensembles.Ensemble([java] * 3)
         self.clients = (kazoo_clients, java_clients)
         self.workers, self.phases, self.reigns = [], [], []
+        # Who brought whom up to date, and how: (leader's kind, learner's kind, DIFF or SNAP), and how often.
+        self.synchronised = collections.Counter()
 
     def check(self, holds, problem):
         if not holds:
@@ -114,15 +118,31 @@ class Migration:
         time.sleep(PAUSE_S)
         since = time.monotonic_ns()
         leader = self.ensemble.leader()
-        for sid in [sid for sid in self.ensemble.members if sid != leader] + [leader]:
+        order = [sid for sid in self.ensemble.members if sid != leader] + [leader]
+        for sid in order:
             self.ensemble.members[sid].stop()
             self._note()
-            self.ensemble.settle()
-            self.ensemble.replace(sid, kind).start()
-            self.ensemble.settle()
+            before = self._synchronised_by(self.ensemble.settle())
+            member = self.ensemble.replace(sid, kind)
+            if sid == order[0]:
+                member.lose_disk()
+            member.start()
+            self._note_synchronisation(kind, before, self._synchronised_by(self.ensemble.settle()))
             self._note()
             time.sleep(PAUSE_S)
         self.phases.append((name, since, time.monotonic_ns()))
+
+    def _synchronised_by(self, leader):
+        """The leader, and how often it has sent what."""
+        member = self.ensemble.members[leader]
+        return leader, {how: member.metric(f"zk_{how.lower()}_count") or 0 for how in ("DIFF", "SNAP")}
+
+    def _note_synchronisation(self, learner, before, after):
+        """What a leader has sent since `before`, when it is the same one: somebody of the kind `learner` came to it."""
+        (leader, sent_before), (still, sent) = before, after
+        if leader == still:
+            kind = self.ensemble.members[leader].kind
+            self.synchronised.update({(kind, learner, how): int(sent[how] - sent_before[how]) for how in sent})
 
     def _note(self):
         """Who leads whom."""
@@ -159,6 +179,11 @@ class Migration:
         java, quorate = self.java, self.through
         self.check(any(leader == java and quorate in followers for leader, followers in self.reigns), "Java never led Quorate")
         self.check(any(leader == quorate and java in followers for leader, followers in self.reigns), "Quorate never led Java")
+        for pair in ((java, quorate), (quorate, java)):
+            for how in ("DIFF", "SNAP"):
+                times = self.synchronised[(*pair, how)]
+                print(f"{pair[0]} brought {pair[1]} up to date by {how} {times} times")
+                self.check(times > 0, f"{pair[0]} never brought {pair[1]} up to date by {how}")
         lines = self.ensemble.disagreements()
         self.check(not lines, "at the end:\n      " + "\n      ".join(lines[:10]))
 
