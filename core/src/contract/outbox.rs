@@ -80,6 +80,12 @@ pub enum PeerEvent {
         reason: String,
         lasted: Millis,
     },
+    /// A learner of this server, which leads, is sent what it lacks.
+    LearnerSynchronises {
+        sid: i64,
+        /// "DIFF", "TRUNC" or "SNAP".
+        by: &'static str,
+    },
     /// A learner has left its leader, which this server is.
     LearnerGone {
         link: LinkId,

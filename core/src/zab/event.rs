@@ -54,6 +54,13 @@ pub enum LeaderEvent {
     Touched(Vec<(SessionId, i32)>),
     /// Everything that was committed anywhere before this sync was asked for is committed here, and named by events before this one.
     Synced(SyncToken),
+    /// A learner is sent what it lacks.
+    Synchronises {
+        /// The learner, as it calls itself.
+        sid: i64,
+        /// How: "DIFF", "TRUNC" or "SNAP".
+        by: &'static str,
+    },
     /// A learner's link has ended, by either side; its owner's sessions have no owner.
     LearnerGone {
         /// Which.

@@ -160,6 +160,8 @@ impl LeaderRig {
                     format!("commit {}", short(zxid))
                 }
                 LeaderEvent::Synced(token) => format!("synced {}", token.0),
+                // The packets show it.
+                LeaderEvent::Synchronises { .. } => continue,
                 LeaderEvent::LearnerGone { link, reason, .. } => format!("{} gone: {reason}", link.0),
                 LeaderEvent::Gone { reason } => format!("ends: {reason}"),
                 other => format!("{other:?}"),

@@ -47,6 +47,9 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         PeerEvent::RoleEnded { reason, lasted } => {
             warn!(name: "role_ended", lasted_ms = lasted.0, "clients were sent away: {reason}");
         }
+        PeerEvent::LearnerSynchronises { sid, by } => {
+            info!(name: "learner_synchronises", sid, by, "it is sent what it lacks");
+        }
         PeerEvent::LearnerGone { sid, reason, .. } => {
             warn!(name: "learner_gone", sid = sid.map_or_else(|| "?".to_owned(), |sid| sid.to_string()), "{reason}");
         }

@@ -5,6 +5,7 @@ use super::{Peer, Stance};
 use crate::auth::Identities;
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request};
+use crate::metrics::Counter;
 use crate::peer::requests::makes_txn;
 use crate::peer::role::Role;
 use crate::pipeline::{Asker, Ground, Origin, Prep, Prepared};
@@ -39,6 +40,7 @@ impl Peer {
                 LeaderEvent::StoreEpoch { kind, epoch } => self.store_epoch(kind, epoch, outbox),
                 LeaderEvent::Established { epoch } => self.establish(now, epoch, outbox),
                 LeaderEvent::Commit { zxid, txn } => {
+                    self.state.metrics.count(Counter::CommitCount);
                     self.commit(zxid, txn);
                     self.answer_late(zxid, outbox);
                 }
@@ -52,6 +54,12 @@ impl Peer {
                     }
                 }
                 LeaderEvent::Synced(_) => self.synced(now, outbox),
+                LeaderEvent::Synchronises { sid, by } => {
+                    // Java counts a truncation as a DIFF.
+                    let counter = if by == "SNAP" { Counter::SnapCount } else { Counter::DiffCount };
+                    self.state.metrics.count(counter);
+                    outbox.event(PeerEvent::LearnerSynchronises { sid, by });
+                }
                 LeaderEvent::LearnerGone { link, sid, reason } => {
                     outbox.event(PeerEvent::LearnerGone { link, sid, reason });
                 }
@@ -78,6 +86,7 @@ impl Peer {
     /// A txn that was prepared here goes to the learners.
     pub(in crate::peer) fn propose(&mut self, now: Now, zxid: Zxid, bytes: &Bytes, outbox: &mut Outbox) {
         if let Role::Member(_) = self.role {
+            self.state.metrics.count(Counter::ProposalCount);
             self.lead(now, outbox, |leader, turn| leader.propose(zxid, bytes.clone(), turn));
         }
     }

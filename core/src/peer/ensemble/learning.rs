@@ -10,6 +10,7 @@ use crate::jute::{
     ConnectRequest, CreateKind, Encode as _, FieldLimit, ForwardedRequest, MultiOp, OpCode, PeerState,
     Reader, Request, Txn, WirePath,
 };
+use crate::metrics::{Basic, Counter};
 use crate::peer::role::Role;
 use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
 use crate::quorum::Role as Part;
@@ -45,8 +46,14 @@ impl Peer {
                     self.member_mut().truncating = Some(seq);
                 }
                 LearnerEvent::Replace(database) => self.replace(now, *database, outbox),
-                LearnerEvent::Append { zxid, txn } => self.learned(zxid, txn, outbox),
-                LearnerEvent::Commit { zxid, txn } => self.commit(zxid, txn),
+                LearnerEvent::Append { zxid, txn } => {
+                    self.state.metrics.count(Counter::LearnerProposalReceivedCount);
+                    self.learned(zxid, txn, outbox);
+                }
+                LearnerEvent::Commit { zxid, txn } => {
+                    self.state.metrics.count(Counter::LearnerCommitReceivedCount);
+                    self.commit(zxid, txn);
+                }
                 LearnerEvent::LeaderConfig(_) => {}
                 LearnerEvent::HistoryComplete => self.history_complete(now, outbox),
                 LearnerEvent::Established { epoch } => self.established(now, epoch, outbox),
@@ -117,6 +124,9 @@ impl Peer {
         let leader = member.learns_from().expect("it learns from somebody");
         let took = now.mono.millis_since(member.since);
         outbox.event(PeerEvent::Serving { state, leader, epoch, took });
+        let summary =
+            if state == PeerState::Following { Basic::FollowerSyncTime } else { Basic::ObserverSyncTime };
+        self.state.metrics.add(summary, took.0 as i64);
     }
 
     fn answer_ping(&mut self, zxid: Zxid, outbox: &mut Outbox) {

@@ -3,6 +3,7 @@
 use super::{Leading, Learning, Peer, Stance};
 use crate::contract::{Outbox, PeerEvent};
 use crate::election::{Candidacy, ElectionOutput, FastLeaderElection, Vote};
+use crate::metrics::{Basic, Counter};
 use crate::quorum::{Memberships, Role as Part};
 use crate::vocabulary::Now;
 use crate::zab::{Leader, LeaderTurn, Learner, LearnerConfig, LearnerKind, LearnerTurn, Standing};
@@ -12,6 +13,7 @@ impl Peer {
     /// Begins an election. The vote is what the log holds, all of it durable.
     pub(super) fn start_looking(&mut self, now: Now, outbox: &mut Outbox) {
         let zxid = self.state.database.last_zxid();
+        self.state.metrics.count(Counter::LookingCount);
         let member = self.member_mut();
         let candidacy = Candidacy { zxid, current_epoch: i64::from(member.epochs.current.0) };
         member.turn_to(Stance::Looking, now);
@@ -42,10 +44,12 @@ impl Peer {
     fn elected(&mut self, now: Now, vote: Vote, outbox: &mut Outbox) {
         self.end_read_only(now, outbox);
         let last_zxid = self.state.database.last_zxid();
+        let took = now.mono.millis_since(self.member_mut().since);
+        self.state.metrics.add(Basic::ElectionTime, took.0 as i64);
         let member = self.member_mut();
         let leader = vote.leader.expect("an election ends with somebody");
         let standing = Standing { epochs: member.epochs, last_zxid };
-        outbox.event(PeerEvent::Elected { leader, took: now.mono.millis_since(member.since) });
+        outbox.event(PeerEvent::Elected { leader, took });
         if leader == member.me {
             return self.begin_leading(now, standing, outbox);
         }

@@ -49,6 +49,16 @@ enum Opening {
     Snap,
 }
 
+impl Opening {
+    fn name(self) -> &'static str {
+        match self {
+            Opening::Diff => "DIFF",
+            Opening::Trunc(_) => "TRUNC",
+            Opening::Snap => "SNAP",
+        }
+    }
+}
+
 /// How a learner whose history ends in `last` gets what it lacks from the ring; none when the log may know.
 fn choose(log: &CommittedLog, last: Zxid, is_quorate: bool) -> Option<Opening> {
     if log.after(last).is_some() {
@@ -156,6 +166,8 @@ impl Leader {
             QuorumPacket::NewLeader { zxid: Zxid::new(self.epoch, 0), config: Some(self.config_text()) };
         let Some(handler) = self.learners.get_mut(&link) else { return };
         let is_follower = handler.is(LearnerKind::Follower);
+        let sid = handler.introduction.map_or(-1, |who| who.sid);
+        turn.events.push(LeaderEvent::Synchronises { sid, by: opening.name() });
         turn.outbox.send_links([link], |out| {
             if opening != Opening::Snap {
                 packet.encode(&mut Writer::new(out));

@@ -179,7 +179,9 @@ impl Server {
                     leader.revalidated(link, session, true, &mut self.outbox);
                 }
                 LeaderEvent::Synced(_) => self.synced(ghost),
-                LeaderEvent::Touched(_) | LeaderEvent::LearnerGone { .. } => {}
+                LeaderEvent::Touched(_)
+                | LeaderEvent::Synchronises { .. }
+                | LeaderEvent::LearnerGone { .. } => {}
                 LeaderEvent::Gone { reason } => return self.leave(&reason, ghost),
             }
         }
