@@ -73,7 +73,8 @@ class Migration:
 
     def __init__(self, java, through, kazoo_clients, java_clients):
         self.java, self.through, self.problems = java, through, []
-        self.ensemble = ensembles.Ensemble([java] * 3)
+        # What a JVM misses while it starts is sent as a DIFF, whatever the load's pace.
+        self.ensemble = ensembles.Ensemble([java] * 3, flags=["-Dzookeeper.commitLogCount=20000"])
         self.clients = (kazoo_clients, java_clients)
         self.workers, self.phases, self.reigns = [], [], []
         # Who brought whom up to date, and how: (leader's kind, learner's kind, DIFF or SNAP), and how often.
