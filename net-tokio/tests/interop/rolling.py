@@ -79,6 +79,8 @@ class Migration:
         self.workers, self.phases, self.reigns = [], [], []
         # Who brought whom up to date, and how: (leader's kind, learner's kind, DIFF or SNAP), and how often.
         self.synchronised = collections.Counter()
+        # What was done to a member, and when.
+        self.steps = []
 
     def check(self, holds, problem):
         if not holds:
@@ -121,15 +123,18 @@ class Migration:
         leader = self.ensemble.leader()
         order = [sid for sid in self.ensemble.members if sid != leader] + [leader]
         for sid in order:
+            self._step(f"member {sid}, {self.ensemble.members[sid].kind}{', which led,' if sid == leader else ''} was stopped")
             self.ensemble.members[sid].stop()
             self._note()
             before = self._synchronised_by(self.ensemble.settle())
             member = self.ensemble.replace(sid, kind)
             if sid == order[0]:
                 member.lose_disk()
+            self._step(f"member {sid}, {kind}, was started")
             member.start()
             self._note_synchronisation(kind, before, self._synchronised_by(self.ensemble.settle()))
             self._note()
+            self._step(f"member {sid} served")
             time.sleep(PAUSE_S)
         self.phases.append((name, since, time.monotonic_ns()))
 
@@ -156,16 +161,24 @@ class Migration:
         if (leader, followers) not in self.reigns:
             self.reigns.append((leader, followers))
 
-    def _gap_ms(self, since, until):
-        """The longest time without an acknowledged write of anybody."""
+    def _step(self, what):
+        self.steps.append((time.monotonic_ns(), what))
+
+    def _gap(self, since, until):
+        """The longest time without an acknowledged write of anybody, in ms, and what was done last before it."""
         acks = sorted(int(line[2]) for worker in self.workers for line in worker.said("ACK"))
         inside = [at for at in acks if since <= at <= until]
-        return max((later - earlier for earlier, later in zip(inside, inside[1:])), default=until - since) / 1e6
+        gaps = ((later - earlier, earlier) for earlier, later in zip(inside, inside[1:]))
+        gap, begun = max(gaps, default=(until - since, since))
+        done = [(at, what) for at, what in self.steps if at <= begun + gap / 2]
+        at, what = done[-1] if done else (since, "it began")
+        return gap / 1e6, f"{(begun - at) / 1e6:+.0f} ms from when {what}"
 
     def _judge(self):
-        gaps = {name: self._gap_ms(since, until) for name, since, until in self.phases}
-        for name, gap in gaps.items():
-            print(f"{name}: longest gap in acknowledged writes {gap:.0f} ms", flush=True)
+        gaps = {}
+        for name, since, until in self.phases:
+            gaps[name], place = self._gap(since, until)
+            print(f"{name}: longest gap in acknowledged writes {gaps[name]:.0f} ms, {place}", flush=True)
         for name in ("to Quorate", "back to Java"):
             self.check(gaps[name] <= gaps["Java alone"], f"{name}: a gap of {gaps[name]:.0f} ms, Java alone {gaps['Java alone']:.0f} ms")
         for worker in self.workers:
