@@ -12,6 +12,6 @@ mod store;
 
 pub use input::{Identity, Input};
 pub use link::{Port, QuorumMessage};
-pub use outbox::{ExitCode, Outbox, Output, PeerEvent};
+pub use outbox::{ExitCode, Outbox, Output, PeerEvent, SyncMode};
 pub use quorum_decoder::{QuorumDecoder, QuorumViolation};
 pub use store::{EpochKind, Epochs, History, Lane, LoadId, StoreOp, StoreSeq};

@@ -29,6 +29,15 @@ pub enum ExitCode {
     StorageFailed = 10,
 }
 
+/// How a learner is sent what it lacks (`quorum-protocol.md` §5.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "they are named after the packets")]
+pub enum SyncMode {
+    Diff,
+    Trunc,
+    Snap,
+}
+
 /// Something an operator wants to read in the log. The adapter renders it; nothing here is per request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -83,8 +92,7 @@ pub enum PeerEvent {
     /// A learner of this server, which leads, is sent what it lacks.
     LearnerSynchronises {
         sid: i64,
-        /// "DIFF", "TRUNC" or "SNAP".
-        by: &'static str,
+        by: SyncMode,
     },
     /// A learner has left its leader, which this server is.
     LearnerGone {

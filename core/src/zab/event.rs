@@ -1,6 +1,6 @@
 //! What the machines want from whoever holds them. Handled in order, and before the next call.
 
-use crate::contract::{EpochKind, ExitCode};
+use crate::contract::{EpochKind, ExitCode, SyncMode};
 use crate::jute::ForwardedRequest;
 use crate::tree::Database;
 use crate::vocabulary::{Epoch, LinkId, SessionId, Zxid};
@@ -58,8 +58,8 @@ pub enum LeaderEvent {
     Synchronises {
         /// The learner, as it calls itself.
         sid: i64,
-        /// How: "DIFF", "TRUNC" or "SNAP".
-        by: &'static str,
+        /// How.
+        by: SyncMode,
     },
     /// A learner's link has ended, by either side; its owner's sessions have no owner.
     LearnerGone {

@@ -1,7 +1,7 @@
 //! What the peer tells the operator, as lines of the log. The README's table of events is of this file and its siblings.
 
 use super::table::Table;
-use quorate_core::contract::PeerEvent;
+use quorate_core::contract::{PeerEvent, SyncMode};
 use quorate_core::jute::PeerState;
 use quorate_core::vocabulary::ConnId;
 use tracing::{debug, info, warn};
@@ -48,7 +48,7 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
             warn!(name: "role_ended", lasted_ms = lasted.0, "clients were sent away: {reason}");
         }
         PeerEvent::LearnerSynchronises { sid, by } => {
-            info!(name: "learner_synchronises", sid, by, "it is sent what it lacks");
+            info!(name: "learner_synchronises", sid, by = sync_name(by), "it is sent what it lacks");
         }
         PeerEvent::LearnerGone { sid, reason, .. } => {
             warn!(name: "learner_gone", sid = sid.map_or_else(|| "?".to_owned(), |sid| sid.to_string()), "{reason}");
@@ -65,6 +65,14 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
             info!(name: "free_space_recovered", bytes, "writes are taken again");
         }
         other => debug!(name: "peer_event", "{other:?}"),
+    }
+}
+
+fn sync_name(mode: SyncMode) -> &'static str {
+    match mode {
+        SyncMode::Diff => "DIFF",
+        SyncMode::Trunc => "TRUNC",
+        SyncMode::Snap => "SNAP",
     }
 }
 

@@ -238,7 +238,7 @@ impl Owner {
         self.parts.peer.handle(now, input, &mut self.outbox);
     }
 
-    /// Handles everything that waits: of storage first, then of other servers, then a part of what the peer left behind, then of
+    /// Handles everything that waits: of storage first, then of other servers, then some of what the peer left behind, then of
     /// clients.
     fn handle_waiting(&mut self, now: Now) {
         let mut messages = std::mem::take(&mut self.messages);

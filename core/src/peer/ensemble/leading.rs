@@ -3,7 +3,7 @@
 
 use super::{Peer, Stance};
 use crate::auth::Identities;
-use crate::contract::{Outbox, PeerEvent};
+use crate::contract::{Outbox, PeerEvent, SyncMode};
 use crate::jute::{FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request};
 use crate::metrics::Counter;
 use crate::peer::requests::makes_txn;
@@ -55,9 +55,11 @@ impl Peer {
                 }
                 LeaderEvent::Synced(_) => self.synced(now, outbox),
                 LeaderEvent::Synchronises { sid, by } => {
-                    // Java counts a truncation as a DIFF.
-                    let counter = if by == "SNAP" { Counter::SnapCount } else { Counter::DiffCount };
-                    self.state.metrics.count(counter);
+                    self.state.metrics.count(match by {
+                        // As Java counts them.
+                        SyncMode::Diff | SyncMode::Trunc => Counter::DiffCount,
+                        SyncMode::Snap => Counter::SnapCount,
+                    });
                     outbox.event(PeerEvent::LearnerSynchronises { sid, by });
                 }
                 LeaderEvent::LearnerGone { link, sid, reason } => {

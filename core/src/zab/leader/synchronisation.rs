@@ -11,7 +11,7 @@
 use super::discovery::Promise;
 use super::learners::Step;
 use super::{Leader, LeaderTurn, Phase};
-use crate::contract::{EpochKind, LoadId, Output};
+use crate::contract::{EpochKind, LoadId, Output, SyncMode};
 use crate::jute::Decode as _;
 use crate::jute::{Encode as _, QuorumPacket, Reader, TxnHeader, Writer};
 use crate::quorum::ServerSet;
@@ -50,11 +50,11 @@ enum Opening {
 }
 
 impl Opening {
-    fn name(self) -> &'static str {
+    fn mode(self) -> SyncMode {
         match self {
-            Opening::Diff => "DIFF",
-            Opening::Trunc(_) => "TRUNC",
-            Opening::Snap => "SNAP",
+            Opening::Diff => SyncMode::Diff,
+            Opening::Trunc(_) => SyncMode::Trunc,
+            Opening::Snap => SyncMode::Snap,
         }
     }
 }
@@ -167,7 +167,7 @@ impl Leader {
         let Some(handler) = self.learners.get_mut(&link) else { return };
         let is_follower = handler.is(LearnerKind::Follower);
         let sid = handler.introduction.map_or(-1, |who| who.sid);
-        turn.events.push(LeaderEvent::Synchronises { sid, by: opening.name() });
+        turn.events.push(LeaderEvent::Synchronises { sid, by: opening.mode() });
         turn.outbox.send_links([link], |out| {
             if opening != Opening::Snap {
                 packet.encode(&mut Writer::new(out));
