@@ -6,6 +6,7 @@
 
 use super::Peer;
 use crate::contract::Epochs;
+use crate::election::Round;
 use crate::metrics::Metrics;
 use crate::pipeline::Connection;
 use crate::session::SessionTracker;
@@ -72,6 +73,11 @@ impl<'a> Status<'a> {
     /// Whom this server learns from.
     pub fn learns_from(&self) -> Option<ServerId> {
         self.peer.as_member()?.learns_from()
+    }
+
+    /// The logical clock of a member's elections.
+    pub fn election_round(&self) -> Option<Round> {
+        Some(self.peer.as_member()?.election_round())
     }
 
     /// Since when a member plays the part that it plays.

@@ -17,7 +17,7 @@ mod restart;
 mod session;
 mod view;
 
-use crate::checkers::{Verdict, Violation, ack_durable};
+use crate::checkers::{Verdict, Violation, ack_durable, own_round};
 use crate::counters::Counters;
 use crate::model::ModelConfig;
 use crate::plan::EnsemblePlan;
@@ -168,6 +168,11 @@ impl Oracle {
             }
             Output::SendLink { link, bytes } => self.says(server, *link, bytes),
             Output::Event(PeerEvent::Looking { zxid, .. }) => ack_durable::vote(server, *zxid, &view.ledger),
+            Output::Event(PeerEvent::Elected { leader, .. })
+                if *leader == peer.status().config().server_id =>
+            {
+                own_round::elected(server, view.round, peer.status().election_round())
+            }
             Output::Exit { .. } => {
                 view.is_ending = true;
                 Ok(())

@@ -19,6 +19,7 @@ impl View {
         open.into_iter().for_each(|conn| self.forget(conn, history));
         self.model.forget_connections();
         (self.lead, self.is_serving) = (None, false);
+        self.round = None;
         self.is_ending = false;
         self.is_space_low = false;
     }

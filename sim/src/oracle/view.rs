@@ -14,6 +14,7 @@ use crate::checkers::digest;
 use crate::checkers::lies::Lies;
 use crate::checkers::{Verdict, durability, recovered_state, txns_match_model, watches};
 use crate::model::{ExpectedEvent, Model};
+use quorate_core::election::Round;
 use quorate_core::jute::TxnRecord;
 use quorate_core::peer::Peer;
 use quorate_core::vocabulary::{ConnId, Epoch, Now, SessionId, Zxid};
@@ -34,6 +35,8 @@ pub(crate) struct View {
     pub(super) is_serving: bool,
     /// Where its state was compared with the other servers' last.
     pub(super) compared: Zxid,
+    /// The logical clock of its elections, as it showed it behind the last input.
+    pub(super) round: Option<Round>,
     /// The epoch that it heard of from its leader last.
     pub(super) leader_epoch: Epoch,
     /// Where the history ends that it has to have for its leader's NEWLEADER.
@@ -62,6 +65,7 @@ impl View {
             ledger: Ledger::default(),
             is_serving: false,
             compared: Zxid::ZERO,
+            round: None,
             leader_epoch: Epoch(0),
             history_mark: Zxid::ZERO,
             honest: Zxid::ZERO,
@@ -128,6 +132,7 @@ impl View {
     /// The outputs are drained.
     pub(super) fn handled(&mut self, peer: &Peer, was_timeout: bool, history: &mut History) -> Verdict {
         let last = peer.status().last_zxid();
+        self.round = peer.status().election_round();
         if !self.is_serving {
             return Ok(());
         }

@@ -26,7 +26,7 @@ mod read_only;
 use super::Peer;
 use super::status::Mode;
 use crate::contract::{EpochKind, Epochs, Lane, Outbox, Output, StoreOp, StoreSeq};
-use crate::election::{ElectionLinks, FastLeaderElection};
+use crate::election::{ElectionLinks, FastLeaderElection, Round};
 use crate::quorum::{EnsembleConfig, Memberships, Role as Part};
 use crate::vocabulary::{ConnId, Epoch, LinkId, Mono, Now, PeerConfig, ServerId, SessionId, Zxid};
 use crate::zab::{CommittedLog, Leader, Learner, ZabConfig};
@@ -181,6 +181,11 @@ impl Member {
     /// Since when it does what it does.
     pub(super) fn since(&self) -> Mono {
         self.since
+    }
+
+    /// The logical clock of its elections.
+    pub(super) fn election_round(&self) -> Round {
+        self.election.round()
     }
 
     /// The epoch files, as they were asked for last.
