@@ -2,6 +2,7 @@
 
 mod chaos;
 mod disk;
+mod groups;
 mod read_only;
 mod recovery;
 mod replication;

@@ -96,6 +96,11 @@ pub(crate) fn voters(count: usize) -> Vec<Role> {
 
 impl World {
     pub(crate) fn new(roles: &[Role]) -> Self {
+        World::with_rule(roles, &[])
+    }
+
+    /// Servers of these roles, and lines that say which of them decide.
+    pub(crate) fn with_rule(roles: &[Role], rule: &[&str]) -> Self {
         let lines: Vec<String> = roles
             .iter()
             .enumerate()
@@ -103,6 +108,7 @@ impl World {
                 let kind = if *role == Role::Observer { "observer" } else { "participant" };
                 format!("server.{0}=10.0.0.{0}:2888:3888:{kind}", at + 1)
             })
+            .chain(rule.iter().map(|line| (*line).to_owned()))
             .collect();
         let membership = Membership::parse(&lines.join("\n")).expect("lines that can be read");
         let server = |role: &Role| Server {

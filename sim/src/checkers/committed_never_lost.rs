@@ -2,25 +2,30 @@
 //! comes back from a disk is no less than was confirmed and no more than was asked for; no truncation and no snapshot takes it away.
 
 use super::{Verdict, require};
-use crate::oracle::Ledger;
+use crate::oracle::{Ledger, Voters};
 use quorate_core::vocabulary::Zxid;
 
 const NAME: &str = "committed_never_lost";
 
-/// `zxid` is committed: so many voters have it on their disks, and so many have acknowledged it.
-pub(crate) fn by_quorum(zxid: Zxid, durable: usize, acknowledged: usize, enough: usize) -> Verdict {
-    require(NAME, durable >= enough, || {
-        format!("{zxid} is committed, {durable} disks have it, {enough} should")
+/// `zxid` is committed: these voters have it on their disks, and these have acknowledged it.
+pub(crate) fn by_quorum(
+    zxid: Zxid,
+    durable: Voters,
+    acknowledged: Voters,
+    is_enough: impl Fn(Voters) -> bool,
+) -> Verdict {
+    require(NAME, is_enough(durable), || {
+        format!("{zxid} is committed, the disks of {durable:?} have it, and they are no quorum")
     })?;
-    require("commit_quorum", acknowledged >= enough, || {
-        format!("{zxid} is committed, {acknowledged} servers have acknowledged it, {enough} should")
+    require("commit_quorum", is_enough(acknowledged), || {
+        format!("{zxid} is committed, {acknowledged:?} have acknowledged it, and they are no quorum")
     })
 }
 
-/// The last committed txn is on the disks of so many voters.
-pub(crate) fn held(tail: Zxid, durable: usize, enough: usize) -> Verdict {
-    require(NAME, durable >= enough, || {
-        format!("{tail} was committed, {durable} disks have it, {enough} should")
+/// The last committed txn is on the disks of these voters, whom every quorum meets, or does not.
+pub(crate) fn held(tail: Zxid, durable: Voters, is_enough: bool) -> Verdict {
+    require(NAME, is_enough, || {
+        format!("{tail} was committed, the disks of {durable:?} have it, and there is a quorum without them")
     })
 }
 

@@ -2,7 +2,7 @@
 //! were, and are written behind the history they stand for; nothing of an earlier one is acknowledged any more.
 
 use super::{Verdict, require};
-use crate::oracle::Ledger;
+use crate::oracle::{Ledger, Voters};
 use quorate_core::contract::{EpochKind, Epochs};
 use quorate_core::vocabulary::{Epoch, Zxid};
 
@@ -17,10 +17,10 @@ pub(crate) fn rises(server: usize, kind: EpochKind, known: Epochs, epoch: Epoch)
     require(NAME, holds, || format!("server {server} writes {kind:?} {epoch:?} over {known:?}"))
 }
 
-/// A leader begins `epoch`, which so many voters have accepted.
-pub(crate) fn promised(epoch: Epoch, voters: usize, needed: usize) -> Verdict {
-    require(NAME, voters >= needed, || {
-        format!("{epoch:?} begins with the word of {voters} voters, {needed} are needed")
+/// A leader begins `epoch`, which these voters have accepted, whom every quorum meets, or does not.
+pub(crate) fn promised(epoch: Epoch, voters: Voters, is_enough: bool) -> Verdict {
+    require(NAME, is_enough, || {
+        format!("{epoch:?} begins with the word of {voters:?}, and there is a quorum without them")
     })
 }
 

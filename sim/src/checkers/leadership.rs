@@ -1,4 +1,5 @@
-//! S1, S15: an epoch has one leader at most: one server that got a quorum's word for it, and no other that was established.
+//! S1, S15: an epoch has one leader at most: one server that got a quorum's word for it, and no other that was established. Nobody is
+//! elected whose own word weighs nothing.
 //!
 //! L2, L10: nobody is elected anew where nothing breaks, and when everything is healed it is over soon.
 
@@ -12,6 +13,11 @@ pub(crate) fn elected(epoch: Epoch, server: usize, before: Option<usize>) -> Ver
     require(NAME, before.is_none(), || {
         format!("server {server} has a quorum's word for epoch {epoch:?}, as server {before:?} had")
     })
+}
+
+/// `server`, whose word weighs so much, is elected.
+pub(crate) fn may_lead(server: usize, weight: u64) -> Verdict {
+    require(NAME, weight > 0, || format!("server {server} is elected, and its word weighs nothing"))
 }
 
 /// `server` leads in `epoch`, as `before` does or did, if anybody.

@@ -66,7 +66,7 @@ const ENSEMBLE_FAULTS: [&str; 11] = [
     "old_disk",
     "slow_links",
 ];
-const ENSEMBLE_PROBES: [&str; 29] = [
+const ENSEMBLE_PROBES: [&str; 32] = [
     "deposed_leader_proposes",
     "dial_failed",
     "diff_sent",
@@ -74,6 +74,7 @@ const ENSEMBLE_PROBES: [&str; 29] = [
     "election_over",
     "empty_disk_refused",
     "follower_serves",
+    "groups_decide",
     "informed",
     "leader_gone_by_itself",
     "leader_serves",
@@ -82,6 +83,7 @@ const ENSEMBLE_PROBES: [&str; 29] = [
     "link_gave_up",
     "looking",
     "member_came_back",
+    "minority_commits",
     "observer_serves",
     "old_txns_loaded",
     "proposals_lost",
@@ -96,6 +98,7 @@ const ENSEMBLE_PROBES: [&str; 29] = [
     "snap_sent",
     "sync_answered",
     "trunc_sent",
+    "weightless_voter_serves",
 ];
 
 /// What is missing.

@@ -2,6 +2,7 @@
 
 use super::Oracle;
 use super::ledger::Ledger;
+use super::quorums::{Quorums, Voters};
 use super::session::Lead;
 use crate::checkers::{
     Verdict, committed_never_lost, epochs, leadership, prefix, recovered_state, state_equality,
@@ -18,8 +19,8 @@ use std::collections::BTreeMap;
 /// What is known of all servers together.
 #[derive(Debug, Default)]
 pub(crate) struct Ensemble {
-    /// So many servers vote; they come first.
-    pub(super) voters: usize,
+    /// Which voters decide; they are the first servers.
+    pub(super) quorums: Quorums,
     /// Who had a quorum for an epoch's number, by its own epoch file, and who was established as its leader.
     elected: BTreeMap<Epoch, usize>,
     leader_of: BTreeMap<Epoch, usize>,
@@ -30,25 +31,27 @@ pub(crate) struct Ensemble {
 }
 
 impl Ensemble {
-    pub(super) fn new(voters: usize) -> Self {
-        Ensemble { voters, ..Ensemble::default() }
+    pub(super) fn new(quorums: Quorums) -> Self {
+        Ensemble { quorums, ..Ensemble::default() }
     }
 
-    fn quorum(&self) -> usize {
-        self.voters / 2 + 1
-    }
-
-    /// So many voters meet every quorum.
-    fn blocking(&self) -> usize {
-        self.voters - self.quorum() + 1
+    /// Whether these are enough to commit: where a disk was lost it may have been one of theirs.
+    fn are_enough(&self, who: Voters) -> bool {
+        if self.has_forgotten { self.quorums.block(who) } else { self.quorums.decide(who) }
     }
 }
 
 impl Oracle {
-    /// How many voters, but for one, have this on their disks.
-    fn voters_with(&self, but: Option<usize>, has: impl Fn(&Ledger) -> bool) -> usize {
-        let voters = self.views[..self.ensemble.voters].iter();
-        voters.enumerate().filter(|(index, view)| Some(*index) != but && has(&view.ledger)).count()
+    /// By which voters it is decided what is agreed.
+    pub(crate) fn quorums(&self) -> &Quorums {
+        &self.ensemble.quorums
+    }
+
+    /// Which voters, but for one, have this on their disks.
+    fn voters_with(&self, but: Option<usize>, has: impl Fn(&Ledger) -> bool) -> Voters {
+        let voters = self.views[..self.ensemble.quorums.voters()].iter().enumerate();
+        let found = voters.filter(|(index, view)| Some(*index) != but && has(&view.ledger));
+        found.map(|(index, _)| index).collect()
     }
 
     /// A server of an ensemble has handled an input; what came of it is not looked at yet.
@@ -76,6 +79,9 @@ impl Oracle {
             view.stand_at(last, model, &self.history);
             recovered_state::equals("established_state", status.database(), &view.model)?;
             view.is_serving = true;
+            if server < self.ensemble.quorums.voters() && self.ensemble.quorums.weight(server) == 0 {
+                self.probes.push("weightless_voter_serves");
+            }
             view.lead = (mode == Mode::Leader).then(|| Lead::new(&view.model.sessions, view.now.mono));
         }
         self.same_state(server, status.database())
@@ -89,11 +95,15 @@ impl Oracle {
         }
         let history = &self.history;
         let durable = self.voters_with(None, |ledger| ledger.keeps(last, history));
-        let acknowledged = self.voters_with(Some(server), |ledger| ledger.acknowledges(epoch, last));
-        let acknowledged = acknowledged + usize::from(self.views[server].ledger.keeps(last, history));
-        let (quorum, blocking) = (self.ensemble.quorum(), self.ensemble.blocking());
-        let enough = if self.ensemble.has_forgotten { blocking.min(quorum) } else { quorum };
-        committed_never_lost::by_quorum(last, durable, acknowledged, enough)?;
+        let mut acknowledged = self.voters_with(Some(server), |ledger| ledger.acknowledges(epoch, last));
+        if self.views[server].ledger.keeps(last, history) {
+            acknowledged = acknowledged.with(server);
+        }
+        let is_enough = |who| self.ensemble.are_enough(who);
+        committed_never_lost::by_quorum(last, durable, acknowledged, is_enough)?;
+        if !self.ensemble.quorums.are_majority(acknowledged) {
+            self.probes.push("minority_commits");
+        }
         self.history.commit(last)
     }
 
@@ -122,7 +132,7 @@ impl Oracle {
         }
         if peer.status().mode() == Mode::Leader {
             let voters = self.voters_with(None, |ledger| ledger.epochs.accepted >= epoch);
-            epochs::promised(epoch, voters, self.ensemble.quorum().min(self.ensemble.blocking()))?;
+            epochs::promised(epoch, voters, self.ensemble.quorums.block(voters))?;
             return leadership::elected(epoch, server, self.ensemble.elected.insert(epoch, server));
         }
         epochs::behind_history(server, epoch, view.ledger.durable, view.history_mark)
@@ -160,12 +170,12 @@ impl Oracle {
     pub(super) fn nothing_is_lost(&self) -> Verdict {
         let (history, tail) = (&self.history, self.history.tail());
         let durable = self.voters_with(None, |ledger| ledger.keeps(tail, history));
-        committed_never_lost::held(tail, durable, self.ensemble.blocking())
+        committed_never_lost::held(tail, durable, self.ensemble.quorums.block(durable))
     }
 
     /// Whether a quorum bears it if this server's disk is lost: what it has acknowledged and promised, enough of the others have.
     pub(crate) fn may_forget(&self, server: usize) -> bool {
-        if server >= self.ensemble.voters {
+        if server >= self.ensemble.quorums.voters() {
             return true;
         }
         let (own, history) = (&self.views[server].ledger, &self.history);
@@ -174,12 +184,12 @@ impl Oracle {
                 && ledger.durable_epochs.accepted >= own.epochs.accepted
                 && ledger.durable_epochs.current >= own.epochs.current
         };
-        self.voters_with(Some(server), bears) >= self.ensemble.blocking()
+        self.ensemble.quorums.block(self.voters_with(Some(server), bears))
     }
 
     /// Its disk is this other one from now on.
     pub(crate) fn forgets(&mut self, server: usize, ledger: Ledger) {
-        self.ensemble.has_forgotten |= server < self.ensemble.voters;
+        self.ensemble.has_forgotten |= server < self.ensemble.quorums.voters();
         self.views[server].ledger = ledger;
     }
 

@@ -12,12 +12,13 @@ mod history;
 mod ledger;
 mod logged;
 mod packets;
+mod quorums;
 mod replies;
 mod restart;
 mod session;
 mod view;
 
-use crate::checkers::{Verdict, Violation, ack_durable, own_round};
+use crate::checkers::{Verdict, Violation, ack_durable, leadership, own_round};
 use crate::counters::Counters;
 use crate::model::ModelConfig;
 use crate::plan::EnsemblePlan;
@@ -30,6 +31,7 @@ use quorate_core::peer::Peer;
 use quorate_core::tree::Database;
 use quorate_core::vocabulary::{LinkId, Mono, Now, Zxid};
 use quorate_storage_file::Recovered;
+pub(crate) use quorums::{Quorums, Voters};
 use std::collections::BTreeMap;
 pub(crate) use view::View;
 
@@ -62,7 +64,7 @@ impl Oracle {
         let history = History::new(model, ensemble.is_none());
         let view = |server| View::new(server, config.clone(), history.fresh());
         let views = (0..ensemble.map_or(1, EnsemblePlan::servers)).map(view).collect();
-        let ensemble = Ensemble::new(ensemble.map_or(1, |plan| plan.voters as usize));
+        let ensemble = Ensemble::new(Quorums::new(ensemble));
         Oracle {
             history,
             views,
@@ -171,6 +173,7 @@ impl Oracle {
             Output::Event(PeerEvent::Elected { leader, .. })
                 if *leader == peer.status().config().server_id =>
             {
+                leadership::may_lead(server, self.ensemble.quorums.weight(server))?;
                 own_round::elected(server, view.round, peer.status().election_round())
             }
             Output::Exit { .. } => {

@@ -10,6 +10,11 @@ pub struct EnsemblePlan {
     pub voters: u32,
     /// Servers that only learn.
     pub observers: u32,
+    /// Every voter in one of these groups: a majority of them decides, each by more than half of its weight. Without groups the
+    /// majority of voters does.
+    pub groups: Vec<Vec<u32>>,
+    /// What each voter weighs in its group.
+    pub weights: Vec<u64>,
     pub init_limit: u32,
     pub sync_limit: u32,
     pub min_notification_ms: u64,

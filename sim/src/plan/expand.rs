@@ -30,6 +30,7 @@ pub(super) enum Part {
     Deposition,
     Elections,
     Autocreate,
+    Quorums,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

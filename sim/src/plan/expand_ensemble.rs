@@ -65,6 +65,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     server.enforce_quota = false;
     let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
+    draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
     let people = (CLIENTS, ensemble.servers() as u64);
     let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     let mut operations =
@@ -93,6 +94,26 @@ pub(super) fn r1(seed: u64) -> Plan {
         server,
         ensemble: Some(ensemble),
         duration_ms: SECONDS * 1000,
+    }
+}
+
+/// In some ensembles groups decide, in which servers weigh more than others, or nothing.
+fn let_groups_decide(draws: &mut Draws<'_>, ensemble: &mut EnsemblePlan) {
+    let count = draws.of(&[1, 2, 3, 3]).min(u64::from(ensemble.voters));
+    if ensemble.voters < 3 || !draws.chance(200) {
+        return;
+    }
+    let mut groups = vec![Vec::new(); count as usize];
+    for server in 0..ensemble.voters {
+        // Nobody's group is empty.
+        let group = if u64::from(server) < count { u64::from(server) } else { draws.below(count) };
+        groups[group as usize].push(server);
+    }
+    ensemble.groups = groups;
+    ensemble.weights = (0..ensemble.voters).map(|_| draws.of(&[1, 1, 1, 1, 2, 3, 0])).collect();
+    // Somebody has to have a say.
+    if ensemble.weights.iter().all(|weight| *weight == 0) {
+        ensemble.weights[0] = 1;
     }
 }
 
@@ -191,6 +212,8 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
     EnsemblePlan {
         voters: voters as u32,
         observers: observers as u32,
+        groups: Vec::new(),
+        weights: Vec::new(),
         init_limit: init_limit as u32,
         sync_limit: sync_limit as u32,
         min_notification_ms: 200,

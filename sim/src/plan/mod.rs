@@ -18,7 +18,7 @@ pub use fault::{Fault, Moment};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -285,7 +285,12 @@ impl Plan {
         faults.dedup();
         let servers = match &self.ensemble {
             None => "1 server".to_string(),
-            Some(ensemble) => format!("{} voters, {} observers", ensemble.voters, ensemble.observers),
+            Some(ensemble) if ensemble.groups.is_empty() => {
+                format!("{} voters, {} observers", ensemble.voters, ensemble.observers)
+            }
+            Some(EnsemblePlan { voters, observers, groups, weights, .. }) => {
+                format!("{voters} voters in groups {groups:?} of weights {weights:?}, {observers} observers")
+            }
         };
         format!(
             "{}: {servers} (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",

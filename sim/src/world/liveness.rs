@@ -6,6 +6,7 @@ use super::server::{Server, State};
 use super::{Event, PATIENCE_NS, World};
 use crate::checkers::{Verdict, leadership, one_connection, violated};
 use crate::chooser::{Choice, Draws};
+use crate::oracle::Voters;
 use crate::plan::{EnsemblePlan, Rest};
 
 const MS: u64 = 1_000_000;
@@ -40,9 +41,15 @@ impl World<'_> {
             let other = draws.between(place as u64, voters as u64 - 1) as usize;
             order.swap(place, other);
         }
-        let quorum = voters / 2 + 1;
         self.survivors = vec![plan.rest == Rest::Healed; self.servers.len()];
-        order.into_iter().take(quorum).for_each(|server| self.survivors[server] = true);
+        let mut chosen = Voters::default();
+        let mut order = order.into_iter();
+        while !self.oracle.quorums().decide(chosen)
+            && let Some(server) = order.next()
+        {
+            chosen = chosen.with(server);
+            self.survivors[server] = true;
+        }
     }
 
     /// What was committed before anything was healed; of an ensemble that nothing broke for, under one leader.
@@ -56,6 +63,9 @@ impl World<'_> {
     pub(super) fn part_with_the_rest(&mut self, plan: &EnsemblePlan) -> Verdict {
         self.elections_before = self.oracle.reigns();
         leadership::stable(self.plan.faults.is_empty(), self.elections_before)?;
+        if !plan.groups.is_empty() {
+            self.counters.probe("groups_decide");
+        }
         self.choose_survivors(plan);
         for server in 0..self.servers.len() {
             if self.survivors[server] {

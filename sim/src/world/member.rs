@@ -9,6 +9,7 @@ use crate::plan::EnsemblePlan;
 use quorate_core::peer::Mode;
 use quorate_core::quorum::{
     ConfigVersion, ElectionTimes, EnsembleConfig, Membership, Role, Server as Line, ServerAddresses,
+    ServerSet,
 };
 use quorate_core::vocabulary::Millis;
 use quorate_storage_file::{Directory, Disk as _, FileName};
@@ -45,8 +46,12 @@ pub(super) fn ensemble_config(plan: &EnsemblePlan, index: usize) -> EnsembleConf
         client: None,
     };
     let lines: BTreeMap<_, _> = (0..plan.servers()).map(|index| (id(index), line(index))).collect();
-    let membership = Membership::new(ConfigVersion::default(), lines, BTreeMap::new(), BTreeMap::new())
-        .expect("a plan has a server that votes");
+    let groups = plan.groups.iter().enumerate().map(|(number, group)| {
+        (number as i64 + 1, group.iter().map(|server| id(*server as usize)).collect::<ServerSet>())
+    });
+    let weights = plan.weights.iter().enumerate().map(|(index, weight)| (id(index), *weight));
+    let membership = Membership::new(ConfigVersion::default(), lines, groups.collect(), weights.collect())
+        .expect("a plan has a server that votes, and every such server in one group");
     let mut config = EnsembleConfig::new(membership, role(index));
     (config.init_limit, config.sync_limit) = (plan.init_limit, plan.sync_limit);
     config.commit_log_count = plan.commit_log_count as usize;
