@@ -53,7 +53,7 @@ const ALONE_PROBES: [&str; 5] = [
     "recovery_failed",
 ];
 
-const ENSEMBLE_FAULTS: [&str; 11] = [
+const ENSEMBLE_FAULTS: [&str; 16] = [
     "break_links",
     "break_sync",
     "bridge",
@@ -63,8 +63,13 @@ const ENSEMBLE_FAULTS: [&str; 11] = [
     "half_open_links",
     "halves",
     "isolate",
+    "mono_drift",
+    "mono_freeze",
+    "mono_jump",
     "old_disk",
     "slow_links",
+    "wall_drift",
+    "wall_freeze",
 ];
 const ENSEMBLE_PROBES: [&str; 32] = [
     "deposed_leader_proposes",

@@ -31,6 +31,7 @@ pub(super) enum Part {
     Elections,
     Autocreate,
     Quorums,
+    Clocks,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

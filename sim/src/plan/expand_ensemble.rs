@@ -3,8 +3,8 @@
 use super::expand::{Part, SECONDS, clients, disk, draw, fault, network, operations, server};
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
-    Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault, PlannedOperation, Ports, Rest,
-    ServerPlan, Shape, Target,
+    ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault, PlannedOperation,
+    Ports, Rest, ServerPlan, Shape, Target,
 };
 use crate::chooser::Draws;
 use quorate_core::jute::OpCode;
@@ -80,6 +80,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     if swarm.fault_count > 0 {
         faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, &ensemble)));
         faults.extend(draw(seed, Part::Elections, failed_elections));
+        faults.extend(draw(seed, Part::Clocks, |draws| broken_clocks(draws, &ensemble)));
         faults.sort_by_key(|planned| planned.at_us);
     }
     Plan {
@@ -196,6 +197,29 @@ fn failed_elections(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
         faults.push(PlannedFault { at_us, target, fault });
     }
     faults
+}
+
+/// Clocks that run fast or slow, stand still or jump, in a few runs.
+fn broken_clocks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    let count = draws.of(&[0, 0, 2, 6]);
+    (0..count)
+        .map(|_| {
+            let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
+            let (at_us, target) =
+                (draws.between(100_000, SECONDS * 1_000_000 - 1), draws.of(&[Target::Leader, one]));
+            let ms = draws.of(&[500, 3000, 10_000, 40_000]);
+            let clock = draws.of(&[ClockKind::Monotonic, ClockKind::Monotonic, ClockKind::Wall]);
+            let fault = match draws.below(5) {
+                0 => Fault::MonoJump { ms: draws.of(&[1, 500, 3000, 20_000]) },
+                1 => Fault::ClockSpeed { clock, permille: 0, ms },
+                _ => {
+                    let permille = draws.of(&[300, 900, 999, 1001, 1100, 3000]);
+                    Fault::ClockSpeed { clock, permille, ms }
+                }
+            };
+            PlannedFault { at_us, target, fault }
+        })
+        .collect()
 }
 
 fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {

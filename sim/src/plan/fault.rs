@@ -17,6 +17,15 @@ pub enum Moment {
     NewLog,
 }
 
+/// Which clock of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClockKind {
+    /// The one that only counts: it decides what is due.
+    Monotonic,
+    /// The one that people set: it stamps.
+    Wall,
+}
+
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fault {
@@ -48,6 +57,20 @@ pub enum Fault {
     WallJump {
         /// By how much.
         ms: i64,
+    },
+    /// The monotonic clock jumps forward, as behind a machine that was held up and does not know.
+    MonoJump {
+        /// By how much.
+        ms: u64,
+    },
+    /// A clock runs fast or slow, or stands still, while the server goes on.
+    ClockSpeed {
+        /// Which.
+        clock: ClockKind,
+        /// How much it shows of what passes, in a thousand; 0 stands still.
+        permille: u64,
+        /// For how long.
+        ms: u64,
     },
     /// A client's connection breaks at both ends; what is on the way is lost.
     Reset {
@@ -167,7 +190,8 @@ impl Fault {
     pub fn lasts_ms(&self) -> Option<u64> {
         match self {
             Fault::PowerLoss { .. } => Some(POWER_LOSS_WAIT_MS),
-            Fault::DiskErrors { ms, .. }
+            Fault::ClockSpeed { ms, .. }
+            | Fault::DiskErrors { ms, .. }
             | Fault::DiskFull { ms, .. }
             | Fault::LyingDisk { ms }
             | Fault::SlowDisk { ms, .. }
@@ -187,6 +211,11 @@ impl Fault {
             Fault::Shutdown { .. } => "shutdown",
             Fault::Pause { .. } => "pause",
             Fault::WallJump { .. } => "wall_jump",
+            Fault::MonoJump { .. } => "mono_jump",
+            Fault::ClockSpeed { clock: ClockKind::Monotonic, permille: 0, .. } => "mono_freeze",
+            Fault::ClockSpeed { clock: ClockKind::Monotonic, .. } => "mono_drift",
+            Fault::ClockSpeed { clock: ClockKind::Wall, permille: 0, .. } => "wall_freeze",
+            Fault::ClockSpeed { clock: ClockKind::Wall, .. } => "wall_drift",
             Fault::Reset { .. } => "reset",
             Fault::HalfOpen { .. } => "half_open",
             Fault::Stall { .. } => "stall",

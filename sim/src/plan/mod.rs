@@ -14,7 +14,7 @@ mod operations;
 mod swarm;
 
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
-pub use fault::{Fault, Moment};
+pub use fault::{ClockKind, Fault, Moment};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.

@@ -1,10 +1,10 @@
 //! Faults: what begins, where, what lasts, and how it ends. What breaks between servers is in `partitions.rs`.
 
 use super::net::RETRY_LIMIT;
-use super::server::Life;
+use super::server::{Life, Server};
 use super::{Event, World};
 use crate::checkers::{Verdict, Violation};
-use crate::plan::{Fault, Moment, Target};
+use crate::plan::{ClockKind, Fault, Moment, Target};
 use quorate_core::vocabulary::ConnId;
 
 const MS: u64 = 1_000_000;
@@ -26,6 +26,8 @@ pub(super) struct Troubles {
     pub(super) slow_disk: Vec<(usize, u64)>,
     pub(super) disk_full: Vec<usize>,
     pub(super) lying_disk: Vec<usize>,
+    /// Clocks that are wrong, and how fast they run.
+    pub(super) clocks: Vec<(usize, ClockKind, u64)>,
     /// Of the connections that bring a learner up to date so many in a thousand break in the middle.
     pub(super) break_sync: Vec<(usize, u64)>,
     /// The power is about to go.
@@ -121,7 +123,17 @@ impl World<'_> {
             }
             Fault::Pause { ms } => self.pause(server, ms * MS),
             Fault::WallJump { ms } => {
-                self.servers[server].wall_offset_ms += ms;
+                self.servers[server].clocks.jump(self.now, ClockKind::Wall, *ms);
+                true
+            }
+            Fault::MonoJump { ms } => {
+                self.servers[server].clocks.jump(self.now, ClockKind::Monotonic, *ms as i64);
+                self.arm_peer(server);
+                true
+            }
+            Fault::ClockSpeed { clock, permille, .. } => {
+                troubles.clocks.push((index, *clock, *permille));
+                self.set_clocks(server);
                 true
             }
             Fault::DiskErrors { permille, .. } => {
@@ -173,6 +185,16 @@ impl World<'_> {
         Ok(())
     }
 
+    /// Its clocks are as fast as what is broken says, of each the newest.
+    fn set_clocks(&mut self, server: usize) {
+        let Server { clocks, troubles, .. } = &mut self.servers[server];
+        for kind in [ClockKind::Monotonic, ClockKind::Wall] {
+            let newest = troubles.clocks.iter().rev().find(|(_, clock, _)| *clock == kind);
+            clocks.run_at(self.now, kind, newest.map(|(.., permille)| *permille));
+        }
+        self.arm_peer(server);
+    }
+
     pub(super) fn end_fault(&mut self, index: usize) -> Verdict {
         let planned = &self.plan.faults[index];
         self.mend_network(index);
@@ -192,11 +214,15 @@ impl World<'_> {
             troubles.slow_disk.retain(|(other, _)| *other != index);
             troubles.lying_disk.retain(|other| *other != index);
             troubles.break_sync.retain(|(other, _)| *other != index);
+            troubles.clocks.retain(|(other, ..)| *other != index);
             let is_lying = !troubles.lying_disk.is_empty();
             let was_full = !troubles.disk_full.is_empty();
             troubles.disk_full.retain(|other| *other != index);
             let has_room = was_full && troubles.disk_full.is_empty();
             self.servers[server].disk.set_lying(is_lying);
+            if let Fault::ClockSpeed { .. } = planned.fault {
+                self.set_clocks(server);
+            }
             if has_room {
                 self.servers[server].empty_disk();
                 self.report_space(server, 1 << 40)?;
@@ -215,6 +241,7 @@ impl World<'_> {
             self.servers[server].troubles = Troubles::default();
             self.servers[server].backups.clear();
             self.servers[server].foreign_disk = None;
+            self.set_clocks(server);
             self.servers[server].disk.set_lying(false);
             self.servers[server].empty_disk();
             self.report_space(server, 1 << 40)?;

@@ -183,8 +183,8 @@ impl World<'_> {
 
     /// History is back: the process serves.
     fn start(&mut self, server: usize, recovered: Recovered) -> Verdict {
-        self.servers[server].boot_at = self.now;
-        let now = self.servers[server].clocks(self.now);
+        self.servers[server].clocks.begin(self.now);
+        let now = self.servers[server].clocks.show(self.now);
         self.note_at(
             server,
             "recovered",

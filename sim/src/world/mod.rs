@@ -6,6 +6,7 @@
 
 mod client;
 mod clients;
+mod clock;
 mod encode;
 mod faults;
 mod fuzzy;

@@ -25,7 +25,7 @@ struct Aftermath {
 impl World<'_> {
     /// Gives the peer one input and does what it asks for.
     pub(super) fn handle(&mut self, server: usize, input: Input) -> Verdict {
-        let now = self.servers[server].clocks(self.now);
+        let now = self.servers[server].clocks.show(self.now);
         if let Some((what, numbers)) = name(&input) {
             self.note_at(server, what, numbers);
             self.trace.words(|| format!("{input:?}"));
@@ -157,8 +157,10 @@ impl World<'_> {
     pub(super) fn arm_peer(&mut self, server: usize) {
         let State::Running(process) = &mut self.servers[server].state else { return };
         let Some(due) = process.peer.next_timeout() else { return };
-        let at = if due.0 == u64::MAX { return } else { due };
-        let at = self.servers[server].time_of(at).max(self.now);
+        let due = if due.0 == u64::MAX { return } else { due };
+        // A clock that stands still brings nothing about: when it goes on, this is asked again.
+        let Some(at) = self.servers[server].clocks.time_of(due) else { return };
+        let at = at.max(self.now);
         let life = self.life(server);
         let Some(process) = self.servers[server].process() else { return };
         if process.timer.is_none_or(|planned| at < planned) {
@@ -176,7 +178,7 @@ impl World<'_> {
             waiting.push(Event::PeerTimer { life });
             return Ok(());
         }
-        let now = self.servers[server].clocks(self.now).mono;
+        let now = self.servers[server].clocks.show(self.now).mono;
         let Some(process) = self.servers[server].process() else { return Ok(()) };
         if process.timer.is_none_or(|planned| planned > self.now) {
             return Ok(());

@@ -1,5 +1,6 @@
 //! A server's machine: its disk, its clocks, and what runs on it.
 
+use super::clock::Clocks;
 use super::faults::Troubles;
 use super::lanes::Work;
 use super::member::{ForeignDisk, initialize};
@@ -13,14 +14,10 @@ use quorate_core::jute::{ClientDecoder, FieldLimit};
 use quorate_core::peer::Peer;
 use quorate_core::quorum::EnsembleConfig;
 use quorate_core::tree::TreeOptions;
-use quorate_core::vocabulary::{ConnId, LookupSeed, Millis, Mono, Now, PeerConfig, Wall};
+use quorate_core::vocabulary::{ConnId, LookupSeed, Millis, PeerConfig};
 use quorate_storage_file::{Recovery, RecoveryOptions, Storage, StorageOptions};
 use std::collections::BTreeMap;
 
-/// The wall clock when the world begins, ms since 1970.
-const WALL_START_MS: i64 = 1_700_000_000_000;
-/// The monotonic clock when the machine is switched on, ns: never 0 in life either.
-const MONO_START: u64 = 7_000_000_000;
 /// Reply bytes that may wait for one client before it is not read any more.
 pub(super) const BACKLOG_PAUSE: usize = 16 << 10;
 
@@ -77,8 +74,7 @@ pub(super) struct Server {
     pub(super) state: State,
     /// Which life of the process this is.
     pub(super) life: u64,
-    pub(super) boot_at: u64,
-    pub(super) wall_offset_ms: i64,
+    pub(super) clocks: Clocks,
     pub(super) config: PeerConfig,
     pub(super) storage_options: StorageOptions,
     pub(super) tree_options: TreeOptions,
@@ -147,8 +143,7 @@ impl Server {
             disk,
             state: State::Down { has_power: true },
             life: 0,
-            boot_at: 0,
-            wall_offset_ms: 0,
+            clocks: Clocks::new(),
             config,
             storage_options,
             tree_options,
@@ -191,19 +186,6 @@ impl Server {
 
     pub(super) fn autocreates(&self) -> bool {
         self.db_autocreate
-    }
-
-    /// Both clocks at the world's time `at`.
-    pub(super) fn clocks(&self, at: u64) -> Now {
-        Now {
-            mono: Mono(at - self.boot_at + MONO_START),
-            wall: Wall(WALL_START_MS + (at / 1_000_000) as i64 + self.wall_offset_ms),
-        }
-    }
-
-    /// The world's time at which the monotonic clock shows `mono`.
-    pub(super) fn time_of(&self, mono: Mono) -> u64 {
-        mono.0.saturating_sub(MONO_START).saturating_add(self.boot_at)
     }
 
     pub(super) fn process(&mut self) -> Option<&mut Process> {
