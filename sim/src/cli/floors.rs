@@ -5,6 +5,9 @@ use quorate_sim::{Counters, Scenario};
 
 /// Of a thousand runs of ensembles so many may commit next to nothing before the liveness phase.
 const THIN_PERMILLE: u64 = 20;
+/// Of a thousand runs that end with a server that is heard and can't be followed so many may be left without a leader by it. Stricter
+/// than one in a hundred of all runs, so that a few hundred seeds tell.
+const EXCUSED_PERMILLE: u64 = 20;
 
 const CODES: [i32; 15] = [0, -5, -6, -8, -101, -102, -103, -108, -110, -111, -114, -115, -121, -123, -125];
 
@@ -71,7 +74,7 @@ const ENSEMBLE_FAULTS: [&str; 16] = [
     "wall_drift",
     "wall_freeze",
 ];
-const ENSEMBLE_PROBES: [&str; 32] = [
+const ENSEMBLE_PROBES: [&str; 33] = [
     "deposed_leader_proposes",
     "dial_failed",
     "diff_sent",
@@ -96,6 +99,7 @@ const ENSEMBLE_PROBES: [&str; 32] = [
     "request_refused",
     "rest_cut_off",
     "rest_dead",
+    "rest_half_broken",
     "rest_healed",
     "rest_paused",
     "session_moved_to_another_server",
@@ -117,10 +121,15 @@ pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Ve
     let probes = PROBES.iter().chain(probes).filter(|name| !counters.probes.contains_key(*name));
     let thin = (counters.thin_runs * 1000 > seeds * THIN_PERMILLE)
         .then(|| format!("enough: {} runs committed next to nothing", counters.thin_runs));
+    let count = |probe: &str| counters.probes.get(probe).copied().unwrap_or(0);
+    let (excused, of) = (count("liveness_excused"), count("rest_half_broken"));
+    let excused = (excused * 1000 > of * EXCUSED_PERMILLE)
+        .then(|| format!("a leader: {excused} of {of} runs were excused"));
     codes
         .map(|code| format!("reply {code}"))
         .chain(faults.map(|name| format!("fault {name}")))
         .chain(probes.map(|name| format!("probe {name}")))
         .chain(thin)
+        .chain(excused)
         .collect()
 }

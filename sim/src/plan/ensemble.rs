@@ -34,6 +34,11 @@ impl EnsemblePlan {
     pub fn servers(&self) -> usize {
         (self.voters + self.observers) as usize
     }
+
+    /// Whether what is left of the others at the end is heard, and can't be followed.
+    pub fn has_half_broken_rest(&self) -> bool {
+        matches!(self.rest, Rest::HalfBroken { .. })
+    }
 }
 
 /// What becomes, at the end, of servers that are not needed for a quorum.
@@ -47,6 +52,12 @@ pub enum Rest {
     Paused,
     /// Nobody reaches them, and they reach nobody, on both ports.
     CutOff,
+    /// Of the one with the best vote nobody reaches the quorum port, while its election port goes on telling of that vote. The others'
+    /// power is off.
+    HalfBroken {
+        /// Whether it reaches nobody's quorum port either.
+        is_mute: bool,
+    },
 }
 
 /// Whose server a fault is about.

@@ -32,6 +32,7 @@ pub(super) enum Part {
     Autocreate,
     Quorums,
     Clocks,
+    Rest,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

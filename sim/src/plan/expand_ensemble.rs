@@ -66,6 +66,9 @@ pub(super) fn r1(seed: u64) -> Plan {
     let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
+    if draw(seed, Part::Rest, |draws| draws.chance(200)) {
+        ensemble.rest = Rest::HalfBroken { is_mute: draw(seed, Part::Rest, |draws| draws.chance(500)) };
+    }
     let people = (CLIENTS, ensemble.servers() as u64);
     let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     let mut operations =

@@ -2,7 +2,7 @@
 
 use super::World;
 use super::links::Phase;
-use crate::checkers::{Verdict, Violation};
+use crate::checkers::Violation;
 use crate::plan::{Direction, Fault, Ports, Shape};
 use quorate_core::contract::Port;
 use quorate_core::vocabulary::LinkId;
@@ -127,9 +127,18 @@ impl World<'_> {
     }
 
     /// For good, nobody reaches this server, and it reaches nobody.
-    pub(super) fn cut_off(&mut self, server: usize) -> Verdict {
-        let ways = ways_of(self.servers.len(), server, (Shape::Isolate, Ports::Both, Direction::Both));
+    pub(super) fn cut_off(&mut self, server: usize) {
+        self.cut_for_good(server, (Shape::Isolate, Ports::Both, Direction::Both));
+    }
+
+    /// For good, nobody reaches this server's quorum port, and it reaches nobody's if it is mute.
+    pub(super) fn cut_quorum_port(&mut self, server: usize, is_mute: bool) {
+        let direction = if is_mute { Direction::Both } else { Direction::In };
+        self.cut_for_good(server, (Shape::Isolate, Ports::Quorum, direction));
+    }
+
+    fn cut_for_good(&mut self, server: usize, which: (Shape, Ports, Direction)) {
+        let ways = ways_of(self.servers.len(), server, which);
         ways.iter().for_each(|(way, port)| self.links.ways.cut(*way, *port, true));
-        Ok(())
     }
 }
