@@ -56,13 +56,14 @@ const ALONE_PROBES: [&str; 5] = [
     "recovery_failed",
 ];
 
-const ENSEMBLE_FAULTS: [&str; 16] = [
+const ENSEMBLE_FAULTS: [&str; 17] = [
     "break_links",
     "break_sync",
     "bridge",
     "cut_pair",
     "empty_disk",
     "fail_elected",
+    "fail_truncation",
     "half_open_links",
     "halves",
     "isolate",
@@ -74,7 +75,7 @@ const ENSEMBLE_FAULTS: [&str; 16] = [
     "wall_drift",
     "wall_freeze",
 ];
-const ENSEMBLE_PROBES: [&str; 33] = [
+const ENSEMBLE_PROBES: [&str; 34] = [
     "deposed_leader_proposes",
     "dial_failed",
     "diff_sent",
@@ -107,6 +108,7 @@ const ENSEMBLE_PROBES: [&str; 33] = [
     "snap_sent",
     "sync_answered",
     "trunc_sent",
+    "truncation_failed",
     "weightless_voter_serves",
 ];
 

@@ -80,6 +80,11 @@ impl Ledger {
         self.pending.iter().any(|pending| pending.cuts_to.is_some())
     }
 
+    /// Whether what the disk does for the log at the moment is to truncate it.
+    pub(crate) fn is_cutting(&self) -> bool {
+        self.pending.front().is_some_and(|pending| self.truncation == Some(pending.seq))
+    }
+
     /// Whether the history that ends at `zxid` is on the disk, and stays, whatever comes of the ops under way.
     pub(super) fn keeps(&self, zxid: Zxid, history: &History) -> bool {
         let mut cuts = self.pending.iter().filter_map(|pending| pending.cuts_to);

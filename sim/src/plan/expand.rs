@@ -33,6 +33,7 @@ pub(super) enum Part {
     Quorums,
     Clocks,
     Rest,
+    Truncations,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

@@ -83,6 +83,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     if swarm.fault_count > 0 {
         faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, &ensemble)));
         faults.extend(draw(seed, Part::Elections, failed_elections));
+        faults.extend(draw(seed, Part::Truncations, failed_truncations));
         faults.extend(draw(seed, Part::Clocks, |draws| broken_clocks(draws, &ensemble)));
         faults.sort_by_key(|planned| planned.at_us);
     }
@@ -200,6 +201,22 @@ fn failed_elections(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
         faults.push(PlannedFault { at_us, target, fault });
     }
     faults
+}
+
+/// Truncations whose disk fails them, and then loses power, in some runs.
+fn failed_truncations(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
+    let count = draws.of(&[0, 1, 2]);
+    (0..count)
+        .map(|_| PlannedFault {
+            at_us: draws.between(100_000, SECONDS * 1_000_000 - 1),
+            target: Target::All,
+            fault: Fault::FailTruncation {
+                permille: draws.of(&[100, 300, 700]),
+                after_calls: draws.of(&[0, 0, 1, 3, 20]),
+                down_ms: draws.of(&[1, 100, 1000]),
+            },
+        })
+        .collect()
 }
 
 /// Clocks that run fast or slow, stand still or jump, in a few runs.

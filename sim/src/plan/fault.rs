@@ -176,6 +176,15 @@ pub enum Fault {
         /// How long it is down.
         down_ms: u64,
     },
+    /// A call of the next truncation fails, and the power goes some calls later.
+    FailTruncation {
+        /// How often a call of it fails, in a thousand, until one has.
+        permille: u64,
+        /// How many calls are made after that one.
+        after_calls: u64,
+        /// How long it is down.
+        down_ms: u64,
+    },
     /// The target's connections to others break, and those that follow do so in the middle of what brings a learner up to date.
     BreakSync {
         /// How many of them, in a thousand.
@@ -234,6 +243,7 @@ impl Fault {
             Fault::BreakLinks { is_silent: false, .. } => "break_links",
             Fault::BreakLinks { is_silent: true, .. } => "half_open_links",
             Fault::FailElected { .. } => "fail_elected",
+            Fault::FailTruncation { .. } => "fail_truncation",
             Fault::BreakSync { .. } => "break_sync",
         }
     }

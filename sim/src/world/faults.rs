@@ -59,6 +59,7 @@ impl World<'_> {
                 self.count_fault(fired, &planned.fault);
             }
             Fault::FailElected { .. } => self.doomed.push_back(index),
+            Fault::FailTruncation { .. } => self.doomed_truncations.push_back(index),
             fault => {
                 for server in self.targets(planned.target) {
                     self.break_server(server, index, fault)?;
@@ -177,7 +178,8 @@ impl World<'_> {
             | Fault::HalfOpen { .. }
             | Fault::Stall { .. }
             | Fault::Cut { .. }
-            | Fault::FailElected { .. } => {
+            | Fault::FailElected { .. }
+            | Fault::FailTruncation { .. } => {
                 unreachable!("faults that are no server's yet are dealt with before")
             }
         };
@@ -236,6 +238,7 @@ impl World<'_> {
         self.note("end of faults", [0; 3]);
         self.note_commits();
         self.doomed.clear();
+        self.doomed_truncations.clear();
         self.mend_all_networks();
         for server in 0..self.servers.len() {
             self.servers[server].troubles = Troubles::default();

@@ -1,9 +1,11 @@
 //! A server's storage lanes, a disk call at a time: what each takes, whether it fails, what the peer is told.
 
+use super::faults::PowerLoss;
 use super::server::{Life, State};
 use super::{Event, World};
 use crate::checkers::Verdict;
 use crate::chooser::{Choice, Key};
+use crate::plan::{Fault, Moment};
 use quorate_core::contract::{Input, Lane};
 use quorate_storage_file::{DiskErrorKind, Step};
 
@@ -31,6 +33,9 @@ impl World<'_> {
         }
         process.busy.push(work);
         self.spoil_next_call(server);
+        if work == Work::Lane(Lane::Log) {
+            self.spoil_truncation(server);
+        }
         let machine = &mut self.servers[server];
         let State::Running(process) = &mut machine.state else { return Ok(()) };
         let step: Step = match work {
@@ -77,6 +82,26 @@ impl World<'_> {
             self.servers[server].disk.fail_next(kind, written);
             self.counters.fault("disk_errors");
         }
+    }
+
+    /// Whether a truncation under way fails with the next call; if it does, the power goes soon.
+    fn spoil_truncation(&mut self, server: usize) {
+        let Some(index) = self.doomed_truncations.front().copied() else { return };
+        let Fault::FailTruncation { permille, after_calls, down_ms } = self.plan.faults[index].fault else {
+            return;
+        };
+        let key = Key(self.life(server).key(), self.servers[server].disk.calls(), 4);
+        if !self.oracle.views[server].ledger.is_cutting()
+            || !self.chooser.chance(Choice::DiskFault, key, permille)
+        {
+            return;
+        }
+        self.doomed_truncations.pop_front();
+        self.counters.fault(self.plan.faults[index].fault.name());
+        let machine = &mut self.servers[server];
+        machine.disk.fail_next(DiskErrorKind::Io, u64::MAX);
+        let (calls_left, down_ns) = (after_calls + 1, down_ms * 1_000_000);
+        machine.troubles.power_loss = Some(PowerLoss { calls_left, moment: Moment::Any, down_ns });
     }
 
     /// A call was made: when it is over.

@@ -175,6 +175,8 @@ pub(crate) struct World<'p> {
     broken_ways: BTreeMap<usize, Vec<WayOf>>,
     /// Faults that wait for somebody to be elected.
     doomed: VecDeque<usize>,
+    /// Faults that wait for somebody to truncate its log.
+    doomed_truncations: VecDeque<usize>,
     /// Who is not lost for good.
     survivors: Vec<bool>,
     /// How many leaders were established before all was healed.
@@ -234,6 +236,7 @@ impl<'p> World<'p> {
             links: Links::default(),
             broken_ways: BTreeMap::new(),
             doomed: VecDeque::new(),
+            doomed_truncations: VecDeque::new(),
             survivors: vec![true; count],
             elections_before: 0,
             servers,
