@@ -54,6 +54,10 @@ pub enum PeerEvent {
         conn: ConnId,
         timeout: Millis,
     },
+    /// A session that was this server's own wants an ephemeral, and is to be the ensemble's.
+    SessionUpgraded {
+        session: SessionId,
+    },
     /// The client asked for its end.
     SessionClosed {
         session: SessionId,

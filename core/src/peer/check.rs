@@ -2,6 +2,7 @@
 
 use super::Peer;
 use crate::pipeline::{ConnectionState, Origin, Pending};
+use crate::session::SessionScope;
 use crate::vocabulary::Zxid;
 
 impl Peer {
@@ -28,7 +29,8 @@ impl Peer {
         if database.digest_mismatches() != self.mismatches_at_start && !is_fuzzy {
             return Err(format!("the tree after {applied} is not what its txn said"));
         }
-        if !self.is_read_only() && database.sessions().len() > self.state.sessions.len() {
+        let sessions = &self.state.sessions;
+        if !self.is_read_only() && database.sessions().len() > sessions.len() - sessions.local_len() {
             return Err("a session of the database is not tracked".to_owned());
         }
         Ok(())
@@ -51,8 +53,11 @@ impl Peer {
             }
         }
         for session in database.sessions().keys() {
-            match (self.state.sessions.timeout(*session), self.is_read_only()) {
+            match (self.state.sessions.scope(*session), self.is_read_only()) {
                 (None, false) => return Err(format!("{session} is in the database and not tracked")),
+                (Some(SessionScope::Local), _) => {
+                    return Err(format!("{session} is the ensemble's, and local"));
+                }
                 (Some(_), true) => return Err(format!("{session} of the ensemble could expire read-only")),
                 _ => {}
             }
@@ -70,7 +75,7 @@ impl Peer {
         for connection in self.state.connections.iter() {
             let id = connection.id();
             let queued = connection.queue.iter().filter_map(|pending| match pending {
-                Pending::Write { zxid } => Some(*zxid),
+                Pending::Write { zxid, .. } => Some(*zxid),
                 _ => None,
             });
             let ours = |origin: Origin| matches!(origin, Origin::Request { conn, .. } if conn == id);
@@ -97,7 +102,8 @@ impl Peer {
             self.prep.last_zxid().0 as u64,
             database.sessions().len() as u64,
             self.state.sessions.len() as u64,
-            self.state.sessions.next_expiry().map_or(0, |due| due.0),
+            self.state.sessions.next_expiry(SessionScope::Global).map_or(0, |due| due.0),
+            self.state.sessions.next_expiry(SessionScope::Local).map_or(0, |due| due.0),
             self.state.connections.len() as u64,
             self.state.watches.watch_count() as u64,
             self.in_process() as u64,

@@ -8,7 +8,7 @@ use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{ConnectRequest, ConnectResponse, Encode};
 use crate::metrics::Counter;
 use crate::pipeline::{Asker, ConnectionState, Ground, Origin, PauseReason, Pending, Slot};
-use crate::session::{SessionOwner, password};
+use crate::session::{SessionOwner, SessionScope, password};
 use crate::vocabulary::{ConnId, Millis, Now, SessionId, Xid};
 use bytes::Bytes;
 
@@ -70,8 +70,8 @@ impl Peer {
         self.state.connections.attach(slot, session);
         let connection = self.state.connections.at(slot);
         let (conn, timeout) = (connection.id, connection.timeout);
-        if self.is_read_only() {
-            return self.create_local_session(now, slot, outbox);
+        if self.makes_local_sessions() {
+            return self.create_local_session(now, slot, read_only, outbox);
         }
         self.state.pause(conn, PauseReason::Handshake, outbox);
         if !self.decides() {
@@ -81,7 +81,7 @@ impl Peer {
         self.state.sessions.take_over(session, SessionOwner::Here);
         let connection = self.state.connections.at(slot);
         let ground = Ground::of(&self.state, now);
-        let asker = Asker { session, cxid: Xid(0), identities: &connection.identities };
+        let asker = Asker::global(session, Xid(0), &connection.identities);
         let prepared = self.prep.create_session(ground, asker, timeout);
         self.submit(now, prepared, Origin::Handshake { conn, read_only, arrived: now.mono }, outbox);
     }
@@ -95,7 +95,8 @@ impl Peer {
         let slot = self.state.connections.slot(conn).expect("it is not the connection that was dropped");
         let timeout = self.state.connections.at(slot).timeout;
         let knows = request.password.as_deref() == Some(&password(session)[..]);
-        if knows && !self.decides() && !self.is_read_only() {
+        let is_asked = !self.decides() && !self.is_read_only() && !self.state.sessions.is_local(session);
+        if knows && is_asked {
             return self.ask_revalidation(now, slot, request, outbox);
         }
         if !knows || !self.state.sessions.reattach(session, timeout, now.mono) {
@@ -104,12 +105,11 @@ impl Peer {
         }
         self.state.sessions.take_over(session, SessionOwner::Here);
         self.state.connections.attach(slot, session);
-        if !self.is_read_only() && !self.state.database.sessions().contains_key(&session) {
+        let is_global = self.state.sessions.scope(session) == Some(SessionScope::Global);
+        if is_global && !self.state.database.sessions().contains_key(&session) {
             return self.await_session((conn, session), now, request.read_only, outbox);
         }
-        if let Some(zxid) = self.commit.wake_behind_last(conn) {
-            self.state.connections.enqueue(slot, Pending::Barrier { zxid });
-        }
+        self.wait_for_writes(conn);
         self.state.greet(slot, request.read_only, (now.mono, now), outbox);
         outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
     }
@@ -126,6 +126,15 @@ impl Peer {
         let is_awaited =
             self.commit.hand_over(session, Origin::Handshake { conn, read_only, arrived: now.mono });
         assert!(is_awaited, "{session} is tracked, and neither there nor under way");
+        self.wait_for_writes(conn);
+    }
+
+    /// What a connection asks is answered behind everything that its session may have asked over another one.
+    fn wait_for_writes(&mut self, conn: ConnId) {
+        let Some(slot) = self.state.connections.slot(conn) else { return };
+        if let Some(zxid) = self.commit.wake_behind_last(conn) {
+            self.state.connections.enqueue(slot, Pending::Barrier { zxid });
+        }
     }
 
     /// The session is no more: said by a timeout of 0.

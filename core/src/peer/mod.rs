@@ -23,13 +23,14 @@
 //!
 //! A member of an ensemble ([`Peer::member`]) is the same, but that others say what is committed: `ensemble`.
 //!
-//! Caveats: no local sessions but a read-only server's, no SASL, no connection or request throttling beyond the limits on connections,
+//! Caveats: no SASL, no connection or request throttling beyond the limits on connections,
 //! outstanding requests and backlogs.
 
 mod accept;
 mod check;
 mod ensemble;
 mod handshake;
+mod local;
 mod pressure;
 mod reaper;
 mod requests;
@@ -47,7 +48,7 @@ use crate::jute::ClientMessage;
 use crate::metrics::Metrics;
 use crate::pipeline::{CommitQueue, Connections, Prep, ServerState};
 use crate::quorum::EnsembleConfig;
-use crate::session::SessionTracker;
+use crate::session::{Noted, SessionTracker};
 use crate::tree::Database;
 use crate::vocabulary::{ConnId, Entropy, LookupSeed, Millis, Mono, Now, PeerConfig, Zxid};
 use crate::watch::Watches;
@@ -104,7 +105,7 @@ impl Peer {
         database.end_replay();
         database.drop_orphans();
         let mut peer = Self::with_role(config, database, Role::Standalone, entropy, now);
-        peer.track_sessions(now, false);
+        peer.track_sessions(now, Noted::Nothing);
         peer
     }
 
@@ -121,7 +122,7 @@ impl Peer {
         database.end_replay();
         let member = Member::new(&config, ensemble, epochs, database.last_zxid(), recent, now);
         let mut peer = Self::with_role(config, database, Role::Member(Box::new(member)), entropy, now);
-        peer.track_sessions(now, true);
+        peer.track_sessions(now, Noted::Touched);
         peer
     }
 
@@ -277,10 +278,10 @@ impl Peer {
         }
     }
 
-    /// Tracks the sessions of the database, each heard of now; on a learner what is heard of is gathered for the leader.
-    fn track_sessions(&mut self, now: Now, learns: bool) {
+    /// Tracks the sessions of the database, each heard of now.
+    fn track_sessions(&mut self, now: Now, noted: Noted) {
         let sessions = self.state.database.sessions().iter();
         let sessions = sessions.map(|(session, timeout)| (*session, Millis::from_int(*timeout)));
-        self.state.sessions.reset(sessions, now.mono, learns);
+        self.state.sessions.reset(sessions, now.mono, noted);
     }
 }

@@ -4,6 +4,7 @@
 //! Requests of a session that is closing or gone are dropped without a reply.
 
 use super::Peer;
+use super::local::refusal;
 use super::role::Role;
 use crate::auth::{Identities, authenticate};
 use crate::contract::{Outbox, PeerEvent};
@@ -72,13 +73,14 @@ impl Peer {
         if !self.state.sessions.touch(self.state.connections.at(slot).session, now.mono) {
             return self.state.metrics.count(Counter::StaleRequestsDropped);
         }
-        if self.is_read_only() && self.is_done_read_only(now, slot, (xid, &request), outbox) {
+        if self.is_read_only() && self.is_refused_read_only(now, slot, (xid, &request), outbox) {
             return;
         }
-        if makes_txn(&request) {
+        let is_local_close = self.is_local_close(slot, &request);
+        if makes_txn(&request) && !is_local_close {
             self.write(now, slot, (xid, request), outbox);
         } else {
-            if let Request::Unknown { .. } = request {
+            if is_local_close || matches!(request, Request::Unknown { .. }) {
                 self.state.connections.at_mut(slot).state = ConnectionState::Condemned;
             }
             self.read(now, slot, (xid, request), outbox);
@@ -104,23 +106,27 @@ impl Peer {
         if self.pressure.is_space_low && grows_data(&request) {
             return self.refuse(now, slot, (xid, opcode), outbox);
         }
+        let connection = self.state.connections.at(slot);
+        let (conn, session) = (connection.id, connection.session);
+        let may_own = match self.state.sessions.is_local(session) {
+            true => self.upgrade_if_wanted(now, slot, &request, outbox),
+            false => Ok(()),
+        };
         if !self.decides() {
-            return self.forward(now, slot, (xid, request), outbox);
+            return self.forward(now, slot, (xid, request), may_own, outbox);
         }
         if !self.has_room() {
             return;
         }
-        let connection = self.state.connections.at(slot);
-        let (conn, session) = (connection.id, connection.session);
         if let Request::CloseSession = request {
             self.begin_closing(now, session, outbox);
         }
         let connection = self.state.connections.at(slot);
-        let asker = Asker { session, cxid: xid, identities: &connection.identities };
+        let asker = Asker { session, cxid: xid, identities: &connection.identities, may_own };
         let prepared = self.prep.request(Ground::of(&self.state, now), asker, &request);
         let zxid = prepared.txn.header.zxid;
         self.note_quota(now, outbox);
-        self.state.connections.enqueue(slot, Pending::Write { zxid });
+        self.state.connections.enqueue(slot, Pending::Write { zxid, refusal: refusal(may_own) });
         self.submit(now, prepared, Origin::Request { conn, opcode, arrived: now.mono }, outbox);
         self.throttle(slot, outbox);
     }
@@ -139,7 +145,7 @@ impl Peer {
     /// From here on the session can't do anything (ZOOKEEPER-1208); ephemerals that no closeSession could list go first.
     pub(super) fn begin_closing(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.state.sessions.set_closing(session);
-        let asker = Asker { session, cxid: Xid(0), identities: Identities::server() };
+        let asker = Asker::global(session, Xid(0), Identities::server());
         while let Some(prepared) = self.prep.shed_ephemerals(Ground::of(&self.state, now), asker) {
             self.submit(now, prepared, Origin::Server, outbox);
         }

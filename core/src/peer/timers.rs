@@ -12,6 +12,7 @@ use crate::contract::{Outbox, PeerEvent};
 use crate::jute::Request;
 use crate::metrics::Counter;
 use crate::pipeline::{Asker, Ground, Origin};
+use crate::session::SessionScope;
 use crate::vocabulary::{Mono, Now, SessionId, Xid};
 
 /// So many connections without a session are ended by one input.
@@ -35,9 +36,10 @@ impl Peer {
             return None;
         }
         let handshake = self.handshakes.first().map(|(deadline, _)| *deadline);
-        let expiry = self.state.sessions.next_expiry().filter(|_| self.may_expire());
+        let expiry = self.state.sessions.next_expiry(SessionScope::Global).filter(|_| self.may_expire());
+        let local_expiry = self.state.sessions.next_expiry(SessionScope::Local).filter(|_| self.is_serving());
         let reaping = self.decides().then(|| self.reaper.next_timeout());
-        [handshake, expiry, reaping, self.snapshots.retry_at(), self.member_timeout()]
+        [handshake, expiry, local_expiry, reaping, self.snapshots.retry_at(), self.member_timeout()]
             .into_iter()
             .flatten()
             .min()
@@ -52,6 +54,7 @@ impl Peer {
         }
         self.time_passes(now, outbox);
         self.expire_handshakes(now, outbox);
+        self.expire_local_sessions(now, outbox);
         self.expire_sessions(now, outbox);
         self.reap(now, outbox);
         if self.snapshots.retry_at().is_some_and(|due| due <= now.mono) {
@@ -71,37 +74,47 @@ impl Peer {
         }
     }
 
+    /// Sessions that this server alone knows of end here, whoever leads, without a txn.
+    fn expire_local_sessions(&mut self, now: Now, outbox: &mut Outbox) {
+        let mut left = ENDINGS_A_PART;
+        while left > 0
+            && self.is_serving()
+            && let Some(session) = self.state.sessions.expire_one(SessionScope::Local, now.mono)
+        {
+            left -= 1;
+            self.tell_expired(session, outbox);
+            self.state.end_session(session, false, outbox);
+        }
+    }
+
     fn expire_sessions(&mut self, now: Now, outbox: &mut Outbox) {
         let mut left = EXPIRIES_A_PART;
         while left > 0
             && self.may_expire()
-            && let Some(session) = self.state.sessions.expire_one(now.mono)
+            && let Some(session) = self.state.sessions.expire_one(SessionScope::Global, now.mono)
         {
             let before = self.commit.own_work();
-            self.expire_session(now, session, outbox);
+            self.tell_expired(session, outbox);
+            self.close_session(now, session, outbox);
             left = left.saturating_sub((self.commit.own_work() - before).max(1));
         }
     }
 
     fn may_expire(&self) -> bool {
         let is_room = self.commit.own_work() < self.state.config.sequences.expiries_under_way;
-        self.is_read_only() || (self.decides() && is_room)
+        self.decides() && is_room
     }
 
-    fn expire_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
+    fn tell_expired(&mut self, session: SessionId, outbox: &mut Outbox) {
         let timeout = self.state.sessions.timeout(session).expect("a session that expires is tracked");
         self.state.metrics.count(Counter::StaleSessionsExpired);
         outbox.event(PeerEvent::SessionExpired { session, timeout });
-        if self.is_read_only() {
-            return self.state.end_session(session, false, outbox);
-        }
-        self.close_session(now, session, outbox);
     }
 
     /// Ends a session without its client's wish.
     pub(super) fn close_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.begin_closing(now, session, outbox);
-        let asker = Asker { session, cxid: Xid(0), identities: Identities::server() };
+        let asker = Asker::global(session, Xid(0), Identities::server());
         let prepared = self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession);
         self.submit(now, prepared, Origin::Server, outbox);
     }

@@ -7,7 +7,7 @@ use crate::auth::Identities;
 use crate::contract::Identity;
 use crate::jute::{Request, WirePath};
 use crate::metrics::{Decimal4, Summary};
-use crate::vocabulary::{ConnId, Millis, Mono, SessionId, Wall, Xid, Zxid};
+use crate::vocabulary::{ConnId, ErrorCode, Millis, Mono, SessionId, Wall, Xid, Zxid};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -32,13 +32,14 @@ pub enum ConnectionState {
 /// One place in a connection's queue.
 #[derive(Clone, Debug)]
 pub(crate) enum Pending {
-    /// A write, answered when its txn is applied.
-    Write { zxid: Zxid },
+    /// A write, answered when its txn is applied. With a refusal, an error txn is answered with that.
+    Write { zxid: Zxid, refusal: Option<ErrorCode> },
     /// A re-attached session's earlier writes: nothing behind is answered before they are applied.
     Barrier { zxid: Zxid },
     /// A write that the leader was asked for, answered when its txn comes back and is applied.
-    /// Its place in a multi is all that tells a create2, whose answer is longer, from a create once it has become a txn.
-    Forwarded { xid: Xid, opcode: i32, arrived: Mono, create2_places: Vec<usize> },
+    /// Its place in a multi is all that tells a create2, whose answer is longer, from a create once it has become a txn. With a
+    /// refusal, an error txn is answered with that.
+    Forwarded { xid: Xid, opcode: i32, arrived: Mono, create2_places: Vec<usize>, refusal: Option<ErrorCode> },
     /// Answered when the leader has said that history reaches as far as it did, and when that is applied.
     Sync { xid: Xid, path: WirePath, arrived: Mono, ready_at: Option<Zxid> },
     /// Answered from the tree as soon as everything before it is, for whom its client was when it asked.

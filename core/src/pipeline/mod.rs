@@ -29,5 +29,4 @@ pub(crate) use connection::{Early, Greeting, PauseReason, Pending};
 pub(crate) use connections::{Connections, Slot};
 pub(crate) use prep::{Asker, Ground, Prep, Prepared};
 pub(crate) use proposal::{Origin, Proposal};
-pub(crate) use reply::Asked;
 pub(crate) use state::ServerState;

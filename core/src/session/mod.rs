@@ -10,15 +10,18 @@
 //!
 //! In an ensemble the leader tracks every session and knows which server it is attached to; a learner gathers what it hears of.
 //!
-//! Absent: local sessions.
+//! With `localSessionsEnabled` a member of an ensemble makes sessions that it alone knows of, and ends them itself, until one is
+//! upgraded because it wants an ephemeral: from then on it is the ensemble's, though its createSession is still on its way
+//! (`client-protocol.md` §20; ZOOKEEPER-3471). Each scope has its own buckets, so that a learner ends none but its own.
 
+mod ended;
 mod expiry;
 mod id;
 mod tracker;
 
 pub use expiry::ExpiryQueue;
 pub use id::{SessionIds, password};
-pub use tracker::{SessionOwner, SessionTracker};
+pub use tracker::{Noted, SessionOwner, SessionScope, SessionTracker};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! Test vectors for ids and passwords; scripts for expiry, every invariant checked behind every command.
 
+use super::SessionScope::{self, Global, Local};
 use super::{SessionIds, SessionTracker, password};
 use crate::vocabulary::{Entropy, ErrorCode, Millis, Mono, ServerId, SessionId};
 use std::fmt::Write;
@@ -55,8 +56,8 @@ fn server_255_makes_no_ids() {
 }
 
 /// At most `max` sessions that have ended.
-fn expire(tracker: &mut SessionTracker, now: Mono, max: usize) -> Vec<SessionId> {
-    std::iter::from_fn(|| tracker.expire_one(now)).take(max).collect()
+fn expire(tracker: &mut SessionTracker, scope: SessionScope, now: Mono, max: usize) -> Vec<SessionId> {
+    std::iter::from_fn(|| tracker.expire_one(scope, now)).take(max).collect()
 }
 
 fn run(script: &str) -> String {
@@ -81,16 +82,23 @@ fn run(script: &str) -> String {
             "close" => Some(format!("{}", tracker.set_closing(session()))),
             "remove" => Some(format!("{}", tracker.remove(session()))),
             "check" => Some(format!("{:?}", tracker.check_session(session()))),
-            "expire" => Some(format!("{:?}", expire(&mut tracker, now, number(2) as usize))),
+            "expire" => Some(format!("{:?}", expire(&mut tracker, Global, now, number(2) as usize))),
+            "create-local" => {
+                tracker.create_local(session(), Millis(number(3)), now);
+                None
+            }
+            "upgrade" => Some(format!("{:?}", tracker.upgrade(session()))),
+            "expire-local" => Some(format!("{:?}", expire(&mut tracker, Local, now, number(2) as usize))),
+            "scope" => Some(format!("{:?}, {} local", tracker.scope(session()), tracker.local_len())),
             "dump" => {
-                for (end, sessions) in tracker.queue().buckets() {
+                for (end, sessions) in tracker.queue(Global).buckets() {
                     writeln!(out, "  {} expire at {}: {sessions:?}", sessions.len(), end.as_millis())
                         .expect("a string takes all");
                 }
                 Some(format!(
                     "{} known, next {:?}",
                     tracker.len(),
-                    tracker.next_expiry().map(Mono::as_millis)
+                    tracker.next_expiry(Global).map(Mono::as_millis)
                 ))
             }
             other => panic!("no command {other}"),
@@ -177,6 +185,34 @@ fn expired_sessions_come_a_few_at_a_time_and_are_closing_at_once() {
 }
 
 #[test]
+fn a_local_session_ends_in_its_own_scope_and_an_upgrade_takes_the_rest_of_its_time_along() {
+    insta::assert_snapshot!(run("
+        0 create-local 1 4000
+        0 create 2 4000
+        0 create-local 3 4000
+        0 scope 1
+        1000 upgrade 1
+        1000 upgrade 1
+        1000 upgrade 2
+        1000 upgrade 9
+        1000 scope 1
+        6000 expire 10
+        6000 scope 3
+        6000 expire-local 10
+        # A closing one keeps its scope until it is removed.
+        6000 scope 3
+        6000 remove 3
+        6000 scope 3
+        # One that a txn begins is no server's own any more.
+        7000 create-local 4 4000
+        7000 create 4 8000
+        7000 scope 4
+        12000 expire-local 10
+        16000 expire 10
+    "));
+}
+
+#[test]
 fn reattaching_changes_the_timeout() {
     insta::assert_snapshot!(run("
         0 create 1 4000
@@ -247,7 +283,7 @@ fn sessions_end_when_a_naive_list_says_so() {
             _ => {
                 let max = below(4) as usize;
                 let ended = |session: &(i64, u64, u64)| (session.2 + session.1) / TICK * TICK + TICK <= now;
-                let expired = expire(&mut tracker, mono, max);
+                let expired = expire(&mut tracker, Global, mono, max);
                 assert_eq!(expired.len(), naive.iter().filter(|session| ended(session)).count().min(max));
                 for session in expired {
                     let place = naive.iter().position(|other| other.0 == session.0).expect("a known session");
@@ -261,7 +297,7 @@ fn sessions_end_when_a_naive_list_says_so() {
         tracker.check().expect("the invariants hold");
         assert_eq!(tracker.len(), naive.len());
         let next = naive.iter().map(|session| (session.2 + session.1) / TICK * TICK + TICK).min();
-        assert_eq!(tracker.next_expiry().map(Mono::as_millis), next);
+        assert_eq!(tracker.next_expiry(Global).map(Mono::as_millis), next);
     }
     assert!(expiries > 100, "only {expiries} sessions expired");
 }

@@ -46,6 +46,10 @@ pub struct Switches {
     pub digest_auth: bool,
     /// `readonlymode.enabled`.
     pub read_only_mode: bool,
+    /// `localSessionsEnabled`: a member of an ensemble makes sessions that it alone knows of.
+    pub local_sessions: bool,
+    /// `localSessionsUpgradingEnabled`: such a session becomes the ensemble's when it wants an ephemeral.
+    pub local_sessions_upgrading: bool,
 }
 
 /// Settings that bound something.
@@ -123,6 +127,8 @@ impl Default for Switches {
             reconfig: false,
             digest_auth: true,
             read_only_mode: false,
+            local_sessions: false,
+            local_sessions_upgrading: false,
         }
     }
 }

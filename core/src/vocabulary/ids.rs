@@ -13,6 +13,11 @@ pub struct SessionId(pub i64);
 impl SessionId {
     /// No session: persistent nodes' owner, and what a client sends to ask for a new session.
     pub const NONE: SessionId = SessionId(0);
+
+    /// The server that has made it.
+    pub fn server(self) -> ServerId {
+        ServerId((self.0 as u64 >> 56) as u8)
+    }
 }
 
 impl fmt::Display for SessionId {

@@ -3,6 +3,7 @@
 mod chaos;
 mod disk;
 mod groups;
+mod local_sessions;
 mod read_only;
 mod recovery;
 mod replication;

@@ -10,7 +10,7 @@ use quorate_core::vocabulary::{SessionId, Zxid};
 /// An ensemble of which only a follower is left, and the session that had an ephemeral node there.
 fn alone() -> (World, usize, SessionId) {
     let mut world = World::new(&voters(3));
-    world.has_read_only_mode = true;
+    world.switches.read_only_mode = true;
     (0..3).for_each(|at| world.start(at));
     world.until("everybody serves", |world| world.servers.iter().all(|server| server.is_serving()));
     let left = world.follower();

@@ -5,15 +5,16 @@ use crate::disk::{Disk, Work};
 use bytes::{Bytes, BytesMut};
 use quorate_core::contract::{ExitCode, Identity, Input, Outbox, Output, PeerEvent, Port, QuorumDecoder};
 use quorate_core::jute::{
-    ClientMessage, ConnectRequest, ElectionDecoder, FieldLimit, ReplyDecoder, ReplyHeader, Request, Response,
-    ServerMessage,
+    ClientMessage, ConnectRequest, ElectionDecoder, FieldLimit, MultiResult, ReplyDecoder, ReplyHeader,
+    Request, Response, ServerMessage,
 };
 use quorate_core::peer::{Mode, Peer};
 use quorate_core::quorum::{EnsembleConfig, Membership, Role};
 use quorate_core::session::password;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{
-    ConnId, Entropy, LinkId, LookupSeed, Millis, Mono, Now, PeerConfig, ServerId, SessionId, Wall, Xid, Zxid,
+    ConnId, Entropy, LinkId, LookupSeed, Millis, Mono, Now, PeerConfig, ServerId, SessionId, Switches, Wall,
+    Xid, Zxid,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -85,8 +86,8 @@ pub(crate) struct World {
     pub(crate) piece: usize,
     /// A server whose words to others get lost, though its links stand.
     pub(crate) mute: Option<usize>,
-    /// Whether servers that start serve reads without a leader.
-    pub(crate) has_read_only_mode: bool,
+    /// What is on at servers that start.
+    pub(crate) switches: Switches,
     membership: Membership,
 }
 
@@ -134,7 +135,7 @@ impl World {
             cut: BTreeSet::new(),
             piece: 0,
             mute: None,
-            has_read_only_mode: false,
+            switches: Switches::default(),
             membership,
         }
     }
@@ -156,7 +157,7 @@ impl World {
         let mut config = PeerConfig::standalone(TICK);
         config.server_id = id;
         config.limits.connections_per_address = 0;
-        config.switches.read_only_mode = self.has_read_only_mode;
+        config.switches = self.switches.clone();
         let mut ensemble = EnsembleConfig::new(self.membership.clone(), self.servers[at].role);
         (ensemble.init_limit, ensemble.sync_limit, ensemble.commit_log_count) = (10, 5, 5);
         let now = self.clocks();
@@ -612,8 +613,15 @@ fn render<E: std::fmt::Debug>(header: ReplyHeader, opcode: i32, response: Result
             names.sort();
             names.join(" ")
         }
-        Response::Multi(results) => results.iter().map(name).collect::<Vec<String>>().join(" "),
+        Response::Multi(results) => results.iter().map(result).collect::<Vec<String>>().join(" "),
         other => name(&other),
+    }
+}
+
+fn result(result: &MultiResult) -> String {
+    match result {
+        MultiResult::Error { code } => format!("error {code}"),
+        other => name(other),
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::{Facts, java_address, wall_millis};
 use crate::civil::Civil;
+use quorate_core::peer::Mode;
 use quorate_core::pipeline::ConnectionState;
+use quorate_core::session::SessionScope;
 use quorate_core::vocabulary::{Mono, SessionId};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,23 +18,33 @@ pub(super) fn dump(facts: &Facts<'_>) -> String {
     text
 }
 
+/// A server's own sessions, then the ensemble's: by bucket where they can end, as a list elsewhere.
 fn sessions(facts: &Facts<'_>, text: &mut String) {
-    let buckets = || facts.status.sessions().queue().buckets();
+    let status = &facts.status;
+    let is_decided_here = matches!(status.mode(), Mode::Standalone | Mode::Leader);
+    let is_member = status.mode() != Mode::Standalone;
+    let has_local = status.is_read_only() || (is_member && status.config().switches.local_sessions);
+    if has_local {
+        sets("Local ", SessionScope::Local, facts, text);
+    }
+    if is_decided_here {
+        return sets(if has_local { "Global " } else { "" }, SessionScope::Global, facts, text);
+    }
+    let global = status.database().sessions();
+    let _ = writeln!(text, "Global Sessions({}):", global.len());
+    for (session, timeout) in global {
+        let _ = writeln!(text, "{session}\t{timeout}ms");
+    }
+}
+
+fn sets(kind: &str, scope: SessionScope, facts: &Facts<'_>, text: &mut String) {
+    let buckets = || facts.status.sessions().queue(scope).buckets();
     let alive: usize = buckets().map(|(_, sessions)| sessions.len()).sum();
-    let is_read_only = facts.status.is_read_only();
-    let kind = if is_read_only { "Local " } else { "" };
     let _ = writeln!(text, "{kind}Session Sets ({})/({alive}):", buckets().len());
     for (end, sessions) in buckets() {
         let _ = writeln!(text, "{} expire at {}:", sessions.len(), date(facts, end));
         for session in sessions {
             let _ = writeln!(text, "\t{session}");
-        }
-    }
-    if is_read_only {
-        let global = facts.status.database().sessions();
-        let _ = writeln!(text, "Global Sessions({}):", global.len());
-        for (session, timeout) in global {
-            let _ = writeln!(text, "{session}\t{timeout}ms");
         }
     }
 }
@@ -51,11 +63,10 @@ fn ephemerals(facts: &Facts<'_>, text: &mut String) {
 
 /// A connection ends with its session; one without has until its deadline.
 fn connections(facts: &Facts<'_>, text: &mut String) {
-    let by_session: BTreeMap<SessionId, Mono> = facts
-        .status
-        .sessions()
-        .queue()
-        .buckets()
+    let scopes = [SessionScope::Local, SessionScope::Global];
+    let by_session: BTreeMap<SessionId, Mono> = scopes
+        .into_iter()
+        .flat_map(|scope| facts.status.sessions().queue(scope).buckets())
         .flat_map(|(end, sessions)| sessions.iter().map(move |session| (*session, end)))
         .collect();
     let patience = facts.config.peer.limits.handshake_timeout;

@@ -40,19 +40,16 @@ fn value(gauge: Gauge, facts: &Facts<'_>) -> Value<'static> {
         Gauge::ApproximateDataSize => whole(tree.approximate_data_size()),
         // A read-only server tracks its own alone.
         Gauge::GlobalSessions if status.is_read_only() => whole(status.database().sessions().len() as u64),
-        Gauge::LocalSessions if status.is_read_only() => whole(status.sessions().len() as u64),
-        Gauge::GlobalSessions => whole(status.sessions().len() as u64),
+        Gauge::GlobalSessions => whole((status.sessions().len() - status.sessions().local_len()) as u64),
+        Gauge::LocalSessions => whole(status.sessions().local_len() as u64),
         Gauge::OpenFileDescriptorCount => whole(process::open_descriptors()),
         Gauge::MaxFileDescriptorCount => whole(process::max_descriptors()),
         Gauge::LastClientResponseSize => server.last_response_size.unwrap_or(-1),
         Gauge::MaxClientResponseSize => or_none(sizes.max()),
         Gauge::MinClientResponseSize => or_none(sizes.min()),
         Gauge::AuthFailedCount => whole(server.auth_failed),
-        // There are neither other local sessions nor TLS.
-        Gauge::LocalSessions
-        | Gauge::OutstandingTlsHandshake
-        | Gauge::NonMtlsRemoteConnCount
-        | Gauge::NonMtlsLocalConnCount => 0,
+        // There is no TLS.
+        Gauge::OutstandingTlsHandshake | Gauge::NonMtlsRemoteConnCount | Gauge::NonMtlsLocalConnCount => 0,
     })
 }
 

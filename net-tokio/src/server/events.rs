@@ -17,6 +17,7 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         PeerEvent::SessionReattached { session, conn, timeout } => {
             info!(name: "session_reattached", %session, address = address(conn), timeout_ms = timeout.0);
         }
+        PeerEvent::SessionUpgraded { session } => info!(name: "session_upgraded", %session),
         PeerEvent::SessionClosed { session } => info!(name: "session_closed", %session),
         PeerEvent::SessionExpired { session, timeout } => {
             info!(name: "session_expired", %session, timeout_ms = timeout.0);

@@ -6,6 +6,7 @@ use crate::contract::{Outbox, PeerEvent};
 use crate::peer::Ending;
 use crate::peer::role::Role;
 use crate::pipeline::{ConnectionState, Prep};
+use crate::session::Noted;
 use crate::tree::{Database, Unobserved};
 use crate::vocabulary::{ConnId, Now, Zxid};
 use bytes::Bytes;
@@ -73,7 +74,7 @@ impl Peer {
         }
         self.member_mut().logging.clear();
         self.reset_prep();
-        self.track_sessions(now, true);
+        self.track_sessions(now, Noted::Touched);
     }
 
     /// Another database takes the place of this one. Nothing is under way, and nobody is served.
@@ -88,7 +89,7 @@ impl Peer {
         member.logging.clear();
         member.committed_log.refill(last, recent);
         self.reset_prep();
-        self.track_sessions(now, true);
+        self.track_sessions(now, Noted::Touched);
     }
 
     fn reset_prep(&mut self) {

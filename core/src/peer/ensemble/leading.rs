@@ -9,7 +9,7 @@ use crate::metrics::Counter;
 use crate::peer::requests::makes_txn;
 use crate::peer::role::Role;
 use crate::pipeline::{Asker, Ground, Origin, Prep, Prepared};
-use crate::session::SessionOwner;
+use crate::session::{Noted, SessionOwner};
 use crate::vocabulary::{Epoch, ErrorCode, LinkId, Millis, Now, SessionId, Zxid};
 use crate::zab::{self, Leader, LeaderEvent, LeaderTurn, LearnerKind, LearnerView};
 use bytes::Bytes;
@@ -74,7 +74,8 @@ impl Peer {
     fn establish(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
         assert!(self.commit.is_empty(), "an epoch begins with everything applied");
         self.prep = Prep::new(self.seed, Zxid::new(epoch, 0), self.state.database.tree.digest());
-        self.track_sessions(now, false);
+        let has_local = self.state.config.switches.local_sessions;
+        self.track_sessions(now, if has_local { Noted::Ended } else { Noted::Nothing });
         let member = self.member_mut();
         member.is_established = true;
         member.election.update_epoch(i64::from(epoch.0));
@@ -106,7 +107,7 @@ impl Peer {
         let ForwardedRequest { session, cxid, opcode, body, identities } = request;
         let owner = SessionOwner::Learner(link);
         let identities = Identities::forwarded(identities);
-        let asker = Asker { session, cxid, identities: &identities };
+        let asker = Asker::global(session, cxid, &identities);
         let limit = FieldLimit(self.state.config.limits.max_field());
         let mut reader = Reader::with_limit(body, limit);
         let prepared = if opcode == OpCode::CreateSession.code() {
@@ -132,13 +133,15 @@ impl Peer {
         (owner, opcode): (SessionOwner, i32),
         body: &mut Reader,
     ) -> Prepared {
-        let checked = self.state.sessions.check_owner(asker.session, owner);
+        let may_own = self.state.sessions.check_owner(asker.session, owner);
         let ground = Ground::of(&self.state, now);
-        let request = match checked {
-            Err(code) => return self.prep.refuse(ground, asker, code),
-            Ok(()) => Request::decode(opcode, body),
-        };
-        match request {
+        if let Err(code) = may_own
+            && !self.may_be_local_elsewhere(asker.session)
+        {
+            return self.prep.refuse(ground, asker, code);
+        }
+        let asker = Asker { may_own, ..asker };
+        match Request::decode(opcode, body) {
             Ok(request) if makes_txn(&request) => self.prep.request(ground, asker, &request),
             // A learner forwards nothing else: what it means can't be known.
             Ok(_) => self.prep.refuse(ground, asker, ErrorCode::Unimplemented),
@@ -154,8 +157,9 @@ impl Peer {
         (session, timeout): (SessionId, i32),
         outbox: &mut Outbox,
     ) {
-        let valid =
-            self.is_serving() && self.state.sessions.reattach(session, Millis::from_int(timeout), now.mono);
+        let valid = self.is_serving()
+            && !self.state.sessions.is_local(session)
+            && self.state.sessions.reattach(session, Millis::from_int(timeout), now.mono);
         if valid {
             self.state.sessions.take_over(session, SessionOwner::Learner(link));
             if let Some(conn) = self.state.connections.of_session(session) {

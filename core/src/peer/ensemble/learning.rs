@@ -11,11 +11,12 @@ use crate::jute::{
     Reader, Request, Txn, WirePath,
 };
 use crate::metrics::{Basic, Counter};
+use crate::peer::local::refusal;
 use crate::peer::role::Role;
 use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
 use crate::quorum::Role as Part;
 use crate::tree::Database;
-use crate::vocabulary::{Epoch, Now, SessionId, Xid, Zxid};
+use crate::vocabulary::{Epoch, ErrorCode, Millis, Now, SessionId, Xid, Zxid};
 use crate::zab::{Learner, LearnerEvent, LearnerTurn, SyncToken};
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -140,7 +141,10 @@ impl Peer {
     fn ask_leader(&mut self, slot: Slot, cxid: Xid, opcode: i32, body: Bytes, outbox: &mut Outbox) {
         let Connection { session, identities, .. } = self.state.connections.at(slot);
         let identities = identities.iter().cloned().collect();
-        let request = ForwardedRequest { session: *session, cxid, opcode, body, identities };
+        self.forward_request(ForwardedRequest { session: *session, cxid, opcode, body, identities }, outbox);
+    }
+
+    fn forward_request(&mut self, request: ForwardedRequest, outbox: &mut Outbox) {
         if let Stance::Learning(learning) = &mut self.member_mut().stance {
             learning.learner.request(request, outbox);
         }
@@ -152,6 +156,7 @@ impl Peer {
         now: Now,
         slot: Slot,
         (xid, request): (Xid, Request),
+        may_own: Result<(), ErrorCode>,
         outbox: &mut Outbox,
     ) {
         let opcode = request.opcode();
@@ -161,7 +166,8 @@ impl Peer {
             Request::Multi(ops) => (0..ops.len()).filter(|place| is_create2(&ops[*place])).collect(),
             _ => Vec::new(),
         };
-        let pending = Pending::Forwarded { xid, opcode, arrived: now.mono, create2_places };
+        let refusal = refusal(may_own);
+        let pending = Pending::Forwarded { xid, opcode, arrived: now.mono, create2_places, refusal };
         self.state.connections.enqueue(slot, pending);
         self.ask_leader(slot, xid, opcode, request.to_bytes(), outbox);
         self.throttle(slot, outbox);
@@ -206,9 +212,22 @@ impl Peer {
     ) {
         let connection = self.state.connections.at_mut(slot);
         connection.greeting = Some(Greeting { read_only, arrived: now.mono });
+        let (session, timeout) = (connection.session, connection.timeout);
+        self.ask_for_session(session, timeout, outbox);
+    }
+
+    /// A session is to be the ensemble's.
+    pub(in crate::peer) fn ask_for_session(
+        &mut self,
+        session: SessionId,
+        timeout: Millis,
+        outbox: &mut Outbox,
+    ) {
         let mut body = BytesMut::new();
-        crate::jute::Writer::new(&mut body).int(connection.timeout.to_int());
-        self.ask_leader(slot, Xid(0), OpCode::CreateSession.code(), body.freeze(), outbox);
+        crate::jute::Writer::new(&mut body).int(timeout.to_int());
+        let (opcode, body) = (OpCode::CreateSession.code(), body.freeze());
+        let request = ForwardedRequest { session, cxid: Xid(0), opcode, body, identities: Vec::new() };
+        self.forward_request(request, outbox);
     }
 
     /// A session comes from another server: the leader knows whether it lives.

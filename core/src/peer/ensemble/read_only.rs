@@ -17,7 +17,8 @@ use super::{Peer, Stance};
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{Malformed, OpCode, Request};
 use crate::peer::requests::makes_txn;
-use crate::pipeline::{Asked, Slot};
+use crate::pipeline::Slot;
+use crate::session::Noted;
 use crate::vocabulary::{ErrorCode, Millis, Mono, Now, Xid};
 use std::iter::empty;
 
@@ -42,7 +43,7 @@ impl Peer {
     /// Begins to serve without a leader, when the time has come.
     pub(super) fn read_only_if_due(&mut self, now: Now, outbox: &mut Outbox) {
         if self.read_only_at().is_some_and(|due| due <= now.mono) {
-            self.state.sessions.reset(empty(), now.mono, false);
+            self.state.sessions.reset(empty(), now.mono, Noted::Nothing);
             self.member_mut().is_read_only = true;
             outbox.event(PeerEvent::ReadOnly { zxid: self.state.database.last_zxid() });
         }
@@ -52,39 +53,24 @@ impl Peer {
     pub(super) fn end_read_only(&mut self, now: Now, outbox: &mut Outbox) {
         if std::mem::take(&mut self.member_mut().is_read_only) {
             self.send_clients_away(outbox);
-            self.track_sessions(now, true);
+            self.track_sessions(now, Noted::Touched);
         }
     }
 
-    /// A session of this server alone.
-    pub(in crate::peer) fn create_local_session(&mut self, now: Now, slot: Slot, outbox: &mut Outbox) {
-        let connection = self.state.connections.at(slot);
-        let (conn, session, timeout) = (connection.id(), connection.session, connection.timeout());
-        self.state.sessions.create(session, timeout, now.mono);
-        self.state.finish_handshake((conn, now.mono), Some(true), now, outbox);
-    }
-
-    /// What is not a read is refused; a session ends without a txn. Whether it was one of those.
-    pub(in crate::peer) fn is_done_read_only(
+    /// What is not a read is refused. Whether it was one of those.
+    pub(in crate::peer) fn is_refused_read_only(
         &mut self,
         now: Now,
         slot: Slot,
         (xid, request): (Xid, &Request),
         outbox: &mut Outbox,
     ) -> bool {
-        let opcode = request.opcode();
-        if let Request::CloseSession = request {
-            let (zxid, session) = (self.state.database.last_zxid(), self.state.connections.at(slot).session);
-            let asked = Asked { slot, xid, opcode, arrived: now.mono, now };
-            self.state.replier(outbox).succeed(&asked, zxid, |_| {});
-            self.state.end_session(session, true, outbox);
-        } else if is_refused(request) {
+        let is_refused = is_refused(request);
+        if is_refused {
             let code = ErrorCode::NotReadOnly.code();
-            self.state.refuse((slot, xid, now.mono), (opcode, code), now, outbox);
-        } else {
-            return false;
+            self.state.refuse((slot, xid, now.mono), (request.opcode(), code), now, outbox);
         }
-        true
+        is_refused
     }
 }
 
@@ -92,6 +78,7 @@ impl Peer {
 fn is_refused(request: &Request) -> bool {
     match request {
         Request::Sync { .. } => true,
+        Request::CloseSession => false,
         Request::Malformed(Malformed { opcode, .. }) => matches!(
             opcode,
             OpCode::Sync

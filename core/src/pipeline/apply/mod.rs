@@ -14,6 +14,7 @@ use super::state::ServerState;
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{OpCode, Txn, TxnRecord};
 use crate::metrics::{Advanced, BasicSet};
+use crate::session::SessionScope;
 use crate::tree::Applied;
 use crate::vocabulary::{ConnId, ErrorCode, Millis, Mono, Now};
 use notify::Notifier;
@@ -55,7 +56,7 @@ impl ServerState {
             Origin::Server | Origin::Elsewhere => {}
         }
         if let TxnRecord::CreateSession { timeout } = txn.record
-            && self.sessions.timeout(txn.header.session).is_none()
+            && self.sessions.scope(txn.header.session) != Some(SessionScope::Global)
         {
             let timeout = Millis::from_int(timeout);
             self.sessions.create(txn.header.session, timeout, now.mono);
@@ -86,7 +87,7 @@ impl ServerState {
             return Origin::Handshake { conn, read_only, arrived };
         }
         match connection.queue.front() {
-            Some(Pending::Forwarded { xid, opcode, arrived, create2_places })
+            Some(Pending::Forwarded { xid, opcode, arrived, create2_places, .. })
                 if *xid == txn.header.cxid
                     && txn.header.zxid > connection.floor
                     && answers(*opcode, txn.header.opcode) =>
@@ -115,10 +116,10 @@ impl ServerState {
     ) {
         let Some(slot) = self.connections.slot(conn) else { return };
         let head = self.connections.dequeue(slot);
-        let is_ours = match head {
-            Some(Pending::Write { zxid }) => zxid == txn.header.zxid,
-            Some(Pending::Forwarded { xid, .. }) => xid == txn.header.cxid,
-            _ => false,
+        let (is_ours, refusal) = match head {
+            Some(Pending::Write { zxid, refusal }) => (zxid == txn.header.zxid, refusal),
+            Some(Pending::Forwarded { xid, refusal, .. }) => (xid == txn.header.cxid, refusal),
+            _ => (false, None),
         };
         assert!(is_ours, "the txn {} is not what {conn:?} waits for: {head:?}", txn.header.zxid);
         if matches!(applied, Applied::Error(code) if *code == ErrorCode::SessionMoved.code()) {
@@ -129,7 +130,9 @@ impl ServerState {
         let asked = Asked { slot, xid: txn.header.cxid, opcode, arrived, now };
         let mut replier = self.replier(outbox);
         match applied {
-            Applied::Error(code) => replier.fail(&asked, txn.header.zxid, *code),
+            Applied::Error(code) => {
+                replier.fail(&asked, txn.header.zxid, refusal.map_or(*code, ErrorCode::code));
+            }
             _ => replier.succeed(&asked, txn.header.zxid, |out| result::write(txn, applied, out)),
         }
     }

@@ -63,6 +63,10 @@ fn kind_of_node(
     if flag.is_ttl() != (create.kind == CreateKind::CreateTtl) {
         return Err(ErrorCode::BadArguments);
     }
+    if flag.is_ephemeral() {
+        // A container that says so, too.
+        context.asker.may_own?;
+    }
     let owner = match create.kind {
         CreateKind::CreateTtl => Owner::ttl(create.ttl).ok_or(ErrorCode::BadArguments)?,
         CreateKind::CreateContainer => Owner::Container,

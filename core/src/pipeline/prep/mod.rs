@@ -51,6 +51,15 @@ pub(crate) struct Asker<'a> {
     pub(crate) session: SessionId,
     pub(crate) cxid: Xid,
     pub(crate) identities: &'a Identities,
+    /// Whether an ephemeral may be its session's; if not, what wanting one is answered.
+    pub(crate) may_own: Result<(), ErrorCode>,
+}
+
+impl<'a> Asker<'a> {
+    /// One whose session the ensemble knows.
+    pub(crate) fn global(session: SessionId, cxid: Xid, identities: &'a Identities) -> Self {
+        Asker { session, cxid, identities, may_own: Ok(()) }
+    }
 }
 
 /// A txn, ready to be logged.

@@ -15,7 +15,7 @@ impl Prep {
         if !self.is_due(ground, path) {
             return None;
         }
-        let asker = Asker { session: SessionId::NONE, cxid: Xid(0), identities: Identities::server() };
+        let asker = Asker::global(SessionId::NONE, Xid(0), Identities::server());
         Some(self.prepare(ground, asker, |prep: &mut Prep, context: &Context<'_>| {
             prep.remove_leaf(context, path);
             Ok((OpCode::DeleteContainer, TxnRecord::Delete { path: path.to_owned() }))

@@ -1,6 +1,8 @@
 //! Reads: answered from the applied tree, their replies written without a copy in between (`client-protocol.md` §12.6).
 //!
 //! No path syntax is asked for, but a NUL by exists; an empty path is the root; a null one is -5 for most.
+//!
+//! The end of a local session is among them: it waits for its turn, and makes no txn.
 
 mod children;
 mod identity;
@@ -64,6 +66,7 @@ impl ServerState {
             }
             Request::Malformed(malformed) => self.malformed(&asked, *malformed, outbox),
             Request::Unknown { .. } => return self.unknown(&asked, outbox),
+            Request::CloseSession => return self.close_local_session(&asked, outbox),
             _ => unreachable!("{} is no read", request.opcode()),
         };
         if let Err(error) = result {
@@ -94,6 +97,14 @@ impl ServerState {
         let zxid = self.database.last_zxid();
         let header = ReplyHeader { xid: asked.xid, zxid, err: ErrorCode::MarshallingError.code() };
         self.replier(outbox).reply(asked, header, |out| MultiResult::encode_list(&[], out));
+    }
+
+    /// The end of a session that no txn has begun.
+    fn close_local_session(&mut self, asked: &Asked, outbox: &mut Outbox) {
+        let (zxid, session) = (self.database.last_zxid(), self.connections.at(asked.slot).session);
+        assert!(self.sessions.is_local(session), "{session} ends by a txn");
+        self.replier(outbox).succeed(asked, zxid, |_| {});
+        self.end_session(session, true, outbox);
     }
 
     /// No opcode for clients: -6 without a zxid, then the end of the connection.

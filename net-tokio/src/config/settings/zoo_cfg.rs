@@ -121,13 +121,14 @@ pub(super) const ROWS: &[Setting] = &[
         Effect::Absent(|value| value.signed() > 0, "observers learn from the leader only"),
         "port where followers serve observers",
     ),
-    file("localSessionsEnabled", Kind::StrictFlag, "false")
-        .is(
-            Effect::Absent(Value::flag, "every session is global but those of a read-only server, which never are"),
-            "local sessions",
-        ),
-    file("localSessionsUpgradingEnabled", Kind::StrictFlag, "false")
-        .is(Effect::Inert("every session is global"), "local sessions become global when they must"),
+    file("localSessionsEnabled", Kind::StrictFlag, "false").is(
+        Effect::Sets(|draft, value| draft.config.peer.switches.local_sessions = value.flag()),
+        "members make sessions that they alone know of, and that no txn begins or ends; a server alone has none",
+    ),
+    file("localSessionsUpgradingEnabled", Kind::StrictFlag, "false").is(
+        Effect::Sets(|draft, value| draft.config.peer.switches.local_sessions_upgrading = value.flag()),
+        "a local session becomes the ensemble's when it creates an ephemeral; otherwise that is answered -120",
+    ),
     file("multiAddress.enabled", Kind::StrictFlag, "false").is(
         Effect::Inert("of several addresses of a server each is tried in turn, whether or not this is set"),
         "several addresses a server",
