@@ -32,6 +32,13 @@ pub(crate) fn behind_its_close(session: SessionId, record: &TxnRecord) -> Verdic
     require(NAME, made.is_none(), || format!("{made:?} is created behind the closeSession of {session}"))
 }
 
+/// A closeSession is answered, and none was logged: only a session that can own nothing ends so.
+pub(crate) fn ended_without_a_txn(session: SessionId, is_local: bool) -> Verdict {
+    require(NAME, is_local, || {
+        format!("the end of {session} is answered and not logged: nobody would remove its ephemerals")
+    })
+}
+
 /// Every owner of an ephemeral is a session that exists.
 pub(crate) fn owned(database: &Database) -> Verdict {
     let orphan = database

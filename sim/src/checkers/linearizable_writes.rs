@@ -16,11 +16,13 @@ pub(crate) struct RealTime {
     pub(crate) committed: Zxid,
     /// Whether several servers answer.
     is_ensemble: bool,
+    /// Whether a session may end without a txn: then its end is answered where its server stands, as a read is.
+    pub(crate) has_local_sessions: bool,
 }
 
 impl RealTime {
-    pub(crate) fn new(is_ensemble: bool) -> Self {
-        RealTime { is_ensemble, ..RealTime::default() }
+    pub(crate) fn new(is_ensemble: bool, has_local_sessions: bool) -> Self {
+        RealTime { is_ensemble, has_local_sessions, ..RealTime::default() }
     }
 
     /// What a request that is sent now must not fall behind.

@@ -16,6 +16,7 @@ pub(crate) mod java_opens_it;
 pub(crate) mod leadership;
 pub(crate) mod lies;
 pub(crate) mod linearizable_writes;
+pub(crate) mod local_sessions;
 pub(crate) mod multi_atomic;
 pub(crate) mod no_early_expiry;
 pub(crate) mod one_connection;

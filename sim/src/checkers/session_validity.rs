@@ -3,7 +3,7 @@
 
 use super::{Verdict, require};
 use crate::model::password;
-use quorate_core::jute::{ConnectRequest, ConnectResponse};
+use quorate_core::jute::{ConnectRequest, ConnectResponse, TxnHeader};
 use quorate_core::vocabulary::SessionId;
 
 const NAME: &str = "session_validity";
@@ -13,6 +13,8 @@ const NAME: &str = "session_validity";
 pub(crate) enum Expected {
     /// A new session with this timeout, once its txn is committed.
     New { timeout: i32 },
+    /// A new session of the server's own with this timeout, at once.
+    NewLocal { timeout: i32 },
     /// The session it names.
     Attached { session: SessionId, timeout: i32 },
     /// One or the other: the leader's word decides. Whether the session had ended before it was asked for, in this leader's epoch or
@@ -34,6 +36,11 @@ pub(crate) fn refusal(session: SessionId, response: &ConnectResponse, is_alive: 
     require(NAME, response.timeout > 0 || !is_alive, || format!("{session} is alive and is said to be over"))
 }
 
+/// A leader logs what a session has asked for; it knew of that session and knows it no more.
+pub(crate) fn executed(header: &TxnHeader, is_over: bool) -> Verdict {
+    require(NAME, !is_over, || format!("{header:?} is executed, its session has ended"))
+}
+
 /// Whether the response fits; `created` is the session of this handshake's createSession txn, if it is committed.
 pub(crate) fn response(
     expected: &Expected,
@@ -46,7 +53,7 @@ pub(crate) fn response(
     require(NAME, response.read_only == request.read_only.map(|_| false), said)?;
     require(NAME, response.protocol_version == 0, said)?;
     let (session, timeout) = match expected {
-        Expected::New { timeout } => (created, *timeout),
+        Expected::New { timeout } | Expected::NewLocal { timeout } => (created, *timeout),
         Expected::Attached { session, timeout } => (Some(*session), *timeout),
         Expected::AskedOfLeader { session, timeout, has_ended } if response.timeout > 0 => {
             require(NAME, !has_ended, said)?;

@@ -75,7 +75,9 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_drift",
     "wall_freeze",
 ];
-const ENSEMBLE_PROBES: [&str; 34] = [
+const ENSEMBLE_CODES: [i32; 2] = [-112, -120];
+const ENSEMBLE_PROBES: [&str; 38] = [
+    "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
     "diff_sent",
@@ -90,6 +92,8 @@ const ENSEMBLE_PROBES: [&str; 34] = [
     "learner_gone",
     "link_backlog",
     "link_gave_up",
+    "local_session",
+    "local_session_expired",
     "looking",
     "member_came_back",
     "minority_commits",
@@ -105,6 +109,7 @@ const ENSEMBLE_PROBES: [&str; 34] = [
     "rest_paused",
     "session_moved_to_another_server",
     "session_revalidated",
+    "session_upgraded",
     "snap_sent",
     "sync_answered",
     "trunc_sent",
@@ -114,11 +119,11 @@ const ENSEMBLE_PROBES: [&str; 34] = [
 
 /// What is missing.
 pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Vec<String> {
-    let (faults, probes): (&[&str], &[&str]) = match scenario {
-        Scenario::R0 => (&ALONE_FAULTS, &ALONE_PROBES),
-        Scenario::R1 => (&ENSEMBLE_FAULTS, &ENSEMBLE_PROBES),
+    let (codes, faults, probes): (&[i32], &[&str], &[&str]) = match scenario {
+        Scenario::R0 => (&[], &ALONE_FAULTS, &ALONE_PROBES),
+        Scenario::R1 => (&ENSEMBLE_CODES, &ENSEMBLE_FAULTS, &ENSEMBLE_PROBES),
     };
-    let codes = CODES.iter().filter(|code| !counters.replies.contains_key(code));
+    let codes = CODES.iter().chain(codes).filter(|code| !counters.replies.contains_key(code));
     let faults = FAULTS.iter().chain(faults).filter(|name| !counters.faults.contains_key(*name));
     let probes = PROBES.iter().chain(probes).filter(|name| !counters.probes.contains_key(*name));
     let thin = (counters.thin_runs * 1000 > seeds * THIN_PERMILLE)

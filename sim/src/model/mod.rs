@@ -3,7 +3,7 @@
 //! It shares no code with the core but the records of the wire: a map of paths, a map of sessions, watch tables that are walked
 //! from end to end. It is asked what each request must bring at the place in history where the server put it.
 //!
-//! Absent: reconfig, SASL, local sessions, 3.8's differences.
+//! Absent: reconfig, SASL, 3.8's differences.
 
 mod acl;
 mod adopt;

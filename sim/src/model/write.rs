@@ -19,6 +19,8 @@ pub(crate) struct Place<'a> {
     pub(crate) time: i64,
     /// How far history was applied when the server judged it: what quotas see.
     pub(crate) applied: Zxid,
+    /// What an ephemeral of its session is answered, where none can be.
+    pub(crate) no_ephemeral: Option<i32>,
 }
 
 /// What a write must bring.
@@ -168,6 +170,9 @@ impl Model {
         let has_ttl = request.kind == CreateKind::CreateTtl;
         if is_ttl != has_ttl || (is_ttl && !(1..=0xff_ffff_ffff).contains(&request.ttl)) {
             return Err(-8);
+        }
+        if let (1 | 3, Some(error)) = (flags, place.no_ephemeral) {
+            return Err(error);
         }
         let kind = match request.kind {
             CreateKind::CreateContainer => NodeKind::Container,

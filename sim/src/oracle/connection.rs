@@ -43,6 +43,8 @@ pub(super) struct Connection {
     pub(super) order: SessionOrder,
     /// Whether there is a reason for the server to close it.
     pub(super) may_close: bool,
+    /// Its session was local when something came that upgrades it.
+    pub(super) may_upgrade: bool,
     /// A request that ends it was sent: what comes behind is ignored.
     pub(super) is_condemned: bool,
 }
@@ -87,6 +89,7 @@ impl View {
             replayed: Vec::new(),
             order: SessionOrder::default(),
             may_close: false,
+            may_upgrade: false,
             is_condemned: false,
         };
         self.connections.insert(conn, connection);
@@ -111,13 +114,12 @@ impl View {
                 }
             }
         }
-        // Whatever a session asks that is closing is dropped, and nothing must come of it.
         let session = connection.session;
-        let is_alive = match &self.lead {
-            Some(lead) => lead.is_alive(session),
-            None => self.model.sessions.contains_key(&session),
-        };
-        connection.is_condemned = is_alive && matches!(request, Request::Unknown { .. });
+        self.heard_of_local((conn, session), request, history);
+        // Whatever a session asks that is closing is dropped, and nothing must come of it.
+        let is_alive = self.is_alive(session);
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.is_condemned |= is_alive && matches!(request, Request::Unknown { .. });
         connection.may_close |=
             is_refused || matches!(request, Request::Unknown { .. } | Request::CloseSession);
         let who = self.model.who[&conn].clone();

@@ -2,6 +2,7 @@
 
 use super::Oracle;
 use super::ledger::Ledger;
+use super::local::Local;
 use super::quorums::{Quorums, Voters};
 use super::session::Lead;
 use crate::checkers::{
@@ -82,6 +83,7 @@ impl Oracle {
             if server < self.ensemble.quorums.voters() && self.ensemble.quorums.weight(server) == 0 {
                 self.probes.push("weightless_voter_serves");
             }
+            view.local = Local::default();
             view.lead = (mode == Mode::Leader).then(|| Lead::new(&view.model.sessions, view.now.mono));
         }
         self.same_state(server, status.database())

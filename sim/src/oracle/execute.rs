@@ -31,7 +31,7 @@ pub(super) fn execute(model: &mut Model, txn: &Txn, origin: &Origin) -> Result<E
     let (zxid, time, applied) = (txn.header.zxid, txn.header.time.0, *applied);
     let mut executed = Executed::default();
     match (cause, &txn.record) {
-        (Cause::Handshake, TxnRecord::CreateSession { timeout }) => {
+        (Cause::Handshake | Cause::Upgrade, TxnRecord::CreateSession { timeout }) => {
             model.create_session(zxid, txn.header.session, *timeout);
         }
         (Cause::Reaper, TxnRecord::Delete { path }) => match model.reap((zxid, time, applied), path) {
@@ -46,12 +46,15 @@ pub(super) fn execute(model: &mut Model, txn: &Txn, origin: &Origin) -> Result<E
             listed(model, session, paths.as_deref())?;
             executed.events = model.close_session(zxid, session, paths.as_deref());
         }
-        (Cause::Request(_), TxnRecord::Error { err }) if is_refusal(&txn.record) => {
+        (Cause::Request(_), TxnRecord::Error { err })
+            if is_refusal(&txn.record) && origin.no_ephemeral.is_none() =>
+        {
             model.zxid = zxid;
             executed.outcome = Some(Outcome { error: *err, failed: true, ..Outcome::default() });
         }
         (Cause::Request(asked), _) => {
-            let place = Place { session: txn.header.session, who: &asked.who, zxid, time, applied };
+            let (session, no_ephemeral) = (txn.header.session, origin.no_ephemeral);
+            let place = Place { session, who: &asked.who, zxid, time, applied, no_ephemeral };
             let mut outcome = model.write(place, &asked.request);
             executed.events = std::mem::take(&mut outcome.events);
             executed.outcome = Some(outcome);

@@ -4,8 +4,9 @@ use super::history::History;
 use super::logged::server_of;
 use super::view::View;
 use crate::checkers::Verdict;
+use crate::checkers::no_early_expiry::Touched;
 use crate::checkers::session_validity::{self, Expected, negotiated};
-use crate::checkers::{require, violated};
+use crate::checkers::{local_sessions, require, violated};
 use crate::model::password;
 use quorate_core::jute::{ConnectRequest, ConnectResponse};
 use quorate_core::vocabulary::{ConnId, SessionId};
@@ -17,13 +18,22 @@ impl View {
         let knows = request.password.as_deref() == Some(&password(session));
         let expected = if request.last_zxid_seen > self.model.zxid {
             Expected::Refused
+        } else if session == SessionId::NONE && self.config.local_sessions {
+            Expected::NewLocal { timeout }
         } else if session == SessionId::NONE {
             *history.handshakes.entry((self.server, timeout)).or_default() += 1;
             Expected::New { timeout }
         } else {
             self.take_over(conn, session);
             history.claimed.insert(session, conn);
+            let is_local = self.local.holds(session);
             match &mut self.lead {
+                _ if is_local && knows => {
+                    let touched = Touched { timeout_ms: timeout as u64, last: self.now.mono };
+                    self.local.sessions.insert(session, touched);
+                    Expected::Attached { session, timeout }
+                }
+                _ if is_local => Expected::Invalid,
                 Some(lead) if lead.is_alive(session) && knows => {
                     lead.touch(session, Some(timeout as u64), self.now.mono);
                     lead.owners.insert(session, self.server);
@@ -64,6 +74,11 @@ impl View {
             return violated("session_validity", format!("{conn:?} is answered and never asked"));
         };
         let session = response.session_id;
+        if let Expected::AskedOfLeader { session, .. } = expected
+            && response.timeout > 0
+        {
+            local_sessions::accepted(session, history.created.contains(&session))?;
+        }
         let created = match (&expected, history.unclaimed.get(&session).copied()) {
             (Expected::New { timeout }, Some((zxid, created_with)))
                 if created_with == *timeout && (history.is_alone || server_of(session) == self.server) =>
@@ -72,6 +87,7 @@ impl View {
                 history.unclaimed.remove(&session);
                 Some(session)
             }
+            (Expected::NewLocal { .. }, _) => Some(self.made_local(response, history)?),
             _ => None,
         };
         if let Expected::AskedOfLeader { session, .. } = expected {

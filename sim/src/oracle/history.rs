@@ -35,6 +35,8 @@ pub(super) struct Asked {
 pub(super) enum Cause {
     Request(Asked),
     Handshake,
+    /// A session that one server alone knew of wants an ephemeral.
+    Upgrade,
     Expiry,
     Reaper,
 }
@@ -49,6 +51,8 @@ pub(super) struct Origin {
     /// The txn before it in its leader's log.
     pub(super) before: Zxid,
     pub(super) proposer: usize,
+    /// What an ephemeral of its session is answered, where none can be.
+    pub(super) no_ephemeral: Option<i32>,
     /// The server where its session was by then, if it is not the one it came from.
     pub(super) moved_to: Option<usize>,
 }
@@ -72,6 +76,10 @@ pub(crate) struct History {
     pub(super) handshakes: BTreeMap<(usize, i32), usize>,
     /// Sessions whose createSession is logged and whose client was not told.
     pub(super) unclaimed: BTreeMap<SessionId, (Zxid, i32)>,
+    /// Sessions that have upgraded and have no txn yet; those of which any leader has logged a createSession; those that began without.
+    pub(super) upgrades: BTreeSet<SessionId>,
+    pub(super) created: BTreeSet<SessionId>,
+    pub(super) locals: BTreeSet<SessionId>,
     /// Sessions of which any leader has logged a closeSession, and those of which one is committed, with its epoch.
     pub(super) closing: BTreeSet<SessionId>,
     pub(super) ended: BTreeMap<SessionId, Epoch>,
@@ -99,6 +107,9 @@ impl History {
             asked_so_far: 0,
             handshakes: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
+            upgrades: BTreeSet::new(),
+            created: BTreeSet::new(),
+            locals: BTreeSet::new(),
             closing: BTreeSet::new(),
             ended: BTreeMap::new(),
             attached: BTreeMap::new(),
@@ -292,6 +303,10 @@ impl History {
         let unasked = || executed_at_most_once::unasked(&txn.header).expect_err("it always is");
         let id = txn.header.session;
         let TxnRecord::CreateSession { timeout } = txn.record else { return Err(unasked()) };
+        self.created.insert(id);
+        if self.upgrades.remove(&id) {
+            return Ok(Cause::Upgrade);
+        }
         let waiting = self.handshakes.get_mut(&(server, timeout)).filter(|waiting| **waiting > 0);
         let waiting = waiting.ok_or_else(unasked)?;
         *waiting -= 1;

@@ -5,7 +5,7 @@ use super::history::{Cause, History, Origin};
 use super::view::View;
 use crate::checkers::{
     Verdict, Violation, committed_never_lost, ephemerals, executed_at_most_once, no_early_expiry, prefix,
-    session_moved, txns_match_model, zxid_unique,
+    session_moved, session_validity, txns_match_model, zxid_unique,
 };
 use bytes::Bytes;
 use quorate_core::contract::StoreSeq;
@@ -55,7 +55,7 @@ impl View {
         let records: Vec<&TxnRecord> =
             history.behind(before, self.model.zxid).map(|txn| &txn.record).collect();
         txns_match_model::fits(&txn.record, &records, &self.model.tree)?;
-        let cause = self.cause(&txn, history)?;
+        let (cause, no_ephemeral) = self.cause(&txn, history)?;
         let moved_to = match &cause {
             Cause::Request(asked) if !is_refusal(&txn.record) && session_moved::needs_owner(&txn.record) => {
                 let owner = self.lead.as_ref().and_then(|lead| lead.owners.get(&txn.header.session));
@@ -64,7 +64,7 @@ impl View {
             _ => None,
         };
         let (bytes, applied, proposer) = (bytes.clone(), self.model.zxid, self.server);
-        history.propose(txn, Origin { bytes, cause, applied, before, proposer, moved_to })
+        history.propose(txn, Origin { bytes, cause, applied, before, proposer, no_ephemeral, moved_to })
     }
 
     /// A session that is closing, or gone, has nothing made in its name.
@@ -73,7 +73,8 @@ impl View {
         if self.is_alive(session) { Ok(()) } else { ephemerals::behind_its_close(session, &txn.record) }
     }
 
-    fn cause(&mut self, txn: &Txn, history: &mut History) -> Result<Cause, Violation> {
+    /// Who a txn is made for, and what an ephemeral of theirs is answered, where none can be.
+    fn cause(&mut self, txn: &Txn, history: &mut History) -> Result<(Cause, Option<i32>), Violation> {
         let header = &txn.header;
         let unasked = || executed_at_most_once::unasked(header).expect_err("it always is");
         if header.opcode == OpCode::CreateSession {
@@ -87,18 +88,22 @@ impl View {
                 lead.created(header.session, timeout as u64, self.now.mono);
                 lead.owners.insert(header.session, server);
             }
-            return Ok(cause);
+            return Ok((cause, None));
         }
         if header.session == SessionId::NONE {
             let is_reaper = matches!(header.opcode, OpCode::DeleteContainer | OpCode::Error);
-            return if is_reaper { Ok(Cause::Reaper) } else { Err(unasked()) };
+            return if is_reaper { Ok((Cause::Reaper, None)) } else { Err(unasked()) };
         }
         let asked = history.take_asked(header.session, header.cxid);
-        if is_refusal(&txn.record) && !history.is_alone {
+        let no_ephemeral = match &asked {
+            Some(asked) => self.no_ephemeral(header.session, asked, history)?,
+            None => None,
+        };
+        if is_refusal(&txn.record) && no_ephemeral.is_none() && !history.is_alone {
             let asked = asked.ok_or_else(unasked)?;
             self.judge_refusal(txn, asked.server)?;
             history.probes.push("request_refused");
-            return Ok(Cause::Request(asked));
+            return Ok((Cause::Request(asked), None));
         }
         if header.opcode == OpCode::CloseSession {
             // A learner's client may ask again for what is under way.
@@ -108,14 +113,25 @@ impl View {
         }
         match asked {
             Some(asked) => {
+                self.judge_validity(txn, history)?;
                 if let Some(lead) = &mut self.lead {
                     lead.owners.entry(header.session).or_insert(asked.server);
                 }
-                Ok(Cause::Request(asked))
+                Ok((Cause::Request(asked), no_ephemeral))
             }
-            None if header.opcode == OpCode::CloseSession && header.cxid == Xid(0) => Ok(Cause::Expiry),
+            None if header.opcode == OpCode::CloseSession && header.cxid == Xid(0) => {
+                Ok((Cause::Expiry, None))
+            }
             None => Err(unasked()),
         }
+    }
+
+    /// A leader does nothing in the name of a session that is over, whoever forwards it.
+    fn judge_validity(&self, txn: &Txn, history: &History) -> Verdict {
+        let session = txn.header.session;
+        let is_known = self.lead.as_ref().is_some_and(|lead| lead.sessions.contains_key(&session));
+        let may_be_done = is_known || history.is_alone || !session_moved::needs_owner(&txn.record);
+        session_validity::executed(&txn.header, !may_be_done && history.created.contains(&session))
     }
 
     /// A leader refuses a request by a txn: because its session is over, or is served elsewhere.

@@ -10,6 +10,7 @@ mod execute;
 mod handshake;
 mod history;
 mod ledger;
+mod local;
 mod logged;
 mod packets;
 mod quorums;
@@ -42,6 +43,9 @@ pub(crate) struct OracleConfig {
     pub(crate) max_timeout: i32,
     pub(crate) tick_ms: u64,
     pub(crate) handshake_timeout_ms: u64,
+    /// Of members of an ensemble; a server alone has no local sessions.
+    pub(crate) local_sessions: bool,
+    pub(crate) local_sessions_upgrading: bool,
 }
 
 /// See the module's words.
@@ -169,6 +173,8 @@ impl Oracle {
                 Ok(())
             }
             Output::SendLink { link, bytes } => self.says(server, *link, bytes),
+            Output::Event(PeerEvent::SessionUpgraded { session }) => view.upgraded(*session, history),
+            Output::Event(PeerEvent::SessionExpired { session, .. }) => view.said_expired(*session, history),
             Output::Event(PeerEvent::Looking { zxid, .. }) => ack_durable::vote(server, *zxid, &view.ledger),
             Output::Event(PeerEvent::Elected { leader, .. })
                 if *leader == peer.status().config().server_id =>

@@ -1,7 +1,7 @@
 //! What servers say to each other, as far as it is a promise or changes what a leader knows.
 
 use super::Oracle;
-use crate::checkers::{Verdict, ack_durable, epochs, servers_understand};
+use crate::checkers::{Verdict, ack_durable, epochs, local_sessions, servers_understand};
 use bytes::Bytes;
 use quorate_core::contract::QuorumMessage;
 use quorate_core::jute::{Decode as _, QuorumPacket, Reader};
@@ -84,6 +84,9 @@ impl Oracle {
                 self.quorum_links.insert(link, mark);
                 Ok(())
             }
+            QuorumPacket::Ping { touched: Some(touched), .. } => touched
+                .iter()
+                .try_for_each(|(session, _)| local_sessions::told(*session, view.local.holds(*session))),
             QuorumPacket::Trunc { .. } => self.probe("trunc_sent"),
             QuorumPacket::Diff { .. } => self.probe("diff_sent"),
             QuorumPacket::Snap { .. } => self.probe("snap_sent"),

@@ -98,6 +98,9 @@ impl View {
                 if let Some(number) = awaited.number {
                     let session = self.connections.get(&conn).map_or(SessionId::NONE, |known| known.session);
                     history.forget_asked(session, awaited.xid, number);
+                    if let Request::CloseSession = *awaited.request {
+                        return self.closed_local(session, header);
+                    }
                 }
                 self.refusal(&awaited, header)
             }
@@ -123,10 +126,12 @@ impl View {
                 format!("closeSession is answered {}", header.err)
             });
         }
+        let session = self.connections.get(&conn).map_or(SessionId::NONE, |known| known.session);
+        let refused_as = self.refused_as(session, awaited);
         let outcome = awaited.outcome.as_ref().expect("history was followed up to it");
         let expected = match &outcome.response {
             Some(response) => Ok(response),
-            None => Err(outcome.error),
+            None => Err(refused_as.unwrap_or(outcome.error)),
         };
         replies_match_model::compare(&awaited.request, expected, (header, body))
     }

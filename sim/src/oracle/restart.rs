@@ -1,6 +1,7 @@
 //! A crash and what comes back.
 
 use super::history::History;
+use super::local::Local;
 use super::session::Lead;
 use super::view::View;
 use crate::checkers::lies::{self, Lies};
@@ -20,6 +21,7 @@ impl View {
         self.model.forget_connections();
         (self.lead, self.is_serving) = (None, false);
         self.round = None;
+        self.local = Local::default();
         self.is_ending = false;
         self.is_space_low = false;
     }

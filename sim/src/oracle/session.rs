@@ -57,6 +57,7 @@ impl Lead {
 impl View {
     /// The server has had its chance to expire sessions.
     pub(super) fn expiry_is_due(&self, history: &History) -> Verdict {
+        self.local_expiry_is_due()?;
         let Some(lead) = &self.lead else { return Ok(()) };
         // In an ensemble so many may be on their way out, and wait for a quorum that does not come.
         if !history.is_alone && self.ledger.end > self.model.zxid {

@@ -9,6 +9,7 @@ use super::connection::Connection;
 use super::execute::execute;
 use super::history::{Cause, History};
 use super::ledger::Ledger;
+use super::local::Local;
 use super::session::Lead;
 use crate::checkers::digest;
 use crate::checkers::lies::Lies;
@@ -29,6 +30,8 @@ pub(crate) struct View {
     /// How many committed txns the model has executed.
     position: usize,
     pub(super) connections: BTreeMap<ConnId, Connection>,
+    /// The sessions that it alone knows of, in the part that it plays.
+    pub(super) local: Local,
     /// What a leader knows beyond the others.
     pub(super) lead: Option<Lead>,
     pub(crate) ledger: Ledger,
@@ -61,6 +64,7 @@ impl View {
             model,
             position: 0,
             connections: BTreeMap::new(),
+            local: Local::default(),
             lead: None,
             ledger: Ledger::default(),
             is_serving: false,
@@ -101,6 +105,9 @@ impl View {
         {
             let executed = execute(&mut self.model, txn, origin)?;
             let (header, is_close) = (txn.header, matches!(txn.record, TxnRecord::CloseSession { .. }));
+            if let TxnRecord::CreateSession { .. } = txn.record {
+                self.local.upgrading.remove(&header.session);
+            }
             let asked = match &origin.cause {
                 Cause::Request(asked) if asked.server == self.server => Some((asked.conn, asked.number)),
                 _ => None,
@@ -158,12 +165,13 @@ impl View {
         digest::scanned(&database)
     }
 
-    /// A leader's word for it, or what this server has applied.
+    /// It is the server's own; or by a leader's word for it, or what this server has applied.
     pub(super) fn is_alive(&self, session: SessionId) -> bool {
-        match &self.lead {
+        let is_ensembles = match &self.lead {
             Some(lead) => lead.is_alive(session),
-            None => self.model.sessions.contains_key(&session),
-        }
+            None => self.model.sessions.contains_key(&session) || self.local.upgrading.contains(&session),
+        };
+        is_ensembles || self.local.holds(session)
     }
 
     pub(super) fn owed_example(&self) -> String {

@@ -34,6 +34,8 @@ pub(super) enum Part {
     Clocks,
     Rest,
     Truncations,
+    LocalSessions,
+    Upgrades,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
@@ -43,7 +45,8 @@ pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -
 
 pub(super) fn r0(seed: u64) -> Plan {
     let swarm = draw(seed, Part::Swarm, Swarm::draw);
-    let server = draw(seed, Part::Server, server);
+    let mut server = draw(seed, Part::Server, server);
+    draw(seed, Part::LocalSessions, |draws| local_sessions(draws, &mut server));
     let clients = draw(seed, Part::Clients, |draws| clients(draws, (CLIENTS, 1), &swarm, &server));
     let operations =
         draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
@@ -77,7 +80,15 @@ pub(super) fn server(draws: &mut Draws<'_>) -> ServerPlan {
         max_frame: draws.of(&[0xf_ffff, 0xf_ffff, 0xf_ffff, 4096]),
         outstanding_requests: draws.of(&[1000, 1000, 20, 3]),
         super_password: draws.chance(500).then(|| "secret".to_string()),
+        local_sessions: false,
+        local_sessions_upgrading: false,
     }
+}
+
+/// Some servers make local sessions, and most of those upgrade them; of a server alone neither says anything.
+pub(super) fn local_sessions(draws: &mut Draws<'_>, server: &mut ServerPlan) {
+    server.local_sessions = draws.chance(350);
+    server.local_sessions_upgrading = draws.chance(700);
 }
 
 pub(super) fn network(draws: &mut Draws<'_>) -> NetworkPlan {

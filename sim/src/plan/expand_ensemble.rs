@@ -1,6 +1,6 @@
 //! From a seed to the plan of an ensemble: R1.
 
-use super::expand::{Part, SECONDS, clients, disk, draw, fault, network, operations, server};
+use super::expand::{Part, SECONDS, clients, disk, draw, fault, local_sessions, network, operations, server};
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
     ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault, PlannedOperation,
@@ -63,6 +63,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     swarm.operations[Kind::Sync as usize] *= SYNCS;
     let mut server = draw(seed, Part::Server, server);
     server.enforce_quota = false;
+    draw(seed, Part::LocalSessions, |draws| local_sessions(draws, &mut server));
     let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
@@ -80,6 +81,9 @@ pub(super) fn r1(seed: u64) -> Plan {
     let silence_us = u64::from(ensemble.sync_limit) * server.tick_time_ms * 1000;
     let window = (silence_us, server.tick_time_ms * 3000 / 2);
     draw(seed, Part::Deposition, |draws| ask_the_deposed(draws, &mut operations, &faults, window));
+    if server.local_sessions {
+        draw(seed, Part::Upgrades, |draws| hurry_upgrades(draws, &mut operations));
+    }
     if swarm.fault_count > 0 {
         faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, &ensemble)));
         faults.extend(draw(seed, Part::Elections, failed_elections));
@@ -164,6 +168,24 @@ fn ask_the_deposed(
             operations.push(PlannedOperation { at_us, client, operation: Operation::Sync { path } });
         }
     }
+    operations.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    operations.sort_by_key(|planned| planned.at_us);
+}
+
+/// Some sessions that want an ephemeral end right behind that, while they are upgraded if they were local (ZOOKEEPER-3471); some want it
+/// in a way that upgrades none.
+fn hurry_upgrades(draws: &mut Draws<'_>, operations: &mut Vec<PlannedOperation>) {
+    let mut ends = Vec::new();
+    for planned in operations.iter_mut() {
+        let Operation::Create { opcode, flags: 1 | 3, .. } = &mut planned.operation else { continue };
+        if draws.chance(100) {
+            *opcode = OpCode::CreateContainer.code();
+        } else if draws.chance(250) {
+            let at_us = planned.at_us + draws.of(&[0, 0, 200, 3000]);
+            ends.push(PlannedOperation { at_us, client: planned.client, operation: Operation::CloseSession });
+        }
+    }
+    operations.extend(ends);
     operations.retain(|planned| planned.at_us < SECONDS * 1_000_000);
     operations.sort_by_key(|planned| planned.at_us);
 }

@@ -18,7 +18,7 @@ pub use fault::{ClockKind, Fault, Moment};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct ServerPlan {
     pub outstanding_requests: u32,
     /// The password of `super`, when there is one.
     pub super_password: Option<String>,
+    pub local_sessions: bool,
+    pub local_sessions_upgrading: bool,
 }
 
 /// How the network behaves while nothing is broken.

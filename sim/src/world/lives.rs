@@ -235,7 +235,7 @@ impl World<'_> {
             self.reset(conn)?;
         }
         // Only a server alone has a disk that lies.
-        self.real_time = RealTime::new(false);
+        self.real_time = RealTime::new(false, false);
         (0..self.clients.len()).try_for_each(|client| self.forget_session(client))
     }
 }

@@ -243,7 +243,7 @@ impl<'p> World<'p> {
             oracle,
             clients,
             client_timers: vec![u64::MAX; plan.clients.len()],
-            real_time: RealTime::new(ensemble.is_some()),
+            real_time: RealTime::new(ensemble.is_some(), ensemble.is_some() && plan.server.local_sessions),
             is_over: false,
             is_refused: false,
         }

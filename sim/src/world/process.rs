@@ -136,6 +136,7 @@ impl World<'_> {
             PeerEvent::LearnerGone { .. } => "learner_gone",
             PeerEvent::SessionExpired { .. } => "session_expired",
             PeerEvent::SessionReattached { .. } => "session_reattached",
+            PeerEvent::SessionUpgraded { .. } => "session_upgraded",
             PeerEvent::HandshakeRefused { .. } => "handshake_refused",
             PeerEvent::SnapshotDurable { .. } => "snapshot_durable",
             PeerEvent::SnapshotFailed { .. } => "snapshot_failed",

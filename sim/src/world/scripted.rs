@@ -335,7 +335,9 @@ impl Scripted {
         self.order.reply(sent.as_ref().map(|sent| sent.xid), header.xid, header.zxid)?;
         let Some(sent) = sent else { return Ok(()) };
         if header.zxid.0 > 0 {
-            real_time.answered(sent.is_write && !matches!(header.err, -5 | -125), sent.floor, header.zxid)?;
+            let is_end = sent.opcode == OpCode::CloseSession.code() && real_time.has_local_sessions;
+            let is_txn = sent.is_write && !is_end && !matches!(header.err, -5 | -125);
+            real_time.answered(is_txn, sent.floor, header.zxid)?;
             if sent.opcode == OpCode::Sync.code() && header.err == 0 {
                 self.view.synced(sent.committed);
             }

@@ -108,6 +108,8 @@ impl Server {
         config.switches.enforce_quota = plan.enforce_quota;
         config.switches.close_session_txn = plan.close_session_txn;
         config.switches.digest = plan.digest;
+        config.switches.local_sessions = plan.local_sessions;
+        config.switches.local_sessions_upgrading = plan.local_sessions_upgrading;
         config.limits.max_frame = plan.max_frame;
         config.limits.outstanding_requests = plan.outstanding_requests;
         config.limits.connections_per_address = 0;
@@ -167,6 +169,8 @@ impl Server {
             max_timeout: ms(self.config.max_session_timeout),
             tick_ms: self.config.tick_time.0,
             handshake_timeout_ms: self.config.limits.handshake_timeout.0,
+            local_sessions: self.config.switches.local_sessions && ensemble.is_some(),
+            local_sessions_upgrading: self.config.switches.local_sessions_upgrading,
         };
         Oracle::new(self.model.clone(), config, ensemble)
     }
