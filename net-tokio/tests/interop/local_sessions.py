@@ -406,6 +406,8 @@ def account(kinds, upgrading, parts=("leader", "follower"), only=""):
     return said
 
 
+# A create2 within a multi is a create in Quorate's log, which 3.8 can apply; a Java follower answers what is in the log.
+CREATE2 = ("15:0", "1:0")
 MIXES = [("three of Quorate", ["quorate"] * 3, ("leader", "follower")),
          ("Quorate follows Java", ["quorate", "java39", "java39"], ("follower",)),
          ("Java follows Quorate", ["java39", "quorate", "quorate"], ("follower",))]
@@ -417,25 +419,28 @@ def main():
     parser.add_argument("--scene", default="", help="only scenes whose name contains this")
     parser.add_argument("--mix", default="", help="only mixes whose name contains this")
     given = parser.parse_args()
+    mixes = [mix for mix in MIXES if given.mix in mix[0]]
+    wanted = [part for part in ("leader", "follower") if any(part in parts for _, _, parts in mixes)]
     passed = failed = 0
     for upgrading in (False, True):
         words = "upgrading on" if upgrading else "upgrading off"
-        expected = account([given.show or servers.JAVA_39] * 3, upgrading, only=given.scene)
+        expected = account([given.show or servers.JAVA_39] * 3, upgrading, wanted, given.scene)
         if given.show:
             for (part, _), lines in expected.items():
                 print("\n".join(f"{words}, {part}: {line}" for line in lines), flush=True)
             continue
-        for name, kinds, parts in MIXES:
-            if given.mix not in name:
-                continue
+        for name, kinds, parts in mixes:
             for key, lines in account(kinds, upgrading, parts, given.scene).items():
-                if lines == expected[key]:
+                java_lines = expected[key]
+                if name == "Java follows Quorate":
+                    java_lines = [line.replace(*CREATE2) for line in java_lines]
+                if lines == java_lines:
                     passed += 1
                     continue
                 failed += 1
                 print(f"FAILED {name}, {words}, {key[0]}: {key[1]}")
-                for at in range(max(len(lines), len(expected[key]))):
-                    java, got = (x[at].split(": ", 1)[1] if at < len(x) else "" for x in (expected[key], lines))
+                for at in range(max(len(lines), len(java_lines))):
+                    java, got = (x[at].split(": ", 1)[1] if at < len(x) else "" for x in (java_lines, lines))
                     print(f"  {'=' if java == got else '!'} {java}" + ("" if java == got else f"\n    {got}"))
     print(f"local sessions: {passed} passed, {failed} failed")
     return 1 if failed else 0
