@@ -33,6 +33,9 @@ impl Peer {
         if !self.is_read_only() && database.sessions().len() > sessions.len() - sessions.local_len() {
             return Err("a session of the database is not tracked".to_owned());
         }
+        if self.is_draining() && !self.has_answers_left() {
+            return Err("it is told to end, has nothing left to answer, and does not end".to_owned());
+        }
         Ok(())
     }
 

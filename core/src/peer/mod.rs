@@ -197,17 +197,15 @@ impl Peer {
             Input::Loaded { id, txns } => self.loaded(now, id, txns, outbox),
             Input::Truncated { seq, history } => self.truncated(now, seq, *history, outbox),
             Input::FreeSpace { bytes } => self.free_space(bytes, outbox),
-            Input::GoOn => {
-                self.go_on(now, outbox);
-                self.end_when_drained(now, outbox);
-            }
+            Input::GoOn => self.go_on(now, outbox),
             Input::Timeout => self.timeout(now, outbox),
-            Input::Shutdown => self.shutdown(now, outbox),
+            Input::Shutdown => self.ending = Ending::Draining { until: now.mono + LAST_ANSWERS },
             Input::ResetServerStats => self.state.metrics.reset(),
             Input::ResetConnectionStats => {
                 self.state.connections.iter_mut().for_each(|connection| connection.stats.reset());
             }
         }
+        self.end_when_drained(now, outbox);
         self.drop_overlong(outbox);
         self.relieve(outbox);
     }
@@ -227,17 +225,12 @@ impl Peer {
         Status { peer: self }
     }
 
-    /// Nothing new is accepted; when everything under way is answered, the process may end.
-    fn shutdown(&mut self, now: Now, outbox: &mut Outbox) {
-        self.ending = Ending::Draining { until: now.mono + LAST_ANSWERS };
-        self.end_when_drained(now, outbox);
-    }
-
+    /// Nothing new is accepted any more; when everything under way is answered, whatever input that took, the process may end.
     fn end_when_drained(&mut self, now: Now, outbox: &mut Outbox) {
         let Ending::Draining { until } = self.ending else { return };
         // Alone, the disk has the last word: what it was given is answered, however long that takes.
-        let may_wait = matches!(self.role, Role::Standalone) || (self.is_serving() && now.mono < until);
-        if may_wait && (self.in_process() > 0 || self.has_more()) {
+        let may_wait = matches!(self.role, Role::Standalone) || now.mono < until;
+        if may_wait && self.has_answers_left() {
             return;
         }
         let open: Vec<ConnId> = self.state.connections.iter().map(|connection| connection.id()).collect();
@@ -246,6 +239,15 @@ impl Peer {
         }
         self.end_role(outbox);
         self.exit(ExitCode::Finished, "shut down".to_owned(), outbox);
+    }
+
+    /// Whether somebody waits for an answer that can still come.
+    fn has_answers_left(&self) -> bool {
+        self.is_serving() && (self.in_process() > 0 || self.has_more())
+    }
+
+    fn is_draining(&self) -> bool {
+        matches!(self.ending, Ending::Draining { .. })
     }
 
     fn exit(&mut self, code: ExitCode, reason: String, outbox: &mut Outbox) {

@@ -30,7 +30,6 @@ impl Peer {
             Role::Member(_) => self.history_stored(now, outbox),
         }
         self.go_on(now, outbox);
-        self.end_when_drained(now, outbox);
     }
 
     /// The next op of the log's lane.

@@ -48,7 +48,6 @@ impl Peer {
     /// `Input::Timeout`. Harmless before its time.
     pub(super) fn timeout(&mut self, now: Now, outbox: &mut Outbox) {
         self.go_on(now, outbox);
-        self.end_when_drained(now, outbox);
         if self.is_ending() {
             return;
         }

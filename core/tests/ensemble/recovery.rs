@@ -213,6 +213,25 @@ fn a_planned_stop_of_the_leader_hands_over_at_once() {
 }
 
 #[test]
+fn a_leader_that_is_stopped_under_load_answers_what_it_has_accepted_and_hands_over_at_once() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    let at_leader = world.client(leader, SessionId::NONE);
+    let follower = world.follower();
+    let at_follower = world.client(follower, SessionId::NONE);
+    let (heard, before) = (world.clients[at_leader].heard.len(), world.now);
+    world.ask(at_leader, create("/accepted"));
+    world.ask(at_follower, create("/elsewhere"));
+    world.handle(leader, quorate_core::contract::Input::Shutdown);
+    // The last acknowledgement is what it waits for, and no time-out.
+    world.until("it has ended", |world| world.servers[leader].peer.is_none());
+    assert!(world.clients[at_leader].heard.len() > heard, "it had accepted that");
+    lead_again(&mut world, leader);
+    let took = (world.now - before) / 1_000_000;
+    assert!(took <= 350, "it took {took} ms");
+}
+
+#[test]
 fn an_observer_catches_up_like_anybody() {
     let mut world =
         World::started(&[Role::Participant, Role::Participant, Role::Participant, Role::Observer]);

@@ -101,7 +101,7 @@ impl Peer {
 
     /// A learner's client wants a write, or a session.
     fn requested(&mut self, now: Now, link: LinkId, request: ForwardedRequest, outbox: &mut Outbox) {
-        if !self.is_serving() || !self.has_room() {
+        if !self.is_serving() || !self.has_room() || self.is_ending() {
             return;
         }
         let ForwardedRequest { session, cxid, opcode, body, identities } = request;
