@@ -83,7 +83,8 @@ impl<Id> Connection<Id> {
         state.dirty = false;
         if !state.blocked {
             self.write(&mut state);
-            if state.blocked {
+            // The task goes on writing; or it has been told to close, may have looked already, and waits for the queue's end.
+            if state.blocked || state.closing != Closing::No {
                 state.wake();
             }
         }
@@ -256,5 +257,49 @@ impl State {
         }
         self.reported = now;
         Some(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::runtime::Builder;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_task_that_has_looked_before_the_last_bytes_are_written_is_told_when_they_are() {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let (_client, (stream, _)) = (client.unwrap(), accepted.unwrap());
+            let (_read, write) = stream.into_split();
+            let connection = Connection::new(ConnId(1), address, write);
+            write_ready(&connection).await;
+            assert!(connection.queue(Bytes::from_static(b"the last words")));
+            connection.close();
+            let woken = Arc::<Woken>::default();
+            let waker = Waker::from(Arc::clone(&woken));
+            connection.poll_blocked(&mut Context::from_waker(&waker));
+            assert!(!connection.is_finished());
+            connection.flush();
+            assert!(connection.is_finished() && woken.0.load(Ordering::SeqCst) == 1);
+        });
+    }
+
+    async fn write_ready(connection: &Connection) {
+        connection.socket.writable().await.unwrap();
     }
 }
