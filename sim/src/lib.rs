@@ -7,6 +7,7 @@ mod disk;
 mod model;
 mod oracle;
 mod plan;
+mod recorded;
 mod trace;
 mod world;
 
@@ -15,4 +16,8 @@ pub use chooser::{Choice, Chooser, Key, Recorded, Seeded};
 pub use counters::Counters;
 pub use disk::{SimDisk, SimFile};
 pub use plan::*;
+pub use recorded::{
+    RecordedConnection, RecordedCounts, RecordedHistory, RecordedReply, RecordedRequest, RecordedSettings,
+    judge as judge_recorded,
+};
 pub use world::{Outcome, run, run_with};

@@ -13,8 +13,8 @@ use super::owner::Message;
 use quorate_core::contract::{Input, Lane, LoadId, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Millis;
 use quorate_storage_file::{
-    EpochLane, EpochOp, LaneOp, Loader, LogLane, LogOp, RemovedFile, Rewrites, SnapshotLane, SnapshotOp,
-    Sorter, StdDisk, StdFile, Step, Storage, Wanted,
+    Disk, EpochLane, EpochOp, LaneOp, Loader, LogLane, LogOp, RemovedFile, Rewrites, SnapshotLane,
+    SnapshotOp, Sorter, Step, Storage, Wanted,
 };
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,11 @@ const LARGE_BATCH: usize = 64;
 const SLOW_SYNC: Duration = Duration::from_micros(500);
 /// How long a batch waits at most, however long a sync takes.
 const LONGEST_GATHERING: Duration = Duration::from_millis(1);
+
+/// A disk that the threads share, each with a clone of its own.
+pub trait ServerDisk: Disk<File: Send> + Clone + Send + 'static {}
+
+impl<D: Disk<File: Send> + Clone + Send + 'static> ServerDisk for D {}
 
 /// The owner's end of the threads.
 #[derive(Debug)]
@@ -68,9 +73,9 @@ impl Lanes {
     ///
     /// # Errors
     /// When a thread can't be started.
-    pub(super) fn start(
-        storage: Storage<StdFile>,
-        disk: &StdDisk,
+    pub(super) fn start<D: ServerDisk>(
+        storage: Storage<D::File>,
+        disk: &D,
         mailbox: &Arc<Mailbox<Message>>,
         fsync_warning: Millis,
     ) -> io::Result<Self> {
@@ -120,10 +125,10 @@ impl Lanes {
 }
 
 impl<Op: Send + 'static> Outgoing<Op> {
-    fn start(
+    fn start<D: ServerDisk>(
         name: &str,
-        work: impl Work<Op = Op>,
-        (disk, mailbox): (&StdDisk, &Arc<Mailbox<Message>>),
+        work: impl Work<D, Op = Op>,
+        (disk, mailbox): (&D, &Arc<Mailbox<Message>>),
     ) -> io::Result<Self> {
         let (disk, mailbox) = (disk.clone(), Arc::clone(mailbox));
         let waiting = Waiting { ops: Vec::new(), wanted: 0 };
@@ -155,7 +160,7 @@ impl<Op> Inbox<Op> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn run(&self, mut work: impl Work<Op = Op>, mut disk: StdDisk, mailbox: &Mailbox<Message>) {
+    fn run<D: ServerDisk>(&self, mut work: impl Work<D, Op = Op>, mut disk: D, mailbox: &Mailbox<Message>) {
         let mut taken = Vec::new();
         let mut gathering = Gathering { wanted: 1, until: Instant::now() };
         loop {
@@ -220,12 +225,12 @@ fn patience(wanted: usize, took: Duration) -> Duration {
 }
 
 /// A lane, and what is measured of it.
-trait Work: Send + 'static {
+trait Work<D>: Send + 'static {
     type Op;
     fn queue(&mut self, op: Self::Op);
     fn is_idle(&self) -> bool;
     /// Goes on by one call; the message is for the owner.
-    fn step(&mut self, disk: &mut StdDisk) -> Option<Message>;
+    fn step(&mut self, disk: &mut D) -> Option<Message>;
 }
 
 /// What the log's thread tells the others of its rewrites. They keep it locked during each of their calls, so that none of them is
@@ -239,8 +244,8 @@ impl Gate {
     }
 }
 
-struct LogWork {
-    lane: LogLane<StdFile>,
+struct LogWork<F> {
+    lane: LogLane<F>,
     warning: Duration,
     /// How long the sync took that the next confirmation is of.
     synced: Option<Duration>,
@@ -249,7 +254,7 @@ struct LogWork {
     told: Rewrites,
 }
 
-impl Work for LogWork {
+impl<D: ServerDisk> Work<D> for LogWork<D::File> {
     type Op = (StoreSeq, LogOp);
 
     fn queue(&mut self, (seq, op): Self::Op) {
@@ -260,7 +265,7 @@ impl Work for LogWork {
         self.lane.is_idle()
     }
 
-    fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
+    fn step(&mut self, disk: &mut D) -> Option<Message> {
         let is_sync = self.lane.next_is_sync();
         let begin = is_sync.then(Instant::now);
         let step = self.lane.step(disk);
@@ -285,7 +290,7 @@ impl Work for LogWork {
     }
 }
 
-impl Work for EpochLane<StdFile> {
+impl<D: ServerDisk> Work<D> for EpochLane<D::File> {
     type Op = (StoreSeq, EpochOp);
 
     fn queue(&mut self, (seq, op): Self::Op) {
@@ -296,17 +301,17 @@ impl Work for EpochLane<StdFile> {
         EpochLane::is_idle(self)
     }
 
-    fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
+    fn step(&mut self, disk: &mut D) -> Option<Message> {
         message(EpochLane::step(self, disk), &mut None)
     }
 }
 
-struct LoadWork {
-    loader: Loader<StdFile>,
+struct LoadWork<F> {
+    loader: Loader<F>,
     gate: Arc<Gate>,
 }
 
-impl Work for LoadWork {
+impl<D: ServerDisk> Work<D> for LoadWork<D::File> {
     type Op = (LoadId, Wanted);
 
     fn queue(&mut self, (id, wanted): Self::Op) {
@@ -317,21 +322,21 @@ impl Work for LoadWork {
         self.loader.is_idle()
     }
 
-    fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
+    fn step(&mut self, disk: &mut D) -> Option<Message> {
         let rewrites = self.gate.lock();
         message(self.loader.step(disk, *rewrites), &mut None)
     }
 }
 
-struct SnapshotWork {
-    lane: SnapshotLane<StdFile>,
+struct SnapshotWork<F> {
+    lane: SnapshotLane<F>,
     began: Option<Instant>,
     /// The snapshot that is to be written; what else the lane does is not measured.
     snapshot: Option<StoreSeq>,
     gate: Arc<Gate>,
 }
 
-impl Work for SnapshotWork {
+impl<D: ServerDisk> Work<D> for SnapshotWork<D::File> {
     type Op = (StoreSeq, u64, SnapshotOp);
 
     fn queue(&mut self, (seq, rewrites, op): Self::Op) {
@@ -345,7 +350,7 @@ impl Work for SnapshotWork {
         self.lane.is_idle()
     }
 
-    fn step(&mut self, disk: &mut StdDisk) -> Option<Message> {
+    fn step(&mut self, disk: &mut D) -> Option<Message> {
         let began = *self.began.get_or_insert_with(Instant::now);
         let rewrites = self.gate.lock();
         let step = self.lane.step(disk, *rewrites);

@@ -51,6 +51,7 @@ pub(crate) mod version;
 
 pub(crate) use accept::BoundPort;
 pub(crate) use advice::{about_port, about_recovery, lost_ttl_nodes, user_name, with_access};
+pub use lanes::ServerDisk;
 pub(crate) use links::BoundPorts;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use owner::Message;
@@ -58,14 +59,20 @@ pub(crate) use start::recovery_options;
 
 use crate::config::ServerConfig;
 use crate::logging;
+use quorate_storage_file::StdDisk;
 use std::process::ExitCode;
 
 /// Runs a server until it is told to stop.
 pub fn run(config: ServerConfig) -> ExitCode {
+    run_over(config, |disk| disk)
+}
+
+/// The same over another disk, which is given the directories, opened and locked.
+pub fn run_over<D: ServerDisk>(config: ServerConfig, over: impl FnOnce(StdDisk) -> D) -> ExitCode {
     begin_process(&config);
     let code = supervise::runtime()
         .and_then(|runtime| {
-            let running = start::start(config, &runtime)?;
+            let running = start::start(config, &runtime, over)?;
             supervise::supervise(runtime, running)
         })
         .unwrap_or_else(|failure| failure.report());
@@ -79,7 +86,7 @@ pub(crate) fn run_together(configs: Vec<ServerConfig>, ready: impl FnOnce()) -> 
     configs.first().iter().for_each(|config| begin_process(config));
     let code = supervise::runtime()
         .and_then(|runtime| {
-            let start = |config| start::start(config, &runtime);
+            let start = |config| start::start(config, &runtime, |disk| disk);
             let running = configs.into_iter().map(start).collect::<Result<_, _>>()?;
             ready();
             supervise::supervise_all(runtime, running)

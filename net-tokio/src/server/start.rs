@@ -3,7 +3,7 @@
 use super::accept::BoundPort;
 use super::advice::{about_disk, about_port, about_recovery, lost_ttl_nodes};
 use super::clock::Clock;
-use super::lanes::Lanes;
+use super::lanes::{Lanes, ServerDisk};
 use super::links::{BoundPorts, Links, PortProblem};
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message, Owner, Parts};
@@ -17,7 +17,7 @@ use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{Entropy, LookupSeed, PeerConfig, Sequences, ServerId, Wall};
 use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
 use quorate_storage_file::{
-    Compression, Directory, Disk as _, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
+    Compression, Directory, Recovered, Recovery, RecoveryError, RecoveryOptions, RecoveryReport,
     RecoveryStep, Repair, StdDisk, StdDiskOptions, Storage, StorageOptions,
 };
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -92,14 +92,19 @@ impl Failure {
     }
 }
 
-/// Opens everything and starts the owner; `runtime` is the main thread's.
-pub(super) fn start(mut config: ServerConfig, runtime: &Runtime) -> Result<Running, Failure> {
+/// Opens everything and starts the owner; `runtime` is the main thread's. `over` puts another disk over the directories, or takes them as
+/// they are.
+pub(super) fn start<D: ServerDisk>(
+    mut config: ServerConfig,
+    runtime: &Runtime,
+    over: impl FnOnce(StdDisk) -> D,
+) -> Result<Running, Failure> {
     let begin = Instant::now();
     // That no configuration was given is the first thing said.
     announce(&config);
     info!(name: "starting", version = FULL_VERSION, pid = std::process::id());
     check_membership(&config)?;
-    let disk = open_disk(&config.storage)?;
+    let disk = over(open_disk(&config.storage)?);
     let taken = |key| move |(address, error)| Failure::Port(key, address, error);
     let port = BoundPort::bind(&config.listen).map_err(taken("clientPort"))?;
     let metrics = metrics::bind(&config.metrics).map_err(taken("metricsProvider.httpPort"))?;
@@ -261,7 +266,7 @@ fn announce(config: &ServerConfig) {
 }
 
 /// ZooKeeper purges only when it is told to, so whoever comes from there should hear that old files will go.
-fn announce_purging(config: &ServerConfig, mut disk: StdDisk) {
+fn announce_purging(config: &ServerConfig, mut disk: impl ServerDisk) {
     let Sequences { retain_snapshots: retain, retain_bytes, .. } = config.peer.sequences;
     if retain == 0 {
         return;
@@ -325,7 +330,7 @@ pub(crate) fn recovery_options(config: &ServerConfig, entropy: Entropy) -> Recov
 /// Brings the database back, and logs how.
 fn recover(
     config: &ServerConfig,
-    mut disk: StdDisk,
+    mut disk: impl ServerDisk,
     entropy: Entropy,
 ) -> Result<(Recovered, Startup), Failure> {
     let begin = Instant::now();

@@ -21,6 +21,14 @@ pub(crate) fn expired(session: SessionId, touched: Touched, now: Mono) -> Verdic
     })
 }
 
+/// By the wall clock of a recording a session was expired `silent_ms` after its client was heard of last, of which its leader may not
+/// have known for `unheard_ms`.
+pub(crate) fn recorded(session: SessionId, silent_ms: i64, timeout_ms: i64, unheard_ms: i64) -> Verdict {
+    require(NAME, silent_ms + unheard_ms >= timeout_ms, || {
+        format!("{session} is expired after {silent_ms} ms of silence, its timeout is {timeout_ms} ms")
+    })
+}
+
 /// The server has looked for sessions to expire and left this one alive.
 pub(crate) fn spared(session: SessionId, touched: Touched, (now, tick_ms): (Mono, u64)) -> Verdict {
     let due = (touched.last.as_millis() + touched.timeout_ms) / tick_ms * tick_ms + tick_ms;

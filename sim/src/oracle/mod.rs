@@ -14,6 +14,9 @@ mod local;
 mod logged;
 mod packets;
 mod quorums;
+mod recorded;
+#[cfg(test)]
+mod recorded_tests;
 mod replies;
 mod restart;
 mod session;
@@ -33,6 +36,7 @@ use quorate_core::tree::Database;
 use quorate_core::vocabulary::{LinkId, Mono, Now, Zxid};
 use quorate_storage_file::Recovered;
 pub(crate) use quorums::{Quorums, Voters};
+pub(crate) use recorded::judge_recorded;
 use std::collections::BTreeMap;
 pub(crate) use view::View;
 

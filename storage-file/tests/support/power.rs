@@ -82,6 +82,12 @@ impl<D: Disk> PowerDisk<D> {
         name
     }
 
+    /// What a power loss now leaves at least.
+    pub(crate) fn synced(&self) -> Image {
+        let left = |(name, inode): (&FileName, &Inode)| (name.clone(), self.files[*inode].durable.clone());
+        self.durable_names.iter().map(left).collect()
+    }
+
     /// What a power loss now may leave.
     pub(crate) fn image(&self, dice: &mut Dice) -> Image {
         let mut names = self.durable_names.clone();
