@@ -18,7 +18,7 @@ use crate::vocabulary::{Mono, Now, SessionId, Xid};
 /// So many connections without a session are ended by one input.
 const ENDINGS_A_PART: usize = 16;
 /// And as many sessions as make so many txns, counted with the nodes that those remove.
-const EXPIRIES_A_PART: usize = 32;
+const EXPIRIES_A_PART: usize = 8;
 
 impl Peer {
     /// When [`crate::contract::Input::Timeout`] is due; none when nothing will happen by itself. It may lie in the past: then more is due

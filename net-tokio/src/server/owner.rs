@@ -51,6 +51,9 @@ const INPUTS_A_PART: usize = 256;
 const BYTES_A_PART: usize = 1 << 20;
 /// How long the owner goes on with what the peer left behind, before it takes up anything else.
 const A_PART: Duration = Duration::from_micros(200);
+/// What is due and does not fit into a part rests for as long as the part took, so that the end of thousands of sessions leaves
+/// time to those who stay; but no longer than this, for something else may become due.
+const LONGEST_REST: Duration = Duration::from_millis(5);
 /// How long replies may take to leave when the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -118,6 +121,8 @@ pub(super) struct Owner {
     links: Option<Links>,
     accepting: Option<JoinHandle<()>>,
     timer: Pin<Box<Sleep>>,
+    /// Nothing times out before.
+    rests_until: Instant,
     /// Reused between batches.
     inputs: Vec<Input>,
     messages: Vec<Message>,
@@ -141,6 +146,7 @@ impl Owner {
             ingress,
             links,
             timer: Box::pin(sleep(Duration::ZERO)),
+            rests_until: Instant::now(),
             inputs: Vec::new(),
             messages: Vec::new(),
             dirty: Vec::new(),
@@ -168,9 +174,9 @@ impl Owner {
             poll_fn(|context| self.poll_work(context)).await;
             let now = self.parts.clock.now();
             self.handle_waiting(now);
-            if self.is_due(now) {
+            if self.is_due(now) && self.rests_until <= Instant::now() {
                 self.catch_up(now).await;
-                self.handle(now, Input::Timeout);
+                self.time_out(now);
             }
             self.act(now);
             if let Some(exit) = self.exit.take() {
@@ -195,6 +201,7 @@ impl Owner {
         }
         let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
         let due = Instant::from_std(self.parts.clock.instant(due));
+        let due = if self.parts.peer.has_more() { due } else { due.max(self.rests_until) };
         // The timer is set anew only when it would come too late; when it comes too early, that is found out here.
         if due < self.timer.deadline() || self.timer.is_elapsed() {
             self.timer.set(sleep_until(due));
@@ -231,6 +238,17 @@ impl Owner {
             }
             self.handle_waiting(now);
             self.act(now);
+        }
+    }
+
+    /// Handles what is due, as much as fits into a part; then rests from that, when something is left.
+    fn time_out(&mut self, now: Now) {
+        let begin = Instant::now();
+        while self.is_due(now) && begin.elapsed() < A_PART {
+            self.handle(now, Input::Timeout);
+        }
+        if self.is_due(now) {
+            self.rests_until = Instant::now() + begin.elapsed().min(LONGEST_REST);
         }
     }
 
