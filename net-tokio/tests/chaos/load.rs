@@ -161,7 +161,7 @@ impl LoadClient {
         for _ in 0..=self.dice.below(4) {
             self.add(&mut requests);
         }
-        let leaves = self.dice.once_in(150);
+        let leaves = self.dice.once_in(60);
         let closes = leaves && self.dice.once_in(2);
         if closes {
             requests.push(Request::CloseSession);
