@@ -6,13 +6,13 @@
 //! batch, or whoever asks for little would wait behind those who ask for much.
 //!
 //! Invariants: the order of one connection's messages is kept, its end is behind them. While the peer pauses it nothing more is read
-//! of it; and a connection that is resumed stays held until the batch is over, because more of it may stand in the batch.
+//! of it; and a connection that is resumed stays held until the batch is over, because more of it may stand in the batch. A
+//! message is moved once, however many turns go by before it is heard.
 
-use super::ingress::Ingress;
 use quorate_core::contract::Input;
 use quorate_core::jute::ClientMessage;
 use quorate_core::vocabulary::ConnId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bytes of replies that one batch makes for one connection, but for the last reply.
 const A_TURN: usize = 64 << 10;
@@ -22,6 +22,8 @@ const A_TURN: usize = 64 << 10;
 pub(super) struct Held {
     paused: BTreeMap<ConnId, Words>,
     resumed: BTreeSet<ConnId>,
+    /// Those of them that are heard in this batch.
+    heard: BTreeSet<ConnId>,
     /// Who was answered last, and by how many bytes in a row.
     answered: Option<(ConnId, usize)>,
 }
@@ -29,7 +31,7 @@ pub(super) struct Held {
 /// What one connection said.
 #[derive(Debug, Default)]
 struct Words {
-    messages: Vec<ClientMessage>,
+    messages: VecDeque<ClientMessage>,
     /// These were its last.
     gone: bool,
 }
@@ -37,6 +39,7 @@ struct Words {
 impl Held {
     /// From now on messages of this connection are held. What is left of one that is gone already is not heard.
     pub(super) fn pause(&mut self, conn: ConnId) {
+        self.heard.remove(&conn);
         let words = self.paused.entry(conn).or_default();
         if words.gone {
             words.messages.clear();
@@ -47,12 +50,12 @@ impl Held {
 
     /// Whether they are.
     pub(super) fn is_paused(&self, conn: ConnId) -> bool {
-        !self.paused.is_empty() && self.paused.contains_key(&conn)
+        !self.paused.is_empty() && self.paused.contains_key(&conn) && !self.heard.contains(&conn)
     }
 
     /// Holds a message.
     pub(super) fn add(&mut self, conn: ConnId, message: ClientMessage) {
-        self.paused.get_mut(&conn).expect("only paused connections are held").messages.push(message);
+        self.paused.get_mut(&conn).expect("only paused connections are held").messages.push_back(message);
     }
 
     /// A message of the connection was answered by so many bytes: it may have had its turn.
@@ -72,21 +75,29 @@ impl Held {
         }
     }
 
-    /// The batch is over: queues what was held of resumed connections, in front of what is read from now on. Returns whether that
-    /// is anything.
-    pub(super) fn release(&mut self, ingress: &Ingress) -> bool {
+    /// Whether the next batch has anything from here.
+    pub(super) fn has_resumed(&self) -> bool {
+        !self.resumed.is_empty()
+    }
+
+    /// The batch is over: who was resumed in it is heard in the next.
+    pub(super) fn begin_batch(&mut self) {
         self.answered = None;
-        let any = !self.resumed.is_empty();
-        while let Some(conn) = self.resumed.pop_first() {
-            let words = self.paused.remove(&conn).unwrap_or_default();
-            for message in words.messages {
-                ingress.push(Input::Client { conn, message });
+        self.heard.append(&mut self.resumed);
+    }
+
+    /// What is heard next in this batch, in front of what was read since. None when nobody has more to say, or may say more.
+    pub(super) fn next(&mut self) -> Option<Input> {
+        while let Some(conn) = self.heard.first().copied() {
+            if let Some(message) = self.paused.get_mut(&conn).and_then(|words| words.messages.pop_front()) {
+                return Some(Input::Client { conn, message });
             }
-            if words.gone {
-                ingress.push(Input::Closed { conn });
+            self.heard.remove(&conn);
+            if self.paused.remove(&conn).is_some_and(|words| words.gone) {
+                return Some(Input::Closed { conn });
             }
         }
-        any
+        None
     }
 
     /// The client is gone. True when its end is told behind what it said last; otherwise that is not heard.
@@ -108,6 +119,7 @@ impl Held {
         }
         self.paused.remove(&conn);
         self.resumed.remove(&conn);
+        self.heard.remove(&conn);
     }
 }
 
@@ -126,9 +138,10 @@ mod tests {
     }
 
     fn released(held: &mut Held) -> Vec<Input> {
-        let (ingress, mut inputs) = (Ingress::default(), Vec::new());
-        assert_eq!(held.release(&ingress), !ingress.is_empty());
-        ingress.swap(&mut inputs);
+        let any = held.has_resumed();
+        held.begin_batch();
+        let inputs: Vec<_> = std::iter::from_fn(|| held.next()).collect();
+        assert_eq!(any, !inputs.is_empty());
         inputs
     }
 
@@ -143,6 +156,19 @@ mod tests {
         assert!(held.end(CONN));
         assert!(matches!(released(&mut held)[..], [Input::Client { .. }, Input::Closed { .. }]));
         assert!(!held.is_paused(CONN) && !held.end(CONN));
+    }
+
+    #[test]
+    fn who_has_another_turn_is_heard_no_further_and_the_rest_keeps_its_place() {
+        let mut held = Held::default();
+        held.count(CONN, A_TURN);
+        (0..3).for_each(|_| held.add(CONN, word()));
+        held.begin_batch();
+        assert!(held.next().is_some() && !held.is_paused(CONN));
+        held.count(CONN, A_TURN);
+        assert!(held.next().is_none() && held.is_paused(CONN), "it had its turn");
+        held.add(CONN, word());
+        assert_eq!(released(&mut held).len(), 3);
     }
 
     #[test]

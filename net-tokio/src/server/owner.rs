@@ -188,15 +188,18 @@ impl Owner {
 
     /// Whether something is left of the last turn: then the poller comes between, for others may want something that is less.
     fn begin_turn(&mut self) -> bool {
-        let held = self.held.release(&self.ingress);
         let in_line = self.ingress.turnstile.turn();
-        held || in_line > 0 || self.parts.peer.has_more()
+        in_line > 0 || self.held.has_resumed() || self.parts.peer.has_more()
     }
 
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let ingress = &self.ingress;
-        if !ingress.is_empty() || ingress.turnstile.has_line() || self.others_wait() {
+        if !ingress.is_empty()
+            || ingress.turnstile.has_line()
+            || self.held.has_resumed()
+            || self.others_wait()
+        {
             return Poll::Ready(());
         }
         let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
@@ -229,11 +232,10 @@ impl Owner {
         // Who stands in line by now is let in before.
         let in_line = self.ingress.turnstile.turn();
         for _ in 0..CATCH_UP_ROUNDS + in_line {
-            self.held.release(&self.ingress);
             // Comes back behind everything that the poller found.
             yield_now().await;
             let in_line = self.ingress.turnstile.turn();
-            if in_line == 0 && self.ingress.is_empty() && !self.others_wait() {
+            if in_line == 0 && self.ingress.is_empty() && !self.held.has_resumed() && !self.others_wait() {
                 return;
             }
             self.handle_waiting(now);
@@ -272,6 +274,7 @@ impl Owner {
         while self.parts.peer.has_more() && begin.elapsed() < A_PART && self.outbox.bytes() < BYTES_A_PART {
             self.handle(now, Input::GoOn);
         }
+        self.handle_held(now);
         self.ingress.swap(&mut inputs);
         self.handle_in_parts(now, inputs.drain(..));
         if inputs.capacity() > 1 << 14 {
@@ -280,16 +283,27 @@ impl Owner {
         self.inputs = inputs;
     }
 
-    /// Does what the peer wants done whenever that has become a lot.
+    /// Handles what was held back of those who may be heard again.
+    fn handle_held(&mut self, now: Now) {
+        self.held.begin_batch();
+        let mut handled = 0;
+        while let Some(input) = self.held.next() {
+            self.handle_part(now, input, &mut handled);
+        }
+    }
+
     fn handle_in_parts(&mut self, now: Now, inputs: impl Iterator<Item = Input>) {
         let mut handled = 0;
-        for input in inputs {
-            self.handle_input(now, input);
-            handled += 1;
-            if handled >= INPUTS_A_PART || self.outbox.bytes() >= BYTES_A_PART {
-                self.act(now);
-                handled = 0;
-            }
+        inputs.for_each(|input| self.handle_part(now, input, &mut handled));
+    }
+
+    /// Handles one more input; does what the peer wants done whenever that has become a lot.
+    fn handle_part(&mut self, now: Now, input: Input, handled: &mut usize) {
+        self.handle_input(now, input);
+        *handled += 1;
+        if *handled >= INPUTS_A_PART || self.outbox.bytes() >= BYTES_A_PART {
+            self.act(now);
+            *handled = 0;
         }
     }
 
