@@ -22,7 +22,7 @@ const A_TURN: usize = 64 << 10;
 pub(super) struct Held {
     paused: BTreeMap<ConnId, Words>,
     resumed: BTreeSet<ConnId>,
-    /// Those of them that are heard in this batch.
+    /// Those of them whose turn it is, one after the other; who is resumed meanwhile comes behind all of them.
     heard: BTreeSet<ConnId>,
     /// Who was answered last, and by how many bytes in a row.
     answered: Option<(ConnId, usize)>,
@@ -50,7 +50,7 @@ impl Held {
 
     /// Whether they are.
     pub(super) fn is_paused(&self, conn: ConnId) -> bool {
-        !self.paused.is_empty() && self.paused.contains_key(&conn) && !self.heard.contains(&conn)
+        !self.paused.is_empty() && self.paused.contains_key(&conn)
     }
 
     /// Holds a message.
@@ -77,16 +77,18 @@ impl Held {
 
     /// Whether the next batch has anything from here.
     pub(super) fn has_resumed(&self) -> bool {
-        !self.resumed.is_empty()
+        !self.resumed.is_empty() || !self.heard.is_empty()
     }
 
-    /// The batch is over: who was resumed in it is heard in the next.
+    /// The batch is over: who was resumed in it may be heard, when everybody was whose turn it is.
     pub(super) fn begin_batch(&mut self) {
         self.answered = None;
-        self.heard.append(&mut self.resumed);
+        if self.heard.is_empty() {
+            std::mem::swap(&mut self.heard, &mut self.resumed);
+        }
     }
 
-    /// What is heard next in this batch, in front of what was read since. None when nobody has more to say, or may say more.
+    /// What is heard next. None when nobody may say more in this batch.
     pub(super) fn next(&mut self) -> Option<Input> {
         while let Some(conn) = self.heard.first().copied() {
             if let Some(message) = self.paused.get_mut(&conn).and_then(|words| words.messages.pop_front()) {
@@ -102,7 +104,7 @@ impl Held {
 
     /// The client is gone. True when its end is told behind what it said last; otherwise that is not heard.
     pub(super) fn end(&mut self, conn: ConnId) -> bool {
-        if !self.resumed.contains(&conn) {
+        if !self.resumed.contains(&conn) && !self.heard.contains(&conn) {
             self.paused.remove(&conn);
             return false;
         }
@@ -164,11 +166,30 @@ mod tests {
         held.count(CONN, A_TURN);
         (0..3).for_each(|_| held.add(CONN, word()));
         held.begin_batch();
-        assert!(held.next().is_some() && !held.is_paused(CONN));
+        assert!(held.next().is_some());
         held.count(CONN, A_TURN);
-        assert!(held.next().is_none() && held.is_paused(CONN), "it had its turn");
+        assert!(held.next().is_none(), "it had its turn");
+        assert!(held.is_paused(CONN));
         held.add(CONN, word());
         assert_eq!(released(&mut held).len(), 3);
+    }
+
+    #[test]
+    fn who_had_its_turn_comes_behind_everybody_else() {
+        let (mut held, other) = (Held::default(), ConnId(2));
+        for conn in [CONN, other] {
+            held.count(conn, A_TURN);
+            (0..2).for_each(|_| held.add(conn, word()));
+        }
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            // A batch in which there is room for one.
+            held.begin_batch();
+            let Some(Input::Client { conn, .. }) = held.next() else { panic!("somebody waits") };
+            held.count(conn, A_TURN);
+            order.push(conn);
+        }
+        assert_eq!(order, [CONN, other, CONN, other]);
     }
 
     #[test]

@@ -49,6 +49,8 @@ const CATCH_UP_ROUNDS: usize = 64;
 const INPUTS_A_PART: usize = 256;
 /// And bytes of replies.
 const BYTES_A_PART: usize = 1 << 20;
+/// Bytes of replies after which nobody else is heard in this batch whose turn was over in one before.
+const HELD_BYTES_A_PART: usize = 128 << 10;
 /// How long the owner goes on with what the peer left behind, before it takes up anything else.
 const A_PART: Duration = Duration::from_micros(200);
 /// What is due and does not fit into a part rests for as long as the part took, so that the end of thousands of sessions leaves
@@ -283,36 +285,41 @@ impl Owner {
         self.inputs = inputs;
     }
 
-    /// Handles what was held back of those who may be heard again.
+    /// Handles some of what was held back of those who may be heard again.
     fn handle_held(&mut self, now: Now) {
         self.held.begin_batch();
-        let mut handled = 0;
-        while let Some(input) = self.held.next() {
-            self.handle_part(now, input, &mut handled);
+        for _ in 0..INPUTS_A_PART {
+            let Some(input) = self.held.next() else { return };
+            self.hear(now, input);
+            if self.outbox.bytes() >= HELD_BYTES_A_PART {
+                return;
+            }
         }
     }
 
+    /// Does what the peer wants done whenever that has become a lot.
     fn handle_in_parts(&mut self, now: Now, inputs: impl Iterator<Item = Input>) {
         let mut handled = 0;
-        inputs.for_each(|input| self.handle_part(now, input, &mut handled));
-    }
-
-    /// Handles one more input; does what the peer wants done whenever that has become a lot.
-    fn handle_part(&mut self, now: Now, input: Input, handled: &mut usize) {
-        self.handle_input(now, input);
-        *handled += 1;
-        if *handled >= INPUTS_A_PART || self.outbox.bytes() >= BYTES_A_PART {
-            self.act(now);
-            *handled = 0;
+        for input in inputs {
+            self.handle_input(now, input);
+            handled += 1;
+            if handled >= INPUTS_A_PART || self.outbox.bytes() >= BYTES_A_PART {
+                self.act(now);
+                handled = 0;
+            }
         }
     }
 
     fn handle_input(&mut self, now: Now, input: Input) {
         match input {
+            Input::Client { conn, message } if self.held.is_paused(conn) => self.held.add(conn, message),
+            input => self.hear(now, input),
+        }
+    }
+
+    fn hear(&mut self, now: Now, input: Input) {
+        match input {
             Input::Client { conn, message } => {
-                if self.held.is_paused(conn) {
-                    return self.held.add(conn, message);
-                }
                 if let ClientMessage::FourLetter { command, argument } = message {
                     self.handle(now, Input::Client { conn, message });
                     return self.answer(now, conn, command, argument);
