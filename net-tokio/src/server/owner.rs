@@ -12,6 +12,8 @@
 //! Invariant: when time passes over a deadline, everything that had reached the process by then is handled before it. A process
 //! that stood still, or whose disk did, thus never ends a session whose pings were waiting in the socket.
 
+mod words;
+
 use super::accept::Acceptor;
 use super::clock::Clock;
 use super::connection::Connection;
@@ -23,9 +25,8 @@ use super::links::Links;
 use super::mailbox::Mailbox;
 use super::table::Table;
 use crate::config::ServerConfig;
-use crate::four_letter::{self, Answer, DirectorySizes, Effect, Facts};
+use crate::four_letter::{self, DirectorySizes};
 use crate::metrics::{self, HostMetrics};
-use bytes::Bytes;
 use quorate_core::contract::{ExitCode, Input, Lane, Outbox, Output};
 use quorate_core::jute::{ClientMessage, FourLetterCommand};
 use quorate_core::peer::Peer;
@@ -376,54 +377,6 @@ impl Owner {
                 self.send_answer(now, conn, answer);
             }
         }
-    }
-
-    fn facts(&self, now: Now, asked: Option<(ConnId, DirectorySizes)>) -> Facts<'_> {
-        let parts = &self.parts;
-        Facts {
-            status: parts.peer.status(),
-            config: &parts.config,
-            now,
-            uptime: parts.clock.uptime(),
-            host: &parts.metrics,
-            asking: asked.map(|(conn, _)| conn),
-            sizes: asked.map_or_else(DirectorySizes::default, |(_, sizes)| sizes),
-        }
-    }
-
-    fn answer(&mut self, now: Now, conn: ConnId, command: FourLetterCommand, argument: Option<i64>) {
-        if four_letter::needs_sizes(command, &self.parts.config.four_letter) {
-            let storage = self.parts.config.storage.clone();
-            let mailbox = Arc::clone(&self.parts.mailbox);
-            // A directory may lie on a disk that hangs.
-            tokio::task::spawn_blocking(move || {
-                let sizes = DirectorySizes::measure(&storage);
-                mailbox.send(Message::Sizes { conn, command, sizes });
-            });
-            return;
-        }
-        let sizes = DirectorySizes::default();
-        let answer = four_letter::answer(command, argument, &self.facts(now, Some((conn, sizes))));
-        self.send_answer(now, conn, answer);
-    }
-
-    fn send_answer(&mut self, now: Now, conn: ConnId, answer: Answer) {
-        match answer.effect {
-            Effect::None => {}
-            Effect::ResetServerStats => {
-                self.handle(now, Input::ResetServerStats);
-                self.parts.metrics.reset();
-            }
-            Effect::ResetConnectionStats => self.handle(now, Input::ResetConnectionStats),
-            Effect::SetTraceMask(mask) => self.parts.metrics.trace_mask = mask,
-        }
-        let table = self.table.borrow();
-        let Some(connection) = table.find(conn) else { return };
-        self.parts.metrics.add_word(answer.text.len());
-        if connection.queue(Bytes::from(answer.text)) {
-            self.dirty.push(Rc::clone(connection));
-        }
-        connection.close();
     }
 
     /// Does what the peer wants done, and what it wants done about what that came to.
