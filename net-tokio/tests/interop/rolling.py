@@ -5,7 +5,8 @@ The load (load.py, Load.java): sessions of kazoo and of the Java client that wri
 rolling restart among Java servers alone, in the same run, for comparison. Each time the first member to come back has lost its disk.
 Judged: no session and no ephemeral is lost, nothing acknowledged is missing, the mutex has one holder at a time, every session moved
 three times or more, either kind led the other and brought it up to date by a DIFF and by a SNAP, and the longest gap between
-acknowledged writes is at most that of Java alone.
+acknowledged writes is at most that of Java alone. Those clients wait for up to seconds before they connect again; so that the gap
+is the servers', a raw client writes too that tries the members every 10 ms.
 Exit status 1: anything of that is not so.
 """
 
@@ -20,9 +21,12 @@ import time
 import ensembles
 import servers
 import tree
+import wire
 
 SESSION_TIMEOUT_MS = 10_000
+SEQUENTIAL = 2
 PAUSE_S = 2.0
+RETRY_S = 0.01
 
 
 class Worker:
@@ -56,6 +60,43 @@ class Worker:
         self.reader.join(10)
 
 
+class Prober:
+    """A session that writes all the time, and tries the members in turn when it is cut off."""
+
+    def __init__(self, ensemble):
+        self.ensemble, self.acks, self.lost, self.over = ensemble, [], [], threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        session, password, turn = 0, b"\0" * 16, 0
+        while not self.over.is_set():
+            members = list(self.ensemble.members.values())
+            turn += 1
+            try:
+                client = tree.Client(members[turn % len(members)], session, password)
+                if client.timeout_ms <= 0:
+                    self.lost.append(f"{session:#x}")
+                    session, password = 0, b"\0" * 16
+                    continue
+                session, password = client.session, client.password
+                self._write(client)
+            except (AssertionError, OSError, *tree.Trouble):
+                time.sleep(RETRY_S)
+
+    def _write(self, client):
+        while not self.over.is_set():
+            data = f"raw-{len(self.acks)}"
+            path = client.must("create", wire.create("/acks/k-", data.encode(), flags=SEQUENTIAL))[4:].decode()
+            self.acks.append((path, data, time.monotonic_ns()))
+            time.sleep(RETRY_S)
+        client.close()
+
+    def stop(self):
+        self.over.set()
+        self.thread.join(30)
+
+
 def workers(ensemble, kazoo, java):
     hosts = ensemble.connect_string()
     timeout = str(SESSION_TIMEOUT_MS)
@@ -76,7 +117,7 @@ class Migration:
         # What a JVM misses while it starts is sent as a DIFF, whatever the load's pace.
         self.ensemble = ensembles.Ensemble([java] * 3, flags=["-Dzookeeper.commitLogCount=20000"])
         self.clients = (kazoo_clients, java_clients)
-        self.workers, self.phases, self.reigns = [], [], []
+        self.workers, self.prober, self.phases, self.reigns = [], None, [], []
         # Who brought whom up to date, and how: (leader's kind, learner's kind, DIFF or SNAP), and how often.
         self.synchronised = collections.Counter()
         # What was done to a member, and when.
@@ -94,12 +135,13 @@ class Migration:
                 client.must("create", tree.create(path))
             client.close()
             self.workers = workers(self.ensemble, *self.clients)
+            self.prober = Prober(self.ensemble)
             self._wait_for_load()
             self._phase("Java alone", self.java)
             self._phase("to Quorate", self.through)
             self._phase("back to Java", self.java)
             time.sleep(PAUSE_S)
-            for worker in self.workers:
+            for worker in (*self.workers, self.prober):
                 worker.stop()
             self._judge()
         except (AssertionError, OSError, RuntimeError, *tree.Trouble) as error:
@@ -107,6 +149,8 @@ class Migration:
         finally:
             for worker in self.workers:
                 worker.process.kill()
+            if self.prober:
+                self.prober.over.set()
             self.ensemble.remove()
         return self.problems
 
@@ -164,10 +208,14 @@ class Migration:
     def _step(self, what):
         self.steps.append((time.monotonic_ns(), what))
 
+    def _acks(self):
+        """Everything acknowledged: path, data, when."""
+        said = [(path, data, int(at)) for worker in self.workers for path, data, at in worker.said("ACK")]
+        return said + list(self.prober.acks)
+
     def _gap(self, since, until):
         """The longest time without an acknowledged write of anybody, in ms, and what was done last before it."""
-        acks = sorted(int(line[2]) for worker in self.workers for line in worker.said("ACK"))
-        inside = [at for at in acks if since <= at <= until]
+        inside = sorted(at for _, _, at in self._acks() if since <= at <= until)
         gaps = ((later - earlier, earlier) for earlier, later in zip(inside, inside[1:]))
         gap, begun = max(gaps, default=(until - since, since))
         done = [(at, what) for at, what in self.steps if at <= begun + gap / 2]
@@ -186,6 +234,7 @@ class Migration:
             self.check(not lost, f"{worker.name} lost {lost}")
             moves = len(worker.servers()) - 1
             self.check(moves >= 3, f"{worker.name} moved {moves} times: {worker.servers()}")
+        self.check(not self.prober.lost, f"the raw client lost {self.prober.lost}")
         self._judge_acks()
         self._judge_mutex()
         for leader, followers in self.reigns:
@@ -203,12 +252,12 @@ class Migration:
 
     def _judge_acks(self):
         found = tree.dump(self.ensemble.members[self.ensemble.leader()])
-        acks = [line for worker in self.workers for line in worker.said("ACK")]
+        acks = self._acks()
         missing = [path for path, data, _ in acks if path not in found or bytes.fromhex(found[path][0])[4:] != data.encode()]
         self.check(not missing, f"{len(missing)} of {len(acks)} acknowledged writes are missing: {missing[:5]}")
         paths = [path for path, *_ in acks]
         self.check(len(set(paths)) == len(paths), "a sequential name was given twice")
-        print(f"{len(acks)} acknowledged writes of {len(self.workers)} sessions, {len(missing)} missing")
+        print(f"{len(acks)} acknowledged writes of {len(self.workers) + 1} sessions, {len(missing)} missing")
 
     def _judge_mutex(self):
         held = sorted((int(since), int(until), worker.name) for worker in self.workers for since, until in worker.said("HELD"))
