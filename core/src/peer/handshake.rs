@@ -107,31 +107,34 @@ impl Peer {
         self.state.connections.attach(slot, session);
         let is_global = self.state.sessions.scope(session) == Some(SessionScope::Global);
         if is_global && !self.state.database.sessions().contains_key(&session) {
-            return self.await_session((conn, session), now, request.read_only, outbox);
+            return self.await_session((conn, slot), now, request.read_only, outbox);
         }
-        self.wait_for_writes(conn);
+        self.wait_for_writes((conn, slot));
         self.state.greet(slot, request.read_only, (now.mono, now), outbox);
         outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
+        if !self.decides() && !self.is_read_only() {
+            self.catch_up(now, slot, outbox);
+        }
     }
 
     /// Somebody comes back to a session that does not exist yet, for its createSession is not durable: the answer leaves when it is.
     fn await_session(
         &mut self,
-        (conn, session): (ConnId, SessionId),
+        (conn, slot): (ConnId, Slot),
         now: Now,
         read_only: Option<bool>,
         outbox: &mut Outbox,
     ) {
+        let session = self.state.connections.at(slot).session;
         self.state.pause(conn, PauseReason::Handshake, outbox);
         let is_awaited =
             self.commit.hand_over(session, Origin::Handshake { conn, read_only, arrived: now.mono });
         assert!(is_awaited, "{session} is tracked, and neither there nor under way");
-        self.wait_for_writes(conn);
+        self.wait_for_writes((conn, slot));
     }
 
     /// What a connection asks is answered behind everything that its session may have asked over another one.
-    fn wait_for_writes(&mut self, conn: ConnId) {
-        let Some(slot) = self.state.connections.slot(conn) else { return };
+    fn wait_for_writes(&mut self, (conn, slot): (ConnId, Slot)) {
         if let Some(zxid) = self.commit.wake_behind_last(conn) {
             self.state.connections.enqueue(slot, Pending::Barrier { zxid });
         }

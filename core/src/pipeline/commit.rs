@@ -142,11 +142,10 @@ impl ServerState {
                     self.refuse((slot, xid, arrived), (opcode, code), now, outbox);
                 }
                 Pending::Barrier { .. } => {}
+                Pending::OwnSync { .. } => self.end_sync(slot),
                 Pending::Sync { xid, path, arrived, .. } => {
-                    let connection = self.connections.at_mut(slot);
-                    connection.is_syncing = false;
-                    let identities = Arc::clone(&connection.identities);
-                    self.connections.unfinished.push_back(conn);
+                    self.end_sync(slot);
+                    let identities = Arc::clone(&self.connections.at(slot).identities);
                     self.read((slot, xid, arrived), &Request::Sync { path }, &identities, now, outbox);
                 }
                 Pending::Write { .. } | Pending::Forwarded { .. } => {
@@ -156,11 +155,19 @@ impl ServerState {
         }
     }
 
+    /// What came behind a sync is looked at next.
+    fn end_sync(&mut self, slot: Slot) {
+        let connection = self.connections.at_mut(slot);
+        connection.is_syncing = false;
+        let conn = connection.id();
+        self.connections.unfinished.push_back(conn);
+    }
+
     fn is_head_ready(&self, slot: Slot) -> bool {
         match self.connections.at(slot).queue.front() {
             None | Some(Pending::Write { .. } | Pending::Forwarded { .. }) => false,
             Some(Pending::Barrier { zxid }) => self.database.last_zxid() >= *zxid,
-            Some(Pending::Sync { ready_at, .. }) => {
+            Some(Pending::Sync { ready_at, .. } | Pending::OwnSync { ready_at }) => {
                 ready_at.is_some_and(|zxid| self.database.last_zxid() >= zxid)
             }
             Some(Pending::Read { .. } | Pending::Refused { .. }) => true,

@@ -42,6 +42,8 @@ pub(crate) enum Pending {
     Forwarded { xid: Xid, opcode: i32, arrived: Mono, create2_places: Vec<usize>, refusal: Option<ErrorCode> },
     /// Answered when the leader has said that history reaches as far as it did, and when that is applied.
     Sync { xid: Xid, path: WirePath, arrived: Mono, ready_at: Option<Zxid> },
+    /// The same for a local session that has come back: nobody is answered by it.
+    OwnSync { ready_at: Option<Zxid> },
     /// Answered from the tree as soon as everything before it is, for whom its client was when it asked.
     Read { xid: Xid, request: Request, identities: Arc<Identities>, arrived: Mono },
     /// Refused already, for its turn.
@@ -193,10 +195,18 @@ impl Connection {
         self.state
     }
 
+    /// Whether its client has asked for the end of its session, and that waits for its turn.
+    pub(crate) fn is_to_end(&self) -> bool {
+        let is_close = |request: &Request| matches!(request, Request::CloseSession);
+        let waits = |pending: &Pending| matches!(pending, Pending::Read { request, .. } if is_close(request));
+        self.queue.iter().any(waits) || self.early.iter().any(|early| is_close(&early.request))
+    }
+
     /// Its oldest sync that waits may be answered when `zxid` is applied.
     pub(crate) fn sync_answered(&mut self, zxid: Zxid) {
         let waiting = self.queue.iter_mut().find_map(|pending| match pending {
-            Pending::Sync { ready_at: ready_at @ None, .. } => Some(ready_at),
+            Pending::Sync { ready_at: ready_at @ None, .. }
+            | Pending::OwnSync { ready_at: ready_at @ None } => Some(ready_at),
             _ => None,
         });
         if let Some(ready_at) = waiting {

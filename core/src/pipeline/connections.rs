@@ -183,5 +183,5 @@ impl Connections {
 
 /// Whether it counts as in process by itself; a write counts by its txn.
 fn counts(pending: &Pending) -> bool {
-    !matches!(pending, Pending::Write { .. } | Pending::Barrier { .. })
+    !matches!(pending, Pending::Write { .. } | Pending::Barrier { .. } | Pending::OwnSync { .. })
 }

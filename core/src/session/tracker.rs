@@ -143,7 +143,9 @@ impl SessionTracker {
     /// An id for a new session: one that is neither tracked nor `in_use` otherwise (as the owner of a node, say).
     pub fn next_id(&mut self, in_use: impl Fn(SessionId) -> bool) -> SessionId {
         let sessions = &self.sessions;
-        self.ids.next(|id| sessions.contains_key(&id) || in_use(id))
+        let session = self.ids.next(|id| sessions.contains_key(&id) || in_use(id));
+        assert!(session != SessionId::NONE, "0 is no session");
+        session
     }
 
     /// Tracks `session` for the ensemble, heard of now. One that is tracked already is only touched, with the new timeout, unless
@@ -165,7 +167,6 @@ impl SessionTracker {
     }
 
     fn track(&mut self, session: SessionId, scope: SessionScope, timeout: Millis, now: Mono) {
-        assert!(session != SessionId::NONE, "0 is no session");
         let queue = self.queues.of_mut(scope);
         let bucket = queue.bucket(now, timeout);
         queue.insert(bucket, session);

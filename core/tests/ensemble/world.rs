@@ -448,6 +448,13 @@ impl World {
         }
     }
 
+    /// The quorum connection of `at` with another server.
+    pub(crate) fn quorum_link(&self, at: usize, other: usize) -> LinkId {
+        let mut ends = self.servers[at].ends.iter();
+        let is_it = |end: &End| end.port == Port::Quorum && end.other.0 == other;
+        *ends.find(|(_, end)| is_it(end)).expect("they are connected").0
+    }
+
     /// Who leads, as an index; the one of the newest epoch when an old one does not know yet.
     pub(crate) fn leader(&self) -> usize {
         let leads =

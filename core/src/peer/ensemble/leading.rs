@@ -110,7 +110,10 @@ impl Peer {
         let asker = Asker::global(session, cxid, &identities);
         let limit = FieldLimit(self.state.config.limits.max_field());
         let mut reader = Reader::with_limit(body, limit);
-        let prepared = if opcode == OpCode::CreateSession.code() {
+        let prepared = if session == SessionId::NONE || self.state.sessions.is_local(session) {
+            // No server means that: one is nobody's, the other only this server's.
+            self.prep.refuse(Ground::of(&self.state, now), asker, ErrorCode::SessionExpired)
+        } else if opcode == OpCode::CreateSession.code() {
             let timeout = Millis::from_int(reader.int().unwrap_or(0));
             self.state.sessions.create(session, timeout, now.mono);
             self.state.sessions.take_over(session, owner);

@@ -183,6 +183,28 @@ impl Peer {
     ) {
         let request = Request::Sync { path: path.clone() };
         let pending = Pending::Sync { xid, path, arrived: now.mono, ready_at: None };
+        let conn = self.state.connections.at(slot).id();
+        self.await_sync(now, slot, (xid, request), pending, outbox);
+        if let Some(slot) = self.state.connections.slot(conn) {
+            self.throttle(slot, outbox);
+        }
+    }
+
+    /// A session that this server alone knows of has come back: what it asked the leader for over another connection comes before
+    /// all that it asks for now, by the same numbers perhaps. Nobody else could say how far that has come, so a sync does.
+    pub(in crate::peer) fn catch_up(&mut self, now: Now, slot: Slot, outbox: &mut Outbox) {
+        let request = Request::Sync { path: Some("/".to_owned()) };
+        self.await_sync(now, slot, (Xid(0), request), Pending::OwnSync { ready_at: None }, outbox);
+    }
+
+    fn await_sync(
+        &mut self,
+        now: Now,
+        slot: Slot,
+        (xid, request): (Xid, Request),
+        pending: Pending,
+        outbox: &mut Outbox,
+    ) {
         self.state.connections.enqueue(slot, pending);
         let connection = self.state.connections.at_mut(slot);
         connection.is_syncing = true;
@@ -197,9 +219,6 @@ impl Peer {
             _ => self.ask_leader(slot, xid, request.opcode(), request.to_bytes(), outbox),
         }
         self.go_on(now, outbox);
-        if let Some(slot) = self.state.connections.slot(conn) {
-            self.throttle(slot, outbox);
-        }
     }
 
     /// A new session is the leader's to make; the answer leaves when its txn is applied here.

@@ -72,10 +72,15 @@ impl ServerState {
         }
     }
 
-    /// Forgets a connection and its watches; false when it was not known.
+    /// Forgets a connection and its watches; false when it was not known. What it had asked for goes on without it; so does the
+    /// end of a local session, which would have waited in the queue.
     pub(crate) fn forget(&mut self, conn: ConnId) -> bool {
         self.watches.remove_conn(conn);
-        self.connections.remove(conn).is_some()
+        let Some(connection) = self.connections.remove(conn) else { return false };
+        if self.sessions.is_local(connection.session) && connection.is_to_end() {
+            self.sessions.remove(connection.session);
+        }
+        true
     }
 
     /// Stops reading from a connection for one more reason.

@@ -99,10 +99,14 @@ impl ServerState {
         self.replier(outbox).reply(asked, header, |out| MultiResult::encode_list(&[], out));
     }
 
-    /// The end of a session that no txn has begun.
+    /// The end of a session that no txn has begun. One that another server has made the ensemble's meanwhile, as none should, only
+    /// loses its connection.
     fn close_local_session(&mut self, asked: &Asked, outbox: &mut Outbox) {
-        let (zxid, session) = (self.database.last_zxid(), self.connections.at(asked.slot).session);
-        assert!(self.sessions.is_local(session), "{session} ends by a txn");
+        let connection = self.connections.at(asked.slot);
+        let (conn, session, zxid) = (connection.id(), connection.session, self.database.last_zxid());
+        if !self.sessions.is_local(session) {
+            return self.close(conn, outbox);
+        }
         self.replier(outbox).succeed(asked, zxid, |_| {});
         self.end_session(session, true, outbox);
     }
