@@ -3,9 +3,10 @@
 //! Where Java keeps a queue and waits inside of a loop, this machine keeps a deadline: votes that come while it waits for a better
 //! one are counted, not dropped. That can only end an election sooner.
 //!
-//! A server whose quorum port could not be reached is left out of our own proposals for a while ([`FastLeaderElection::avoid`]):
-//! otherwise a server with the best vote that nobody can follow would be elected for ever. Its own vote, and others' votes for
-//! it, still count.
+//! A server whose quorum port could not be reached, or is silent, is left out of our own proposals for a while
+//! ([`FastLeaderElection::avoid`]): otherwise a server with the best vote that nobody can follow would be elected for ever. Its own
+//! vote, and others' votes for it, still count. The while is the longer the longer we tried: others, who tried at the same time, are
+//! done with it before ours is over, or no quorum would ever leave that server out at once. Who was only slow is proposed again then.
 
 use super::vote::{Round, Vote};
 use crate::jute::{Notification, PeerState};
@@ -128,9 +129,9 @@ impl FastLeaderElection {
         self.propose(now, own, members, out);
     }
 
-    /// The quorum port of this server could not be reached: it is not proposed for a while.
-    pub fn avoid(&mut self, now: Mono, server: ServerId) {
-        self.avoided.insert(server, now + self.times.avoid);
+    /// This server could not be followed, and that took us so long: it is not proposed for as long again, and a while.
+    pub fn avoid(&mut self, now: Mono, server: ServerId, tried: Millis) {
+        self.avoided.insert(server, now + tried + self.times.avoid);
     }
 
     /// The leader reached broadcast, or this server follows it there: its epoch is told from now on.

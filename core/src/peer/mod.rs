@@ -52,6 +52,7 @@ use crate::session::{Noted, SessionTracker};
 use crate::tree::Database;
 use crate::vocabulary::{ConnId, Entropy, LookupSeed, Millis, Mono, Now, PeerConfig, Zxid};
 use crate::watch::Watches;
+use crate::zab::Leader;
 use ensemble::Member;
 use pressure::Pressure;
 use reaper::Reaper;
@@ -241,9 +242,11 @@ impl Peer {
         self.exit(ExitCode::Finished, "shut down".to_owned(), outbox);
     }
 
-    /// Whether somebody waits for an answer that can still come.
+    /// Whether somebody waits for an answer that can still come. A leader whose followers have gone commits nothing any more: what is
+    /// under way gets no answer, as at any leader that falls.
     fn has_answers_left(&self) -> bool {
-        self.is_serving() && (self.in_process() > 0 || self.has_more())
+        let may_commit = self.as_member().and_then(|member| member.leader()).is_none_or(Leader::has_quorum);
+        self.is_serving() && (self.has_more() || (may_commit && self.in_process() > 0))
     }
 
     fn is_draining(&self) -> bool {

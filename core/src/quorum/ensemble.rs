@@ -12,7 +12,7 @@ pub struct ElectionTimes {
     pub max_interval: Millis,
     /// How long a better vote is waited for once a quorum agrees.
     pub finalize_wait: Millis,
-    /// How long a server whose quorum port could not be reached is left out of proposals.
+    /// How long a server that could not be followed is left out of proposals, beyond the time that the attempt took.
     pub avoid: Millis,
 }
 

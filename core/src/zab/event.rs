@@ -131,7 +131,8 @@ pub enum LearnerEvent {
         /// Whether it may go on here.
         valid: bool,
     },
-    /// The leader's quorum port can't be reached: the role ends, and that server is not worth a vote for a while.
+    /// The leader's quorum port can't be reached, or nothing comes from there within `initLimit`: the role ends, and that server is not
+    /// worth a vote for a while.
     Unreachable {
         /// Why.
         reason: String,

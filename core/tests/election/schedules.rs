@@ -296,7 +296,7 @@ fn a_leader_nobody_could_reach_is_not_proposed_again_for_a_while() {
     world.run(world.now + Millis(1_000));
     assert_eq!(world.agreed_leader(), Some(best));
     for id in [1, 2] {
-        world.act(ServerId(id), |server, now, _, _| server.election.avoid(now, best));
+        world.act(ServerId(id), |server, now, _, _| server.election.avoid(now, best, Millis(0)));
         world.start(ServerId(id));
     }
     world.start(best);

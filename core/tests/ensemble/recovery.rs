@@ -1,7 +1,7 @@
 //! Servers fall and come back: what was acknowledged is there, what was not is everywhere or nowhere.
 
 use crate::support::{children, create, create_as, get, set, sync};
-use crate::world::{World, voters};
+use crate::world::{Server, World, voters};
 use quorate_core::jute::{CreateFlag, Request};
 use quorate_core::peer::Mode;
 use quorate_core::quorum::Role;
@@ -229,6 +229,49 @@ fn a_leader_that_is_stopped_under_load_answers_what_it_has_accepted_and_hands_ov
     lead_again(&mut world, leader);
     let took = (world.now - before) / 1_000_000;
     assert!(took <= 350, "it took {took} ms");
+}
+
+#[test]
+fn a_leader_that_is_stopped_together_with_its_followers_ends_with_the_last_of_them() {
+    let mut world = World::started(&voters(3));
+    let leader = world.leader();
+    let client = world.client(leader, SessionId::NONE);
+    let (heard, before) = (world.clients[client].heard.len(), world.now);
+    world.ask(client, create("/never-committed"));
+    for server in [leader, (leader + 1) % 3, (leader + 2) % 3] {
+        world.handle(server, quorate_core::contract::Input::Shutdown);
+    }
+    world.until("all have ended", |world| world.servers.iter().all(|server| server.peer.is_none()));
+    let took = (world.now - before) / 1_000_000;
+    assert!(took <= 20, "it took {took} ms");
+    assert!(world.clients[client].is_closed);
+    assert_eq!(world.clients[client].heard.len(), heard, "nobody knows what becomes of that");
+}
+
+#[test]
+fn a_leader_that_accepts_followers_and_is_silent_is_left_out_until_it_is_proposed_again() {
+    let mut world = World::started(&voters(3));
+    let mute = world.leader();
+    let client = world.client(mute, SessionId::NONE);
+    assert_eq!(world.call(client, create("/before")), "/before");
+    world.mute_quorum_port = Some(mute);
+    // syncLimit, initLimit under a leader that says nothing, and an election behind each.
+    let patience = world.now + (1_000 + 2_000 + 2_000) * 1_000_000;
+    world.until("another leads", |world| {
+        assert!(world.now < patience, "nobody else is elected\n{}", world.story());
+        let leads =
+            |at: usize| world.servers[at].mode() == Some(Mode::Leader) && world.servers[at].is_serving();
+        others(world, mute).into_iter().any(leads)
+    });
+    let leader = world.leader();
+    let other = (0..3).find(|at| ![mute, leader].contains(at)).unwrap();
+    let client = world.client(leader, SessionId::NONE);
+    assert_eq!(world.call(client, create("/without")), "/without");
+    // It hears of that, and has the best vote again; who leads now is gone for good.
+    world.mute_quorum_port = None;
+    world.until("all serve", |world| world.servers.iter().all(Server::is_serving));
+    world.crash(leader);
+    world.until("the two serve", |world| [mute, other].iter().all(|at| world.servers[*at].is_serving()));
 }
 
 #[test]

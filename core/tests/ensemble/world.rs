@@ -86,6 +86,8 @@ pub(crate) struct World {
     pub(crate) piece: usize,
     /// A server whose words to others get lost, though its links stand.
     pub(crate) mute: Option<usize>,
+    /// A server whose quorum port accepts, while its words over quorum links get lost.
+    pub(crate) mute_quorum_port: Option<usize>,
     /// What is on at servers that start.
     pub(crate) switches: Switches,
     membership: Membership,
@@ -135,6 +137,7 @@ impl World {
             cut: BTreeSet::new(),
             piece: 0,
             mute: None,
+            mute_quorum_port: None,
             switches: Switches::default(),
             membership,
         }
@@ -434,6 +437,7 @@ impl World {
     fn send(&mut self, at: usize, link: LinkId, bytes: &[u8]) {
         let is_mute = self.mute == Some(at);
         let Some(end) = self.servers[at].ends.get(&link) else { return };
+        let is_mute = is_mute || (end.port == Port::Quorum && self.mute_quorum_port == Some(at));
         let is_broken = end.is_broken || is_mute || self.is_cut(at, end.other.0);
         let Some(end) = self.servers[at].ends.get_mut(&link) else { return };
         let (other, link) = end.other;

@@ -264,7 +264,7 @@ fn a_silent_leader_is_left_after_its_limit_and_a_snapshot_under_way_is_not_silen
     let now = rig.now;
     rig.learner.heard(now);
     expect(&rig.waits(Millis(4 * TICK.0)), &[]);
-    expect(&rig.waits(TICK), &["fails: nothing was heard of the leader within initLimit"]);
+    expect(&rig.waits(TICK), &["unreachable: nothing was heard of the leader within initLimit"]);
     let mut rig = serving(LearnerKind::Follower);
     expect(&rig.waits(TICK), &[]);
     expect(&rig.waits(TICK), &["fails: nothing was heard of the leader within syncLimit"]);

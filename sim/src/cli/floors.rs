@@ -76,7 +76,7 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_freeze",
 ];
 const ENSEMBLE_CODES: [i32; 2] = [-112, -120];
-const ENSEMBLE_PROBES: [&str; 38] = [
+const ENSEMBLE_PROBES: [&str; 40] = [
     "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
@@ -104,7 +104,9 @@ const ENSEMBLE_PROBES: [&str; 38] = [
     "request_refused",
     "rest_cut_off",
     "rest_dead",
-    "rest_half_broken",
+    "rest_half_broken_deaf",
+    "rest_half_broken_mute",
+    "rest_half_broken_refuses",
     "rest_healed",
     "rest_paused",
     "session_moved_to_another_server",

@@ -20,7 +20,7 @@ pub struct EnsemblePlan {
     pub min_notification_ms: u64,
     pub max_notification_ms: u64,
     pub finalize_wait_ms: u64,
-    /// How long a server whose quorum port could not be reached is left out of proposals.
+    /// How long a server that could not be followed is left out of proposals, beyond the time that the attempt took.
     pub avoid_ms: u64,
     pub commit_log_count: u64,
     /// Whether an empty disk is a new database without the marker that says so.
@@ -57,6 +57,8 @@ pub enum Rest {
     HalfBroken {
         /// Whether it reaches nobody's quorum port either.
         is_mute: bool,
+        /// Whether its system accepts connections there all the same, and acknowledges what nobody will read.
+        accepts: bool,
     },
 }
 

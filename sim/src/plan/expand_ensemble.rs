@@ -67,9 +67,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
-    if draw(seed, Part::Rest, |draws| draws.chance(200)) {
-        ensemble.rest = Rest::HalfBroken { is_mute: draw(seed, Part::Rest, |draws| draws.chance(500)) };
-    }
+    draw(seed, Part::Rest, |draws| half_break(draws, &mut ensemble));
     let people = (CLIENTS, ensemble.servers() as u64);
     let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     let mut operations =
@@ -289,6 +287,13 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
         commit_log_count: draws.of(&[1, 5, 50, 500]),
         db_autocreate: true,
         rest: draws.of(&[Rest::Healed, Rest::Dead, Rest::Paused, Rest::CutOff]),
+    }
+}
+
+/// In a fifth of the plans the rest is half-broken.
+fn half_break(draws: &mut Draws<'_>, ensemble: &mut EnsemblePlan) {
+    if draws.chance(200) {
+        ensemble.rest = Rest::HalfBroken { is_mute: draws.chance(500), accepts: draws.chance(500) };
     }
 }
 

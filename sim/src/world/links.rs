@@ -98,6 +98,8 @@ pub(super) struct Link {
 pub(super) struct Ways {
     cuts: [[[u8; 2]; SERVERS]; SERVERS],
     delays: [[[u64; 2]; SERVERS]; SERVERS],
+    /// A server whose system accepts connections to its quorum port, and acknowledges what comes over them, though a cut way leads there.
+    pub(super) accepting: Option<usize>,
 }
 
 impl Ways {
@@ -113,6 +115,11 @@ impl Ways {
 
     pub(super) fn is_cut(&self, from: usize, to: usize, port: Port) -> bool {
         self.cuts[from][to][port as usize] > 0
+    }
+
+    /// Whether what goes wrong between these two is hidden from their systems.
+    pub(super) fn is_hidden(&self, from: usize, to: usize, port: Port) -> bool {
+        port == Port::Quorum && [Some(from), Some(to)].contains(&self.accepting)
     }
 
     pub(super) fn delay(&self, from: usize, to: usize, port: Port) -> u64 {
@@ -279,11 +286,13 @@ impl Links {
         let Some(Link { port, ends }) = self.by_id.get_mut(&link) else { return Arrival::Nothing };
         let (from, to) = (ends[from_end].server, ends[1 - from_end].server);
         let is_cut = self.ways.is_cut(from, to, *port) || is_lost;
-        let is_unheard = self.ways.is_cut(to, from, *port);
+        let is_hidden = self.ways.is_hidden(from, to, *port);
+        let is_unheard = self.ways.is_cut(to, from, *port) && !is_hidden;
         let from = &mut ends[from_end];
         if is_cut || (is_unheard && from.unacknowledged >= WINDOW) {
             from.held += 1;
-            return Arrival::Held { gives_up: from.is_stuck(now) };
+            let gives_up = if is_hidden { None } else { from.is_stuck(now) };
+            return Arrival::Held { gives_up };
         }
         let Some(parcel) = from.parcels.pop_front() else { return Arrival::Nothing };
         let length = match &parcel {

@@ -27,10 +27,12 @@ const CLIENTS_NS: u64 = 40 * SECOND;
 ///
 /// A connection that is dead without a word is found out by what is sent over it, at the retry limit; an election that began
 /// before goes on with its next notification; a leader without a quorum gives up after initLimit; and all of that may have to be
-/// gone through twice, the second time with the right leader.
+/// gone through twice, the second time with the right leader. Whom nobody could follow is left out for as long as that was tried, and
+/// a while.
 pub(super) fn bound_ns(plan: &EnsemblePlan, tick_ms: u64) -> u64 {
     let limits = u64::from(plan.init_limit + plan.sync_limit) * tick_ms;
-    let election = plan.max_notification_ms + plan.finalize_wait_ms + plan.avoid_ms;
+    let tried = u64::from(plan.init_limit) * tick_ms;
+    let election = tried + plan.max_notification_ms + plan.finalize_wait_ms + plan.avoid_ms;
     2 * ((limits + election) * MS + RETRY_LIMIT) + CLIENTS_NS
 }
 
@@ -81,9 +83,14 @@ impl World<'_> {
             match plan.rest {
                 Rest::Healed => {}
                 Rest::Paused if self.pause(server, 1 << 60) => {}
-                Rest::HalfBroken { is_mute } if outcast == Some(server) => {
+                Rest::HalfBroken { is_mute, accepts } if outcast == Some(server) => {
                     self.counters.probe("rest_half_broken");
-                    self.cut_quorum_port(server, is_mute);
+                    self.counters.probe(match (is_mute, accepts) {
+                        (_, false) => "rest_half_broken_refuses",
+                        (false, true) => "rest_half_broken_deaf",
+                        (true, true) => "rest_half_broken_mute",
+                    });
+                    self.cut_quorum_port(server, is_mute, accepts);
                 }
                 Rest::Dead | Rest::Paused | Rest::HalfBroken { .. } => {
                     self.lose_power(server, 1 << 60)?;

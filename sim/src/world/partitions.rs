@@ -131,8 +131,10 @@ impl World<'_> {
         self.cut_for_good(server, (Shape::Isolate, Ports::Both, Direction::Both));
     }
 
-    /// For good, nobody reaches this server's quorum port, and it reaches nobody's if it is mute.
-    pub(super) fn cut_quorum_port(&mut self, server: usize, is_mute: bool) {
+    /// For good, nobody reaches this server's quorum port, and it reaches nobody's if it is mute. Whoever dials that port may still be
+    /// accepted.
+    pub(super) fn cut_quorum_port(&mut self, server: usize, is_mute: bool, accepts: bool) {
+        self.links.ways.accepting = accepts.then_some(server);
         let direction = if is_mute { Direction::Both } else { Direction::In };
         self.cut_for_good(server, (Shape::Isolate, Ports::Quorum, direction));
     }

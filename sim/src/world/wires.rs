@@ -52,7 +52,10 @@ impl World<'_> {
         let Some(known) = self.links.by_id.get(&link) else { return Ok(()) };
         let (port, (from, to)) = (known.port, known.ways(0));
         let is_there = !matches!(self.servers[to].state, State::Down { has_power: false });
-        let way_back = self.crossing(to, from, port).filter(|_| !self.links.ways.is_cut(from, to, port));
+        let ways = &self.links.ways;
+        let is_open = !ways.is_cut(from, to, port) && !ways.is_cut(to, from, port);
+        let way_back = (is_open || (port == Port::Quorum && ways.accepting == Some(to)))
+            .then_some(self.now + self.travel().latency + ways.delay(to, from, port));
         let Some(at) = way_back.filter(|_| is_there) else {
             self.schedule(self.now + CONNECT_NS, Event::DialDone { link, is_through: false });
             return Ok(());

@@ -65,7 +65,9 @@ impl Peer {
                 }
                 LearnerEvent::Unreachable { reason } => {
                     let leader = self.member_mut().learns_from().expect("it learns from somebody");
-                    self.member_mut().election.avoid(now.mono, leader);
+                    let member = self.member_mut();
+                    let tried = now.mono.millis_since(member.since).min(member.zab.init_span());
+                    member.election.avoid(now.mono, leader, tried);
                     self.leave(now, reason, outbox);
                 }
                 LearnerEvent::Failed { reason } => self.leave(now, reason, outbox),

@@ -216,6 +216,11 @@ impl Leader {
         }
     }
 
+    /// Whether those who take part could commit something.
+    pub fn has_quorum(&self) -> bool {
+        self.members.have_quorums(&self.taking_part())
+    }
+
     /// Whether this epoch has room for one more txn; without it the role ends when what was proposed is committed.
     pub fn has_room(&self) -> bool {
         let last = self.proposals.last_proposed();

@@ -53,7 +53,7 @@ impl Leader {
             return;
         }
         // A follower that lost its connection has up to a tick to come back.
-        if self.timers.beats.is_multiple_of(2) && !self.members.have_quorums(&self.taking_part()) {
+        if self.timers.beats.is_multiple_of(2) && !self.has_quorum() {
             return self.give_up("no quorum of followers is heard of".to_owned(), turn);
         }
         self.begin_round(turn);

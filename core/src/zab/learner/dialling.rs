@@ -4,7 +4,6 @@ use super::discovery::Discovery;
 use super::{Learner, LearnerTurn, Phase};
 use crate::contract::{Output, Port};
 use crate::vocabulary::{LinkId, Millis, Mono};
-use crate::zab::event::LearnerEvent;
 
 /// Java's: so often, and so long in between.
 const DIALS: u32 = 5;
@@ -64,10 +63,5 @@ impl Learner {
             dialling.redial_at = None;
             turn.outbox.push(Output::Dial { port: Port::Quorum, to: self.config.leader });
         }
-    }
-
-    fn unreachable(&mut self, reason: String, turn: &mut LearnerTurn<'_>) {
-        self.phase = Phase::Ended;
-        turn.events.push(LearnerEvent::Unreachable { reason });
     }
 }

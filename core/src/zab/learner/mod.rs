@@ -29,7 +29,7 @@ use super::event::LearnerEvent;
 use crate::contract::{EpochKind, ExitCode, Outbox, Output, Port};
 use crate::jute::{Encode as _, ForwardedRequest, QuorumPacket, Writer};
 use crate::tree::Database;
-use crate::vocabulary::{Epoch, LinkId, Mono, ServerId, SessionId, Zxid};
+use crate::vocabulary::{Epoch, LinkId, Millis, Mono, ServerId, SessionId, Zxid};
 
 /// What one call of a learner works with.
 pub struct LearnerTurn<'a> {
@@ -103,9 +103,16 @@ impl Learner {
 
     /// The link is gone; of any other than this learner's it is nothing.
     pub fn closed(&mut self, link: LinkId, reason: &str, turn: &mut LearnerTurn<'_>) {
-        if self.link == Some(link) {
-            self.link = None;
-            self.fail(&format!("the leader's connection has ended: {reason}"), turn);
+        if self.link != Some(link) {
+            return;
+        }
+        self.link = None;
+        let reason = format!("the leader's connection has ended: {reason}");
+        // Whoever waits for a quorum that does not come hangs up at about the time at which silence would be enough.
+        let was_silent = self.heard + Millis(self.config.zab.init_span().0 / 2) <= turn.now;
+        match self.phase {
+            Phase::Discovery(_) | Phase::Synchronisation(_) if was_silent => self.unreachable(reason, turn),
+            _ => self.fail(&reason, turn),
         }
     }
 
@@ -222,7 +229,7 @@ impl Learner {
         match &self.phase {
             Phase::Dialling(_) => self.dial_timeout(turn),
             Phase::Broadcast(_) => self.fail("nothing was heard of the leader within syncLimit", turn),
-            _ => self.fail("nothing was heard of the leader within initLimit", turn),
+            _ => self.unreachable("nothing was heard of the leader within initLimit".to_owned(), turn),
         }
     }
 
@@ -238,6 +245,14 @@ impl Learner {
         if !matches!(self.phase, Phase::Ended) {
             self.phase = Phase::Ended;
             turn.events.push(LearnerEvent::Failed { reason: reason.to_owned() });
+        }
+    }
+
+    /// Another election may choose the same leader, and that would end the same way.
+    fn unreachable(&mut self, reason: String, turn: &mut LearnerTurn<'_>) {
+        if !matches!(self.phase, Phase::Ended) {
+            self.phase = Phase::Ended;
+            turn.events.push(LearnerEvent::Unreachable { reason });
         }
     }
 
