@@ -71,9 +71,6 @@ impl Peer {
         if !self.state.config.switches.local_sessions_upgrading {
             return Err(ErrorCode::EphemeralOnLocalSession);
         }
-        if self.decides() && !self.has_room() {
-            return Ok(());
-        }
         let session = self.state.connections.at(slot).session;
         let timeout = self.state.sessions.upgrade(session).expect("a local session can be upgraded");
         outbox.event(PeerEvent::SessionUpgraded { session });

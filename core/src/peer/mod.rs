@@ -206,9 +206,10 @@ impl Peer {
                 self.state.connections.iter_mut().for_each(|connection| connection.stats.reset());
             }
         }
-        self.end_when_drained(now, outbox);
         self.drop_overlong(outbox);
         self.relieve(outbox);
+        // Last: whoever was dropped just now is waited for no more.
+        self.end_when_drained(now, outbox);
     }
 
     fn client(&mut self, now: Now, conn: ConnId, message: ClientMessage, outbox: &mut Outbox) {

@@ -106,6 +106,9 @@ impl Peer {
         if self.pressure.is_space_low && grows_data(&request) {
             return self.refuse(now, slot, (xid, opcode), outbox);
         }
+        if self.decides() && !self.has_room() {
+            return;
+        }
         let connection = self.state.connections.at(slot);
         let (conn, session) = (connection.id, connection.session);
         let may_own = match self.state.sessions.is_local(session) {
@@ -115,6 +118,7 @@ impl Peer {
         if !self.decides() {
             return self.forward(now, slot, (xid, request), may_own, outbox);
         }
+        // The session's upgrade may have been the last txn of the epoch.
         if !self.has_room() {
             return;
         }

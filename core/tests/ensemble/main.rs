@@ -2,6 +2,7 @@
 
 mod chaos;
 mod disk;
+mod forged;
 mod groups;
 mod local_sessions;
 mod read_only;

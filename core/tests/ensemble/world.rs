@@ -90,6 +90,8 @@ pub(crate) struct World {
     pub(crate) mute_quorum_port: Option<usize>,
     /// What is on at servers that start.
     pub(crate) switches: Switches,
+    /// What clients ask for at their handshake, ms.
+    pub(crate) timeout: i32,
     membership: Membership,
 }
 
@@ -139,6 +141,7 @@ impl World {
             mute: None,
             mute_quorum_port: None,
             switches: Switches::default(),
+            timeout: 4000,
             membership,
         }
     }
@@ -514,7 +517,7 @@ impl World {
         let request = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: Zxid::ZERO,
-            timeout: 4000,
+            timeout: self.timeout,
             session_id: session,
             password: Some(Bytes::copy_from_slice(&password(session))),
             read_only: Some(read_only),

@@ -237,7 +237,7 @@ impl Peer {
         self.ask_for_session(session, timeout, outbox);
     }
 
-    /// A session is to be the ensemble's.
+    /// A session is to be the ensemble's. Nobody's identities go with it, for no ACL is asked: as in ZooKeeper.
     pub(in crate::peer) fn ask_for_session(
         &mut self,
         session: SessionId,
@@ -285,10 +285,10 @@ impl Peer {
         // Whatever was proposed before the leader's answer was asked for over another connection.
         connection.floor = self.commit.last_zxid().unwrap_or(self.state.database.last_zxid());
         self.state.connections.attach(slot, session);
+        self.state.sessions.reattach(session, timeout, now.mono);
         if !self.state.database.sessions().contains_key(&session) {
             return;
         }
-        self.state.sessions.reattach(session, timeout, now.mono);
         self.state.greet(slot, read_only, (arrived, now), outbox);
         outbox.event(PeerEvent::SessionReattached { session, conn, timeout });
         self.admit_early(now, conn, outbox);

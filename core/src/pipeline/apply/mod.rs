@@ -7,7 +7,7 @@ mod notify;
 mod result;
 mod session;
 
-use super::connection::{ConnectionState, Greeting, Pending};
+use super::connection::{Connection, ConnectionState, Greeting, Pending};
 use super::proposal::{Origin, Proposal};
 use super::reply::Asked;
 use super::state::ServerState;
@@ -58,7 +58,12 @@ impl ServerState {
         if let TxnRecord::CreateSession { timeout } = txn.record
             && self.sessions.scope(txn.header.session) != Some(SessionScope::Global)
         {
-            let timeout = Millis::from_int(timeout);
+            // Who came back before anybody here knew of it has asked for a timeout of its own.
+            let asked = match origin {
+                Origin::Handshake { conn, .. } => self.connections.get(conn).map(Connection::timeout),
+                _ => None,
+            };
+            let timeout = asked.unwrap_or(Millis::from_int(timeout));
             self.sessions.create(txn.header.session, timeout, now.mono);
         }
         if let TxnRecord::CloseSession { .. } = txn.record {
