@@ -141,6 +141,10 @@ impl View {
     pub(super) fn forget(&mut self, conn: ConnId, history: &mut History) {
         if let Some(connection) = self.connections.remove(&conn) {
             self.owed -= connection.owed.len();
+            // Its end needs no txn, and does not wait for a client that hangs up.
+            if connection.queue.iter().any(|awaited| matches!(*awaited.request, Request::CloseSession)) {
+                self.local.sessions.remove(&connection.session);
+            }
             if history.is_alone {
                 for awaited in &connection.queue {
                     if let Some(number) = awaited.number {
