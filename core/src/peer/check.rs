@@ -29,8 +29,7 @@ impl Peer {
         if database.digest_mismatches() != self.mismatches_at_start && !is_fuzzy {
             return Err(format!("the tree after {applied} is not what its txn said"));
         }
-        let sessions = &self.state.sessions;
-        if !self.is_read_only() && database.sessions().len() > sessions.len() - sessions.local_len() {
+        if !self.is_read_only() && database.sessions().len() > self.state.sessions.global_len() {
             return Err("a session of the database is not tracked".to_owned());
         }
         if self.is_draining() && !self.has_answers_left() {

@@ -26,11 +26,8 @@ use crate::vocabulary::{ErrorCode, Now, SessionId, Xid};
 impl Peer {
     /// Whether new sessions are this server's own.
     pub(super) fn makes_local_sessions(&self) -> bool {
-        self.is_read_only() || self.has_local_sessions()
-    }
-
-    fn has_local_sessions(&self) -> bool {
-        self.state.config.switches.local_sessions && matches!(self.role, Role::Member(_))
+        let is_member = matches!(self.role, Role::Member(_));
+        self.is_read_only() || (is_member && self.state.config.switches.local_sessions)
     }
 
     /// A session that only this server knows of, greeted at once.

@@ -135,6 +135,11 @@ impl<'a> Status<'a> {
         &self.peer.state.watches
     }
 
+    /// Whether new sessions are this server's own, without a txn.
+    pub fn makes_local_sessions(&self) -> bool {
+        self.peer.makes_local_sessions()
+    }
+
     /// Which sessions are alive, by expiry bucket.
     pub fn sessions(&self) -> &'a SessionTracker {
         &self.peer.state.sessions

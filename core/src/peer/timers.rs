@@ -2,8 +2,8 @@
 //! (`client-protocol.md` §3.3, §4.3).
 //!
 //! Nothing ends but here, so that a server that was paused handles what waits for it first. The end of thousands does not stop
-//! the world: so many sessions and ephemerals may be on their way out, because what one confirmation of the disk commits is
-//! applied in one go, and the next follow when those are committed.
+//! the world: one input begins the end of a few, so many sessions and ephemerals may be on their way out at once, and the next follow
+//! when those are committed. How much of its time the adapter gives to what is due is its own affair.
 
 use super::role::Role;
 use super::{Ending, Peer};

@@ -321,6 +321,11 @@ impl SessionTracker {
         self.local_count
     }
 
+    /// How many of [`Self::len`] the whole ensemble knows of.
+    pub fn global_len(&self) -> usize {
+        self.sessions.len() - self.local_count
+    }
+
     /// How many sessions are known, closing ones included.
     pub fn len(&self) -> usize {
         self.sessions.len()

@@ -22,8 +22,7 @@ pub(super) fn dump(facts: &Facts<'_>) -> String {
 fn sessions(facts: &Facts<'_>, text: &mut String) {
     let status = &facts.status;
     let is_decided_here = matches!(status.mode(), Mode::Standalone | Mode::Leader);
-    let is_member = status.mode() != Mode::Standalone;
-    let has_local = status.is_read_only() || (is_member && status.config().switches.local_sessions);
+    let has_local = status.makes_local_sessions();
     if has_local {
         sets("Local ", SessionScope::Local, facts, text);
     }

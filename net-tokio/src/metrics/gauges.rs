@@ -40,7 +40,7 @@ fn value(gauge: Gauge, facts: &Facts<'_>) -> Value<'static> {
         Gauge::ApproximateDataSize => whole(tree.approximate_data_size()),
         // A read-only server tracks its own alone.
         Gauge::GlobalSessions if status.is_read_only() => whole(status.database().sessions().len() as u64),
-        Gauge::GlobalSessions => whole((status.sessions().len() - status.sessions().local_len()) as u64),
+        Gauge::GlobalSessions => whole(status.sessions().global_len() as u64),
         Gauge::LocalSessions => whole(status.sessions().local_len() as u64),
         Gauge::OpenFileDescriptorCount => whole(process::open_descriptors()),
         Gauge::MaxFileDescriptorCount => whole(process::max_descriptors()),

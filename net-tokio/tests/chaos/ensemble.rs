@@ -11,10 +11,11 @@ use quorate_storage_file::names::parse_log_name;
 use quorate_storage_file::{Recovery, StdDisk, StdDiskOptions};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
 pub(crate) const TICK_MS: i64 = 200;
@@ -23,8 +24,7 @@ pub(crate) const MIN_TIMEOUT: i32 = 1_000;
 pub(crate) const MAX_TIMEOUT: i32 = 40_000;
 
 /// Below those that the system gives to whoever dials.
-const FIRST_PORT: u16 = 12_000;
-const LAST_PORT: u16 = 20_000;
+const PORTS: Range<u16> = 12_000..20_000;
 
 #[derive(Clone, Copy)]
 struct Ports {
@@ -265,13 +265,5 @@ fn scratch() -> TempDir {
 
 /// A port that nobody has.
 fn port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let span = LAST_PORT - FIRST_PORT;
-    let start = (std::process::id() % u32::from(span)) as u16;
-    loop {
-        let port = FIRST_PORT + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % span;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
+    crate::ports::free(PORTS)
 }

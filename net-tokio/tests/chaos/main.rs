@@ -16,6 +16,8 @@ mod client;
 mod disk;
 mod ensemble;
 mod load;
+#[path = "../support/ports.rs"]
+mod ports;
 #[allow(dead_code, reason = "the tests of one server use the rest")]
 #[path = "../server/process.rs"]
 mod process;

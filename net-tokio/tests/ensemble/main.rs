@@ -5,6 +5,8 @@
 #[allow(dead_code, reason = "the tests of one server use the rest")]
 #[path = "../server/client.rs"]
 mod client;
+#[path = "../support/ports.rs"]
+mod ports;
 #[allow(dead_code, reason = "the tests of one server use the rest")]
 #[path = "../server/process.rs"]
 mod process;

@@ -4,16 +4,15 @@ use crate::client::{Client, word};
 use crate::process::{Server, poll_until};
 use quorate_core::jute::{ConnectResponse, Request, Response};
 use quorate_core::vocabulary::Zxid;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// Below those that the system gives to whoever dials.
-const FIRST_PORT: u16 = 23_000;
-const LAST_PORT: u16 = 32_000;
+const PORTS: Range<u16> = 23_000..32_000;
 
 /// See the module's words. Processes are killed when it is dropped.
 pub(crate) struct Rig {
@@ -273,15 +272,7 @@ fn scratch() -> TempDir {
 
 /// A port that nobody has.
 fn port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let span = LAST_PORT - FIRST_PORT;
-    let start = (std::process::id() % u32::from(span)) as u16;
-    loop {
-        let port = FIRST_PORT + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % span;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
+    crate::ports::free(PORTS)
 }
 
 /// Time for what should not happen to happen.
