@@ -15,6 +15,7 @@ pub use checkers::Violation;
 pub use chooser::{Choice, Chooser, Key, Recorded, Seeded};
 pub use counters::Counters;
 pub use disk::{SimDisk, SimFile};
+pub use oracle::Checks;
 pub use plan::*;
 pub use recorded::{
     RecordedConnection, RecordedCounts, RecordedHistory, RecordedReply, RecordedRequest, RecordedSettings,

@@ -6,6 +6,10 @@ mod cli;
 
 use std::process::ExitCode;
 
+/// The system's allocator would take a good part of a run.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     cli::main()
 }

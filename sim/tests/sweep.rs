@@ -1,6 +1,6 @@
 //! A modest sweep, and determinism: the same seed is the same run.
 
-use quorate_sim::{Counters, Plan, Scenario, run};
+use quorate_sim::{Checks, Counters, Plan, Scenario, Seeded, run, run_with};
 
 #[test]
 fn two_hundred_seeds_hold() {
@@ -23,6 +23,32 @@ fn ensembles_hold() {
         counters.merge(&outcome.counters);
     }
     assert!(counters.commits_before_liveness > 2000, "only {} commits", counters.commits_before_liveness);
+}
+
+#[test]
+fn an_ensemble_that_has_much_to_do_holds() {
+    let outcome = run(&Plan::expand(Scenario::R2, 1), None);
+    assert_eq!(outcome.violation, None, "replay: quorate-sim run --scenario r2 --seed 1 --trace");
+    let counters = outcome.counters;
+    assert!(counters.operations > 20_000, "only {} operations", counters.operations);
+    assert!(counters.commits_before_liveness > 2000, "only {} commits", counters.commits_before_liveness);
+}
+
+/// Nobody looks on: disks are kept, and all else goes as far as with the oracle.
+#[test]
+fn ensembles_hold_without_the_oracle() {
+    let mut counters = Counters::default();
+    for seed in 100..112 {
+        let plan = Plan::expand(Scenario::R1, seed);
+        let outcome = run_with(&plan, Box::new(Seeded { seed }), Checks::Invariants, None);
+        assert_eq!(
+            outcome.violation, None,
+            "replay: quorate-sim run --scenario r1 --seed {seed} --checks invariants"
+        );
+        counters.merge(&outcome.counters);
+    }
+    assert!(counters.commits_before_liveness > 2000, "only {} commits", counters.commits_before_liveness);
+    assert!(counters.replies.is_empty(), "somebody looks on");
 }
 
 #[test]

@@ -281,7 +281,9 @@ impl FastLeaderElection {
     fn broadcast(&self, proposal: Vote, members: &Memberships, out: &mut Vec<ElectionOutput>) {
         let others = members.voters();
         let others = others.iter().filter(|id| *id != self.me);
-        out.extend(others.map(|to| self.tell(to, proposal, self.round, members)));
+        let config = Bytes::from(members.committed().to_string());
+        let notification = proposal.to_notification(self.state, self.round, config);
+        out.extend(others.map(|to| ElectionOutput::Send { to, notification: notification.clone() }));
     }
 
     fn tell(&self, to: ServerId, vote: Vote, round: Round, members: &Memberships) -> ElectionOutput {

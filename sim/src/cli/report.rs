@@ -1,6 +1,6 @@
 //! How results look: JSON for programs, under 20 lines for a person, under 60 for a failure.
 
-use quorate_sim::{Counters, Outcome, Plan, Scenario};
+use quorate_sim::{Checks, Counters, Outcome, Plan, Scenario, Seeded};
 use serde_json::json;
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -9,27 +9,33 @@ use std::fmt::{Display, Write};
 const LONGEST_DETAIL: usize = 3000;
 
 thread_local! {
-    static RUNNING: Cell<Option<(Scenario, u64)>> = const { Cell::new(None) };
+    static RUNNING: Cell<Option<(Scenario, u64, Checks)>> = const { Cell::new(None) };
 }
 
 /// The command that runs a seed.
-pub(super) fn run(scenario: Scenario, seed: u64) -> String {
-    format!("run --scenario {scenario} --seed {seed}")
+pub(super) fn run(scenario: Scenario, seed: u64, checks: Checks) -> String {
+    let checks = if checks == Checks::All { String::new() } else { format!(" --checks {checks}") };
+    format!("run --scenario {scenario} --seed {seed}{checks}")
+}
+
+/// Runs a plan with its own seed.
+pub(super) fn watched(plan: &Plan, checks: Checks, shown: Option<usize>) -> Outcome {
+    quorate_sim::run_with(plan, Box::new(Seeded { seed: plan.seed }), checks, shown)
 }
 
 /// Says which seed this thread runs, for the case that it panics.
-pub(super) fn now_running(scenario: Scenario, seed: u64) {
-    RUNNING.set(Some((scenario, seed)));
+pub(super) fn now_running(scenario: Scenario, seed: u64, checks: Checks) {
+    RUNNING.set(Some((scenario, seed, checks)));
 }
 
 /// A panic is told with its seed and ends the process as a violation does.
 pub(super) fn announce_panics() {
     std::panic::set_hook(Box::new(|panic| {
         println!("{panic}");
-        if let Some((scenario, seed)) = RUNNING.get() {
+        if let Some((scenario, seed, checks)) = RUNNING.get() {
             println!(
                 "seed {seed} breaks no_panic\nreplay          quorate-sim {} --trace",
-                run(scenario, seed)
+                run(scenario, seed, checks)
             );
         }
         std::process::exit(1);

@@ -2,7 +2,7 @@
 
 use super::report;
 use clap::Args;
-use quorate_sim::{Plan, Scenario};
+use quorate_sim::{Checks, Plan, Scenario};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,12 +11,15 @@ pub(super) struct RunArguments {
     /// The seed to run.
     #[arg(long, required_unless_present = "plan", conflicts_with = "plan")]
     seed: Option<u64>,
-    /// The scenario to take the seed's plan from: r0 or r1.
+    /// The scenario to take the seed's plan from: r0, r1 or r2.
     #[arg(long, default_value = "r0", conflicts_with = "plan")]
     scenario: Scenario,
     /// A plan to run instead, as `plan` prints them.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// What is checked: all, or invariants, those that the core and each client check by themselves.
+    #[arg(long, default_value = "all")]
+    checks: Checks,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -30,7 +33,7 @@ fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
     let Some(path) = &arguments.plan else {
         let seed = arguments.seed.unwrap_or_default();
         let plan = Plan::expand(arguments.scenario, seed);
-        return Ok((plan, format!("{} --trace", report::run(arguments.scenario, seed))));
+        return Ok((plan, format!("{} --trace", report::run(arguments.scenario, seed, arguments.checks))));
     };
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
@@ -42,7 +45,7 @@ fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
             quorate_sim::FORMAT
         ));
     }
-    Ok((plan, format!("run --plan {shown} --trace")))
+    Ok((plan, format!("run --plan {shown} --checks {} --trace", arguments.checks)))
 }
 
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
@@ -53,9 +56,9 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    report::now_running(arguments.scenario, plan.seed);
+    report::now_running(arguments.scenario, plan.seed, arguments.checks);
     let cpu = report::cpu_nanos();
-    let outcome = quorate_sim::run(&plan, arguments.trace);
+    let outcome = report::watched(&plan, arguments.checks, arguments.trace);
     let cpu = report::cpu_nanos() - cpu;
     if arguments.json {
         println!("{}", report::run_json(&plan, &outcome, cpu));

@@ -3,20 +3,18 @@
 use super::{floors, report};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use quorate_sim::{Counters, Plan, Scenario, Violation};
+use quorate_sim::{Checks, Counters, Plan, Scenario, Violation};
 use serde::Serialize;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// From this many seeds on, whatever exists must have happened at least once.
-const SEEDS_FOR_FLOORS: u64 = 300;
 /// How many violations are told in full.
 const TOLD: usize = 3;
 
 #[derive(Args, Debug)]
 pub(super) struct SweepArguments {
-    /// The scenario: r0 or r1.
+    /// The scenario: r0, r1 or r2.
     #[arg(long, default_value = "r0")]
     scenario: Scenario,
     /// The seeds: `A..B`, without B.
@@ -25,6 +23,9 @@ pub(super) struct SweepArguments {
     /// How many run at once; as many as there are processors by default.
     #[arg(long)]
     jobs: Option<usize>,
+    /// What is checked: all, or invariants, those that the core and each client check by themselves.
+    #[arg(long, default_value = "all")]
+    checks: Checks,
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
@@ -62,6 +63,7 @@ struct Total {
 
 struct Shared {
     scenario: Scenario,
+    checks: Checks,
     next: AtomicU64,
     to: u64,
     stop: AtomicBool,
@@ -79,9 +81,9 @@ fn work(shared: &Shared) -> (Total, u64) {
         if seed >= shared.to || shared.stop.load(Ordering::Relaxed) {
             break;
         }
-        report::now_running(shared.scenario, seed);
+        report::now_running(shared.scenario, seed, shared.checks);
         let plan = Plan::expand(shared.scenario, seed);
-        let outcome = quorate_sim::run(&plan, None);
+        let outcome = report::watched(&plan, shared.checks, None);
         total.seeds += 1;
         total.counters.merge(&outcome.counters);
         hash = hash.wrapping_add(outcome.trace_hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -112,6 +114,7 @@ pub(super) fn main(arguments: &SweepArguments) -> ExitCode {
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let shared = Shared {
         scenario: arguments.scenario,
+        checks: arguments.checks,
         next: AtomicU64::new(from),
         to,
         stop: AtomicBool::new(false),
@@ -136,7 +139,8 @@ pub(super) fn main(arguments: &SweepArguments) -> ExitCode {
     }
     total.broken.sort_by_key(|broken| broken.seed);
     total.trace_hash = format!("{hash:016x}");
-    if total.seeds >= SEEDS_FOR_FLOORS {
+    // What nobody watches is not counted.
+    if total.seeds >= floors::seeds(shared.scenario) && arguments.checks == Checks::All {
         total.missing = floors::missing(shared.scenario, total.seeds, &total.counters);
     }
     tell(arguments, &total);
@@ -157,7 +161,10 @@ fn tell(arguments: &SweepArguments, total: &Total) {
     println!("trace hash      {}", total.trace_hash);
     for Broken { seed, violation } in total.broken.iter().take(TOLD) {
         println!("\nseed {seed} breaks {}: {}", violation.checker, report::shortened(&violation.detail));
-        println!("replay          quorate-sim {} --trace", report::run(arguments.scenario, *seed));
+        println!(
+            "replay          quorate-sim {} --trace",
+            report::run(arguments.scenario, *seed, arguments.checks)
+        );
     }
     for what in &total.missing {
         println!("never happened  {what}");

@@ -177,6 +177,9 @@ impl Oracle {
 
     /// Whether a quorum bears it if this server's disk is lost: what it has acknowledged and promised, enough of the others have.
     pub(crate) fn may_forget(&self, server: usize) -> bool {
+        if !self.is_on() {
+            return false;
+        }
         if server >= self.ensemble.quorums.voters() {
             return true;
         }

@@ -16,8 +16,10 @@ use quorate_core::vocabulary::{ConnId, Epoch, SessionId, Xid, Zxid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// So many committed txns lie between two models that are kept, for servers that come back.
+/// So many committed txns lie between two models that are kept, for servers that come back; twice as many, whenever more than so many
+/// are kept.
 const CHECKPOINT: usize = 128;
+const MOST_CHECKPOINTS: usize = 64;
 
 /// A request that may become a txn: whose, where it came in, and what.
 #[derive(Clone, Debug)]
@@ -87,8 +89,9 @@ pub(crate) struct History {
     pub(super) attached: BTreeMap<SessionId, (usize, ConnId)>,
     pub(super) claimed: BTreeMap<SessionId, ConnId>,
     fresh: Model,
-    /// Models behind the first, 128th, 256th … committed txn; none for a server alone.
+    /// Models behind every so many committed txns; none for a server alone.
     checkpoints: Vec<Model>,
+    spacing: usize,
     pub(super) is_alone: bool,
     /// Rare branches that were taken and not counted yet.
     pub(super) probes: Vec<&'static str>,
@@ -116,6 +119,7 @@ impl History {
             claimed: BTreeMap::new(),
             fresh: Model::new(model),
             checkpoints: Vec::new(),
+            spacing: CHECKPOINT,
             is_alone,
             probes: Vec::new(),
         }
@@ -344,21 +348,31 @@ impl History {
             txns_match_model::judge(txn, &asked.request, outcome, &mut self.sequence_numbers)?;
         }
         self.versions.committed(txn.header.opcode, &txn.record)?;
-        if !self.is_alone && self.judged.is_multiple_of(CHECKPOINT) {
+        if !self.is_alone && self.judged.is_multiple_of(self.spacing) {
             let mut kept = model.clone();
             kept.forget_connections();
             self.checkpoints.push(kept);
+            if self.checkpoints.len() > MOST_CHECKPOINTS {
+                self.thin_out();
+            }
         }
         Ok(())
+    }
+
+    /// Every second of the models that are kept is enough.
+    fn thin_out(&mut self) {
+        let kept = std::mem::take(&mut self.checkpoints).into_iter();
+        self.checkpoints = kept.skip(1).step_by(2).collect();
+        self.spacing *= 2;
     }
 
     /// The model of the history that ends at `end`, committed or not.
     pub(super) fn model_at(&self, end: Zxid) -> Result<Model, Violation> {
         let last_committed = self.committed_part(end);
         let position = self.position(last_committed);
-        let kept = (position / CHECKPOINT).min(self.checkpoints.len());
+        let kept = (position / self.spacing).min(self.checkpoints.len());
         let (mut model, from) = match kept.checked_sub(1) {
-            Some(index) => (self.checkpoints[index].clone(), kept * CHECKPOINT),
+            Some(index) => (self.checkpoints[index].clone(), kept * self.spacing),
             None => (self.fresh.clone(), 0),
         };
         for (txn, origin) in self.committed[from..position].iter().zip(&self.origins[from..position]) {

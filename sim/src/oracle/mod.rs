@@ -4,6 +4,7 @@
 //! [`History`] is what all servers share: txns as leaders logged them, each with the request that asked for it, and which are
 //! committed. A [`View`] is one server: its connections, what its disk holds, and a model that follows the committed history.
 
+mod checks;
 mod connection;
 mod ensemble;
 mod execute;
@@ -24,8 +25,11 @@ mod view;
 
 use crate::checkers::{Verdict, Violation, ack_durable, leadership, own_round};
 use crate::counters::Counters;
+use crate::disk::SimDisk;
 use crate::model::ModelConfig;
 use crate::plan::EnsemblePlan;
+pub use checks::Checks;
+use checks::Tally;
 use ensemble::Ensemble;
 pub(crate) use history::History;
 pub(crate) use ledger::Ledger;
@@ -34,7 +38,7 @@ use quorate_core::jute::ClientMessage;
 use quorate_core::peer::Peer;
 use quorate_core::tree::Database;
 use quorate_core::vocabulary::{LinkId, Mono, Now, Zxid};
-use quorate_storage_file::Recovered;
+use quorate_storage_file::{Recovered, RecoveryOptions};
 pub(crate) use quorums::{Quorums, Voters};
 pub(crate) use recorded::judge_recorded;
 use std::collections::BTreeMap;
@@ -55,6 +59,8 @@ pub(crate) struct OracleConfig {
 /// See the module's words.
 #[derive(Debug)]
 pub(crate) struct Oracle {
+    checks: Checks,
+    tally: Tally,
     pub(crate) history: History,
     pub(crate) views: Vec<View>,
     ensemble: Ensemble,
@@ -68,12 +74,19 @@ pub(crate) struct Oracle {
 
 impl Oracle {
     /// Of a server alone, or of an ensemble.
-    pub(crate) fn new(model: ModelConfig, config: OracleConfig, ensemble: Option<&EnsemblePlan>) -> Self {
+    pub(crate) fn new(
+        model: ModelConfig,
+        config: OracleConfig,
+        ensemble: Option<&EnsemblePlan>,
+        checks: Checks,
+    ) -> Self {
         let history = History::new(model, ensemble.is_none());
         let view = |server| View::new(server, config.clone(), history.fresh());
         let views = (0..ensemble.map_or(1, EnsemblePlan::servers)).map(view).collect();
         let ensemble = Ensemble::new(Quorums::new(ensemble));
         Oracle {
+            checks,
+            tally: Tally::default(),
             history,
             views,
             ensemble,
@@ -85,6 +98,9 @@ impl Oracle {
 
     /// A server is about to be given this.
     pub(crate) fn input(&mut self, server: usize, now: Now, input: &Input) -> Verdict {
+        if !self.is_on() {
+            return Ok(());
+        }
         let (view, history) = (&mut self.views[server], &mut self.history);
         view.now = now;
         match input {
@@ -132,6 +148,10 @@ impl Oracle {
 
     /// An input was handled; what came of it is not looked at yet.
     pub(crate) fn applied(&mut self, server: usize, peer: &Peer) -> Verdict {
+        if !self.is_on() {
+            self.tally(peer);
+            return Ok(());
+        }
         if !self.history.is_alone {
             return self.member_applied(server, peer);
         }
@@ -150,6 +170,9 @@ impl Oracle {
         (output, peer): (&Output, &Peer),
         counters: &mut Counters,
     ) -> Verdict {
+        if !self.is_on() {
+            return Ok(());
+        }
         let probes = self.probes.drain(..).chain(self.history.probes.drain(..));
         probes.for_each(|probe| counters.probe(probe));
         let (view, history) = (&mut self.views[server], &mut self.history);
@@ -196,12 +219,15 @@ impl Oracle {
 
     /// The outputs are drained.
     pub(crate) fn handled(&mut self, server: usize, peer: &Peer, was_timeout: bool) -> Verdict {
+        if !self.is_on() {
+            return Ok(());
+        }
         self.views[server].handled(peer, was_timeout, &mut self.history)
     }
 
     /// Compares everything there is.
     pub(crate) fn check_full(&self, server: usize, peer: &Peer) -> Verdict {
-        self.views[server].check_full(peer)
+        if self.is_on() { self.views[server].check_full(peer) } else { Ok(()) }
     }
 
     pub(crate) fn process_ended(&mut self, server: usize) {
@@ -215,10 +241,18 @@ impl Oracle {
         recovered: &Recovered,
         now: (Mono, Database),
     ) -> Result<bool, Violation> {
+        if !self.is_on() {
+            return Ok(false);
+        }
         if self.history.is_alone {
             return self.views[server].recovered_alone(recovered, now, &mut self.history);
         }
         self.recovered_member(server, recovered)?;
         Ok(false)
+    }
+
+    /// What lies on disk is good for more than this one recovery.
+    pub(crate) fn disk_is_good(&self, server: usize, disk: &SimDisk, options: &RecoveryOptions) -> Verdict {
+        if self.is_on() { self.views[server].disk_is_good(disk, options) } else { Ok(()) }
     }
 }

@@ -90,7 +90,7 @@ impl View {
     }
 
     /// What lies on disk is good for more than this one recovery.
-    pub(crate) fn disk_is_good(&self, disk: &SimDisk, options: &RecoveryOptions) -> Verdict {
+    pub(super) fn disk_is_good(&self, disk: &SimDisk, options: &RecoveryOptions) -> Verdict {
         // Older files may be as a lie has left them.
         if disk.has_lied() {
             return Ok(());

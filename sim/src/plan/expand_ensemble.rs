@@ -1,4 +1,4 @@
-//! From a seed to the plan of an ensemble: R1.
+//! From a seed to the plan of an ensemble: R1, and R2, which is R1 with more to do.
 
 use super::expand::{Part, SECONDS, clients, disk, draw, fault, local_sessions, network, operations, server};
 use super::swarm::{FaultKind, Kind, Swarm};
@@ -11,6 +11,7 @@ use quorate_core::jute::OpCode;
 
 const CLIENTS: u64 = 20;
 const OPERATIONS_PER_SECOND: u64 = 20;
+const MANY_OPERATIONS_PER_SECOND: u64 = 1000;
 /// A sync says more here than it does of a server alone, and so comes so much more often.
 const SYNCS: u64 = 4;
 /// A learner that is well has always been heard of within this, whatever network and disk are like.
@@ -57,6 +58,14 @@ enum Breakage {
 }
 
 pub(super) fn r1(seed: u64) -> Plan {
+    plan(seed, "R1", OPERATIONS_PER_SECOND)
+}
+
+pub(super) fn r2(seed: u64) -> Plan {
+    plan(seed, "R2", MANY_OPERATIONS_PER_SECOND)
+}
+
+fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
     let mut swarm = draw(seed, Part::Swarm, Swarm::draw);
     // What quotas count is each server's own, and differs behind a restart.
     swarm.operations[Kind::Quota as usize] = 0;
@@ -71,7 +80,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     let people = (CLIENTS, ensemble.servers() as u64);
     let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     let mut operations =
-        draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
+        draw(seed, Part::Operations, |draws| operations(draws, per_second, &swarm, &clients));
     draw(seed, Part::Readers, |draws| let_some_only_read(draws, &mut operations));
     let mut disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
     disk.fuzzy_permille = 0;
@@ -91,7 +100,7 @@ pub(super) fn r1(seed: u64) -> Plan {
     }
     Plan {
         format: FORMAT,
-        scenario: "R1".to_string(),
+        scenario: scenario.to_string(),
         seed,
         network: draw(seed, Part::Network, network),
         disk,

@@ -4,7 +4,8 @@
 //! edited and run again; [`FORMAT`] changes with its meaning.
 //!
 //! Scenarios of the design: R0 is 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults; R1 an
-//! ensemble, 20 clients, 20 operations a second, 60 simulated seconds and a liveness phase, with everything that breaks.
+//! ensemble, 20 clients, 20 operations a second, 60 simulated seconds and a liveness phase, with everything that breaks; R2 is R1 with
+//! 1,000 operations a second.
 
 mod ensemble;
 mod expand;
@@ -248,6 +249,8 @@ pub enum Scenario {
     R0,
     /// An ensemble.
     R1,
+    /// An ensemble that has much to do.
+    R2,
 }
 
 impl std::fmt::Display for Scenario {
@@ -255,6 +258,7 @@ impl std::fmt::Display for Scenario {
         f.write_str(match self {
             Scenario::R0 => "r0",
             Scenario::R1 => "r1",
+            Scenario::R2 => "r2",
         })
     }
 }
@@ -266,7 +270,8 @@ impl std::str::FromStr for Scenario {
         match text {
             "r0" | "R0" => Ok(Scenario::R0),
             "r1" | "R1" => Ok(Scenario::R1),
-            _ => Err(format!("{text:?} is no scenario: r0 or r1")),
+            "r2" | "R2" => Ok(Scenario::R2),
+            _ => Err(format!("{text:?} is no scenario: r0, r1 or r2")),
         }
     }
 }
@@ -277,6 +282,7 @@ impl Plan {
         match scenario {
             Scenario::R0 => expand::r0(seed),
             Scenario::R1 => expand_ensemble::r1(seed),
+            Scenario::R2 => expand_ensemble::r2(seed),
         }
     }
 

@@ -147,6 +147,8 @@ impl World<'_> {
                 self.report_space(server, 0)?;
                 true
             }
+            // What a lie costs, only the oracle can say.
+            Fault::LyingDisk { .. } if !self.oracle.is_on() => false,
             Fault::LyingDisk { .. } => {
                 troubles.lying_disk.push(index);
                 self.servers[server].disk.set_lying(true);

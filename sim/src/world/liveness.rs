@@ -62,7 +62,7 @@ impl World<'_> {
 
     /// What was committed before anything was healed; of an ensemble that nothing broke for, under one leader.
     pub(super) fn note_commits(&mut self) {
-        let commits = self.oracle.history.committed.len() as u64;
+        let commits = self.oracle.commits();
         self.counters.commits_before_liveness = commits;
         self.counters.thin_runs = u64::from(self.plan.ensemble.is_some() && commits < THIN);
     }

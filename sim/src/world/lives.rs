@@ -199,8 +199,8 @@ impl World<'_> {
             self.counters.probe("lie_loses_acknowledged");
             self.begin_anew()?;
         }
-        self.oracle.views[server]
-            .disk_is_good(&self.servers[server].disk, &self.servers[server].recovery_options())?;
+        let options = self.servers[server].recovery_options();
+        self.oracle.disk_is_good(server, &self.servers[server].disk, &options)?;
         if self.servers[server].ensemble.is_some() && recovered.database.last_zxid() > Zxid::ZERO {
             self.counters.probe("member_came_back");
         }

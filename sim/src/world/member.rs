@@ -81,9 +81,13 @@ impl Server {
 impl World<'_> {
     /// Whoever leads, as far as it knows, of several the one of the newest epoch.
     pub(super) fn leader(&self) -> Option<usize> {
-        let leads = |server: &Server| server.running().is_some_and(Process::is_leading);
-        let leaders = self.servers.iter().enumerate().filter(|(_, server)| leads(server));
-        leaders.map(|(index, _)| index).max_by_key(|index| self.oracle.views[*index].ledger.epochs.current)
+        let process = |server: &'_ Server| {
+            let process = server.running().filter(|process| process.is_leading())?;
+            process.peer.status().epochs().map(|epochs| epochs.current)
+        };
+        let leaders = self.servers.iter().enumerate();
+        let leaders = leaders.filter_map(|(index, server)| Some((process(server)?, index)));
+        leaders.max().map(|(_, index)| index)
     }
 
     /// A disk as it would be found behind a power loss now.

@@ -28,7 +28,7 @@ use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
 use crate::chooser::{Chooser, Seeded};
 use crate::counters::Counters;
-use crate::oracle::Oracle;
+use crate::oracle::{Checks, Oracle};
 use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
 use client::Client;
@@ -194,15 +194,15 @@ pub(crate) struct World<'p> {
 
 /// Runs a plan to its end. With a number of events to show, the trace keeps words beside the numbers, which costs time.
 pub fn run(plan: &Plan, shown: Option<usize>) -> Outcome {
-    run_with(plan, Box::new(Seeded { seed: plan.seed }), shown)
+    run_with(plan, Box::new(Seeded { seed: plan.seed }), Checks::All, shown)
 }
 
-/// Runs a plan, its free choices made by `chooser`.
-pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) -> Outcome {
-    let mut world = World::new(plan, chooser, shown);
+/// Runs a plan, its free choices made by `chooser`, and checks so much of it.
+pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: Option<usize>) -> Outcome {
+    let mut world = World::new(plan, chooser, checks, shown);
     let violation = world.run().err();
     world.counters.simulated_ns = world.now;
-    world.counters.commits = world.oracle.history.committed.len() as u64;
+    world.counters.commits = world.oracle.commits();
     Outcome {
         violation,
         trace_hash: world.trace.hash(),
@@ -212,7 +212,7 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, shown: Option<usize>) ->
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, shown: Option<usize>) -> Self {
+    fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, checks: Checks, shown: Option<usize>) -> Self {
         let ensemble = plan.ensemble.as_ref();
         let count = ensemble.map_or(1, EnsemblePlan::servers);
         let db_autocreate = ensemble.is_none_or(|plan| plan.db_autocreate);
@@ -221,7 +221,7 @@ impl<'p> World<'p> {
             Server::new(&plan.server, (config, db_autocreate), index)
         };
         let servers: Vec<Server> = (0..count).map(server).collect();
-        let oracle = servers[0].oracle(ensemble);
+        let oracle = servers[0].oracle(ensemble, checks);
         let clients = plan.clients.iter().enumerate();
         let clients = clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
         World {

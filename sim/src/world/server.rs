@@ -7,7 +7,7 @@ use super::member::{ForeignDisk, initialize};
 use super::wires::id;
 use crate::disk::{SimDisk, SimFile};
 use crate::model::{ModelConfig, super_digest};
-use crate::oracle::{Oracle, OracleConfig};
+use crate::oracle::{Checks, Oracle, OracleConfig};
 use crate::plan::{EnsemblePlan, ServerPlan};
 use quorate_core::contract::Outbox;
 use quorate_core::jute::{ClientDecoder, FieldLimit};
@@ -162,7 +162,7 @@ impl Server {
         }
     }
 
-    pub(super) fn oracle(&self, ensemble: Option<&EnsemblePlan>) -> Oracle {
+    pub(super) fn oracle(&self, ensemble: Option<&EnsemblePlan>, checks: Checks) -> Oracle {
         let ms = |span: Millis| span.0 as i32;
         let config = OracleConfig {
             min_timeout: ms(self.config.min_session_timeout),
@@ -172,7 +172,7 @@ impl Server {
             local_sessions: self.config.switches.local_sessions && ensemble.is_some(),
             local_sessions_upgrading: self.config.switches.local_sessions_upgrading,
         };
-        Oracle::new(self.model.clone(), config, ensemble)
+        Oracle::new(self.model.clone(), config, ensemble, checks)
     }
 
     pub(super) fn recovery_options(&self) -> RecoveryOptions {
