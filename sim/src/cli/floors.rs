@@ -26,7 +26,7 @@ const FAULTS: [&str; 12] = [
     "stall",
     "wall_jump",
 ];
-const PROBES: [&str; 18] = [
+const PROBES: [&str; 19] = [
     "asked_behind_close",
     "client_gives_up",
     "crash_log_empty",
@@ -45,6 +45,7 @@ const PROBES: [&str; 18] = [
     "session_reattached",
     "snapshot_durable",
     "watch_event",
+    "xids_restarted",
 ];
 
 const ALONE_FAULTS: [&str; 2] = ["fuzzy_snapshot", "lying_disk"];
@@ -76,7 +77,7 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_freeze",
 ];
 const ENSEMBLE_CODES: [i32; 2] = [-112, -120];
-const ENSEMBLE_PROBES: [&str; 40] = [
+const ENSEMBLE_PROBES: [&str; 41] = [
     "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
@@ -117,6 +118,7 @@ const ENSEMBLE_PROBES: [&str; 40] = [
     "trunc_sent",
     "truncation_failed",
     "weightless_voter_serves",
+    "xid_used_again_in_flight",
 ];
 
 /// From this many seeds on, whatever exists must have happened at least once.

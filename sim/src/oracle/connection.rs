@@ -137,7 +137,7 @@ impl View {
         });
     }
 
-    /// The connection is gone: nothing is owed to it any more. What it asked may still be executed, but not by a server alone.
+    /// The connection is gone: nothing is owed to it any more. What it asked may still be executed, where it is with a leader.
     pub(super) fn forget(&mut self, conn: ConnId, history: &mut History) {
         if let Some(connection) = self.connections.remove(&conn) {
             self.owed -= connection.owed.len();
@@ -145,11 +145,9 @@ impl View {
             if connection.queue.iter().any(|awaited| matches!(*awaited.request, Request::CloseSession)) {
                 self.local.sessions.remove(&connection.session);
             }
-            if history.is_alone {
-                for awaited in &connection.queue {
-                    if let Some(number) = awaited.number {
-                        history.forget_asked(connection.session, awaited.xid, number);
-                    }
+            for awaited in &connection.queue {
+                if let Some(number) = awaited.number {
+                    history.forget_asked(connection.session, awaited.xid, number);
                 }
             }
         }

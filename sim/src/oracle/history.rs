@@ -12,8 +12,8 @@ use crate::checkers::{
 use crate::model::{Model, ModelConfig, Who};
 use bytes::Bytes;
 use quorate_core::jute::{OpCode, Request, Txn, TxnRecord};
-use quorate_core::vocabulary::{ConnId, Epoch, SessionId, Xid, Zxid};
-use std::collections::{BTreeMap, BTreeSet};
+use quorate_core::vocabulary::{ConnId, Epoch, LinkId, SessionId, Xid, Zxid};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// So many committed txns lie between two models that are kept, for servers that come back; twice as many, whenever more than so many
@@ -30,6 +30,8 @@ pub(super) struct Asked {
     pub(super) request: Arc<Request>,
     /// Who asked: what is proven behind a request is none of its own.
     pub(super) who: Who,
+    /// Whether it went on to a leader.
+    pub(super) is_forwarded: bool,
 }
 
 /// Who a txn was made for.
@@ -74,6 +76,10 @@ pub(crate) struct History {
     /// Requests that may still become txns.
     asked: BTreeMap<(SessionId, Xid, u64), Asked>,
     asked_so_far: u64,
+    /// What went on to leaders and has not arrived: for each connection the numbers, none for what becomes no txn.
+    forwarded: BTreeMap<LinkId, VecDeque<Option<u64>>>,
+    /// What a leader was just asked for by a learner.
+    pub(super) heard: Option<u64>,
     /// Handshakes for new sessions that have no txn yet, by server and timeout.
     pub(super) handshakes: BTreeMap<(usize, i32), usize>,
     /// Sessions whose createSession is logged and whose client was not told.
@@ -108,6 +114,8 @@ impl History {
             versions: Versions::default(),
             asked: BTreeMap::new(),
             asked_so_far: 0,
+            forwarded: BTreeMap::new(),
+            heard: None,
             handshakes: BTreeMap::new(),
             unclaimed: BTreeMap::new(),
             upgrades: BTreeSet::new(),
@@ -287,19 +295,68 @@ impl History {
         self.asked_so_far += 1;
         let number = self.asked_so_far;
         let (request, who) = what;
-        self.asked.insert((session, xid, number), Asked { number, server, conn, request, who });
+        if self.asked.range((session, xid, 0)..=(session, xid, u64::MAX)).next().is_some() {
+            self.probes.push("xid_used_again_in_flight");
+        }
+        let asked = Asked { number, server, conn, request, who, is_forwarded: false };
+        self.asked.insert((session, xid, number), asked);
         number
     }
 
-    /// The first request of this session and number that has no txn yet; it has one now.
-    pub(super) fn take_asked(&mut self, session: SessionId, xid: Xid) -> Option<Asked> {
-        let key = *self.asked.range((session, xid, 0)..=(session, xid, u64::MAX)).next()?.0;
+    /// The request of this session and xid that has become a txn, at `server` if that is known: what the server was just asked for by a learner, else the
+    /// first that came in there. Clients may use an xid again on another connection, wherever what they asked before is by then.
+    pub(super) fn take_asked(
+        &mut self,
+        session: SessionId,
+        xid: Xid,
+        server: Option<usize>,
+    ) -> Option<Asked> {
+        let heard = self.heard.and_then(|number| self.asked.remove(&(session, xid, number)));
+        if heard.is_some() {
+            self.heard = None;
+            return heard;
+        }
+        let key = self.own_asked(session, xid, server)?;
         self.asked.remove(&key)
     }
 
-    /// Nothing can come of this request any more.
+    fn own_asked(
+        &self,
+        session: SessionId,
+        xid: Xid,
+        server: Option<usize>,
+    ) -> Option<(SessionId, Xid, u64)> {
+        let mut same = self.asked.range((session, xid, 0)..=(session, xid, u64::MAX));
+        same.find(|(_, asked)| server.is_none_or(|server| asked.server == server) && !asked.is_forwarded)
+            .map(|(key, _)| *key)
+    }
+
+    /// A learner forwards a request to its leader. What `may_become` no txn is counted too: requests arrive in the order in which they
+    /// were sent.
+    pub(super) fn forwards(
+        &mut self,
+        link: LinkId,
+        (session, xid, server): (SessionId, Xid, usize),
+        may_become: bool,
+    ) {
+        let key = if may_become { self.own_asked(session, xid, Some(server)) } else { None };
+        if let Some(asked) = key.and_then(|key| self.asked.get_mut(&key)) {
+            asked.is_forwarded = true;
+        }
+        self.forwarded.entry(link).or_default().push_back(key.map(|(_, _, number)| number));
+    }
+
+    /// A leader hears what a learner has forwarded.
+    pub(super) fn hears_forwarded(&mut self, link: LinkId) {
+        self.heard = self.forwarded.get_mut(&link).and_then(VecDeque::pop_front).flatten();
+    }
+
+    /// Nothing can come of this request any more, unless it is with a leader.
     pub(super) fn forget_asked(&mut self, session: SessionId, xid: Xid, number: u64) {
-        self.asked.remove(&(session, xid, number));
+        let key = (session, xid, number);
+        if self.asked.get(&key).is_some_and(|asked| !asked.is_forwarded) {
+            self.asked.remove(&key);
+        }
     }
 
     /// A createSession is logged.

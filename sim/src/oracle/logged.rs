@@ -94,7 +94,7 @@ impl View {
             let is_reaper = matches!(header.opcode, OpCode::DeleteContainer | OpCode::Error);
             return if is_reaper { Ok((Cause::Reaper, None)) } else { Err(unasked()) };
         }
-        let asked = history.take_asked(header.session, header.cxid);
+        let asked = history.take_asked(header.session, header.cxid, Some(self.server));
         let no_ephemeral = match &asked {
             Some(asked) => self.no_ephemeral(header.session, asked, history)?,
             None => None,

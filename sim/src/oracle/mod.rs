@@ -103,6 +103,7 @@ impl Oracle {
         }
         let (view, history) = (&mut self.views[server], &mut self.history);
         view.now = now;
+        history.heard = None;
         match input {
             Input::Accepted { conn, identity } => view.accepted(*conn, identity.address.ip()),
             Input::Client { conn, message } => match message {

@@ -4,7 +4,7 @@ use super::Oracle;
 use crate::checkers::{Verdict, ack_durable, epochs, local_sessions, servers_understand};
 use bytes::Bytes;
 use quorate_core::contract::QuorumMessage;
-use quorate_core::jute::{Decode as _, QuorumPacket, Reader};
+use quorate_core::jute::{Decode as _, OpCode, QuorumPacket, Reader};
 use quorate_core::vocabulary::{ConnId, LinkId};
 
 impl Oracle {
@@ -15,6 +15,7 @@ impl Oracle {
             QuorumMessage::Packet(QuorumPacket::NewLeader { .. }) => {
                 view.history_mark = self.quorum_links.get(&link).copied().unwrap_or_default();
             }
+            QuorumMessage::Packet(QuorumPacket::Request(_)) => self.history.hears_forwarded(link),
             QuorumMessage::Packet(QuorumPacket::LeaderInfo { epoch }) => view.leader_epoch = *epoch,
             QuorumMessage::Packet(QuorumPacket::Ping { touched: Some(touched), .. }) => {
                 if let Some(lead) = &mut view.lead {
@@ -90,7 +91,13 @@ impl Oracle {
             QuorumPacket::Trunc { .. } => self.probe("trunc_sent"),
             QuorumPacket::Diff { .. } => self.probe("diff_sent"),
             QuorumPacket::Snap { .. } => self.probe("snap_sent"),
-            QuorumPacket::Request(_) => self.probe("request_forwarded"),
+            QuorumPacket::Request(request) => {
+                let is_session = request.opcode == OpCode::CreateSession.code();
+                let may_become = !is_session && request.opcode != OpCode::Sync.code();
+                let asked = (request.session, request.cxid, server);
+                self.history.forwards(link, asked, may_become);
+                self.probe("request_forwarded")
+            }
             QuorumPacket::Revalidate { .. } => self.probe("session_revalidated"),
             QuorumPacket::Sync { .. } => self.probe("sync_answered"),
             QuorumPacket::Inform { .. } => self.probe("informed"),

@@ -222,7 +222,7 @@ impl Judging<'_> {
             self.counts.sessions += 1;
             return self.history.created_session(txn, server_of(header.session));
         }
-        match self.history.take_asked(header.session, header.cxid) {
+        match self.history.take_asked(header.session, header.cxid, None) {
             Some(asked) => {
                 self.judge_refusal(txn, &asked)?;
                 Ok(Cause::Request(asked))

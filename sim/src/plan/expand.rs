@@ -36,6 +36,7 @@ pub(super) enum Part {
     Truncations,
     LocalSessions,
     Upgrades,
+    Xids,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
@@ -47,7 +48,8 @@ pub(super) fn r0(seed: u64) -> Plan {
     let swarm = draw(seed, Part::Swarm, Swarm::draw);
     let mut server = draw(seed, Part::Server, server);
     draw(seed, Part::LocalSessions, |draws| local_sessions(draws, &mut server));
-    let clients = draw(seed, Part::Clients, |draws| clients(draws, (CLIENTS, 1), &swarm, &server));
+    let mut clients = draw(seed, Part::Clients, |draws| clients(draws, (CLIENTS, 1), &swarm, &server));
+    draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
     let operations =
         draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
     Plan {
@@ -128,9 +130,18 @@ pub(super) fn clients(
                     .of(&[None, Some("ann:pw"), Some("bob:pw"), Some("super:secret")])
                     .map(str::to_string),
                 read_only_byte: draws.chance(700),
+                restarts_xids: false,
             }
         })
         .collect()
+}
+
+/// Some scripts number what they ask anew on each connection, and some go on.
+pub(super) fn restart_xids(draws: &mut Draws<'_>, clients: &mut [ClientPlan]) {
+    let permille = draws.of(&[0, 300, 600, 1000]);
+    for client in clients.iter_mut().filter(|client| !client.is_machine) {
+        client.restarts_xids = draws.chance(permille);
+    }
 }
 
 /// Who says bytes that are no request: the next client that has no machine to refuse them.

@@ -1,6 +1,8 @@
 //! From a seed to the plan of an ensemble: R1, and R2, which is R1 with more to do.
 
-use super::expand::{Part, SECONDS, clients, disk, draw, fault, local_sessions, network, operations, server};
+use super::expand::{
+    Part, SECONDS, clients, disk, draw, fault, local_sessions, network, operations, restart_xids, server,
+};
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
     ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault, PlannedOperation,
@@ -78,7 +80,8 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
     draw(seed, Part::Rest, |draws| half_break(draws, &mut ensemble));
     let people = (CLIENTS, ensemble.servers() as u64);
-    let clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
+    let mut clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
+    draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
     let mut operations =
         draw(seed, Part::Operations, |draws| operations(draws, per_second, &swarm, &clients));
     draw(seed, Part::Readers, |draws| let_some_only_read(draws, &mut operations));

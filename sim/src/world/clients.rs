@@ -48,6 +48,9 @@ impl World<'_> {
                 let server = self.next_server(client);
                 let conn = self.connect(client, server);
                 if let Client::Scripted(script) = &mut self.clients[client] {
+                    if script.uses_xids_again() {
+                        self.counters.probe("xids_restarted");
+                    }
                     let handshake = script.connect(now, conn, &mut *self.chooser);
                     self.send(conn, true, handshake);
                 }

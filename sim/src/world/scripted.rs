@@ -85,7 +85,7 @@ impl Scripted {
             timeout_ms: plan.timeout_ms.max(1000),
             plan,
             last_zxid: Zxid::ZERO,
-            next_xid: 1,
+            next_xid: 0,
             sent: VecDeque::new(),
             decoder: ReplyDecoder::new(i32::MAX as u32),
             last_sent: 0,
@@ -143,6 +143,9 @@ impl Scripted {
     /// The handshake's frame. Now and then one that the server must refuse.
     pub(super) fn connect(&mut self, now: u64, conn: ConnId, chooser: &mut dyn Chooser) -> Bytes {
         self.phase = Phase::Handshaking(conn);
+        if self.plan.restarts_xids {
+            self.next_xid = 0;
+        }
         self.decoder = ReplyDecoder::new(i32::MAX as u32);
         self.order = SessionOrder::default();
         (self.last_sent, self.last_heard) = (now, now);
@@ -160,6 +163,11 @@ impl Scripted {
         let mut out = BytesMut::new();
         write_frame(&mut out, |writer| request.encode(writer));
         out.freeze()
+    }
+
+    /// Whether it goes on in its session, by xids that the session has seen.
+    pub(super) fn uses_xids_again(&self) -> bool {
+        self.plan.restarts_xids && self.session != SessionId::NONE
     }
 
     /// When this client has something to do by itself.
