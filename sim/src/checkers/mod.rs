@@ -23,6 +23,7 @@ pub(crate) mod one_connection;
 pub(crate) mod own_round;
 pub(crate) mod prefix;
 pub(crate) mod purge;
+pub(crate) mod read_only;
 pub(crate) mod recovered_state;
 pub(crate) mod replies_match_model;
 pub(crate) mod sequence_numbers;

@@ -41,16 +41,16 @@ pub(crate) fn executed(header: &TxnHeader, is_over: bool) -> Verdict {
     require(NAME, !is_over, || format!("{header:?} is executed, its session has ended"))
 }
 
-/// Whether the response fits; `created` is the session of this handshake's createSession txn, if it is committed.
+/// Whether the response fits, of a server that serves only reads or one that does not; `created` is the session of this handshake's createSession txn, if it is committed.
 pub(crate) fn response(
     expected: &Expected,
-    request: &ConnectRequest,
+    (request, is_read_only): (&ConnectRequest, bool),
     response: &ConnectResponse,
     created: Option<SessionId>,
 ) -> Verdict {
     let said =
         || format!("{request:?} is answered {response:?}, expected {expected:?}, committed {created:?}");
-    require(NAME, response.read_only == request.read_only.map(|_| false), said)?;
+    require(NAME, response.read_only == request.read_only.map(|_| is_read_only), said)?;
     require(NAME, response.protocol_version == 0, said)?;
     let (session, timeout) = match expected {
         Expected::New { timeout } | Expected::NewLocal { timeout } => (created, *timeout),

@@ -76,8 +76,8 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_drift",
     "wall_freeze",
 ];
-const ENSEMBLE_CODES: [i32; 2] = [-112, -120];
-const ENSEMBLE_PROBES: [&str; 41] = [
+const ENSEMBLE_CODES: [i32; 3] = [-112, -119, -120];
+const ENSEMBLE_PROBES: [&str; 47] = [
     "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
@@ -101,6 +101,12 @@ const ENSEMBLE_PROBES: [&str; 41] = [
     "observer_serves",
     "old_txns_loaded",
     "proposals_lost",
+    "read_only_left",
+    "read_only_over",
+    "read_only_reads",
+    "read_only_serves",
+    "read_only_session",
+    "read_only_shows_uncommitted",
     "request_forwarded",
     "request_refused",
     "rest_cut_off",

@@ -67,20 +67,35 @@ impl Oracle {
             self.views[server].stops_serving();
             return Ok(());
         }
-        let begins = !self.views[server].is_serving;
+        let is_read_only = mode == Mode::ReadOnly;
+        let view = &mut self.views[server];
+        let begins = !view.is_serving || view.is_read_only != is_read_only;
+        if begins {
+            // Whoever was served while nobody led is sent away.
+            view.connections.values_mut().for_each(|connection| connection.may_close |= view.is_read_only);
+        }
+        view.is_read_only = is_read_only;
         if mode == Mode::Leader && (begins || last > self.history.tail()) {
             self.commit(server, last, begins)?;
         }
         if begins {
-            self.history.visible(last)?;
-            let position = self.history.position(last);
-            self.history.judge_up_to(position)?;
+            if !is_read_only {
+                self.history.visible(last)?;
+                let position = self.history.position(last);
+                self.history.judge_up_to(position)?;
+            } else if !self.history.is_committed(last) {
+                // It can't know what a quorum has: what it shows is what its log holds, as in ZooKeeper.
+                self.probes.push("read_only_shows_uncommitted");
+            }
             let model = self.history.model_at(last)?;
             let view = &mut self.views[server];
             view.stand_at(last, model, &self.history);
             recovered_state::equals("established_state", status.database(), &view.model)?;
             view.is_serving = true;
-            if server < self.ensemble.quorums.voters() && self.ensemble.quorums.weight(server) == 0 {
+            if !is_read_only
+                && server < self.ensemble.quorums.voters()
+                && self.ensemble.quorums.weight(server) == 0
+            {
                 self.probes.push("weightless_voter_serves");
             }
             view.local = Local::default();

@@ -16,9 +16,9 @@ impl View {
         let timeout = negotiated(request.timeout, self.config.min_timeout, self.config.max_timeout);
         let session = request.session_id;
         let knows = request.password.as_deref() == Some(&password(session));
-        let expected = if request.last_zxid_seen > self.model.zxid {
+        let expected = if request.last_zxid_seen > self.model.zxid || self.is_refused_reader(&request) {
             Expected::Refused
-        } else if session == SessionId::NONE && self.config.local_sessions {
+        } else if session == SessionId::NONE && (self.config.local_sessions || self.is_read_only) {
             Expected::NewLocal { timeout }
         } else if session == SessionId::NONE {
             *history.handshakes.entry((self.server, timeout)).or_default() += 1;
@@ -39,7 +39,7 @@ impl View {
                     lead.owners.insert(session, self.server);
                     Expected::Attached { session, timeout }
                 }
-                None if knows => {
+                None if knows && !self.is_read_only => {
                     // A leader that was deposed and does not know it may take the session for alive.
                     let ended = history.ended.get(&session);
                     let has_ended = ended.is_some_and(|epoch| self.leader_epoch >= *epoch);
@@ -52,6 +52,12 @@ impl View {
         connection.may_close |=
             matches!(expected, Expected::Refused | Expected::Invalid | Expected::AskedOfLeader { .. });
         connection.handshake = Some((request, expected));
+    }
+
+    /// It is at a server that serves only reads, and does not accept that, or has a session of the ensemble.
+    fn is_refused_reader(&self, request: &ConnectRequest) -> bool {
+        let is_accepted = request.read_only == Some(true);
+        self.is_read_only && (!is_accepted || self.model.sessions.contains_key(&request.session_id))
     }
 
     /// Any other connection that holds the session is closed.
@@ -95,7 +101,7 @@ impl View {
             let is_known = self.model.sessions.contains_key(&session);
             session_validity::refusal(session, response, is_known && !is_closing)?;
         }
-        session_validity::response(&expected, &request, response, created)?;
+        session_validity::response(&expected, (&request, self.is_read_only), response, created)?;
         let connection = self.connections.get_mut(&conn).expect("it was open a moment ago");
         require("session_validity", !connection.is_established, || format!("{conn:?} is answered twice"))?;
         connection.is_established = response.timeout > 0;

@@ -41,7 +41,7 @@ impl View {
         local_sessions::made(session, (self.server, server_of(session)), is_used)?;
         let touched = Touched { timeout_ms: response.timeout.max(0) as u64, last: self.now.mono };
         self.local.sessions.insert(session, touched);
-        history.probes.push("local_session");
+        history.probes.push(if self.is_read_only { "read_only_session" } else { "local_session" });
         Ok(session)
     }
 
@@ -60,8 +60,9 @@ impl View {
             touched.last = self.now.mono;
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.may_upgrade |=
-            self.config.local_sessions_upgrading && local_sessions::wants_ephemeral(request);
+        connection.may_upgrade |= self.config.local_sessions_upgrading
+            && !self.is_read_only
+            && local_sessions::wants_ephemeral(request);
         // What comes behind the end of a local session is ignored.
         connection.is_condemned |= matches!(request, Request::CloseSession) && !connection.may_upgrade;
     }

@@ -5,7 +5,7 @@ use super::history::{Cause, History, Origin};
 use super::view::View;
 use crate::checkers::{
     Verdict, Violation, committed_never_lost, ephemerals, executed_at_most_once, no_early_expiry, prefix,
-    session_moved, session_validity, txns_match_model, zxid_unique,
+    read_only, session_moved, session_validity, txns_match_model, zxid_unique,
 };
 use bytes::Bytes;
 use quorate_core::contract::StoreSeq;
@@ -20,6 +20,7 @@ impl View {
         (zxid, bytes): (Zxid, &Bytes),
         history: &mut History,
     ) -> Verdict {
+        read_only::logs_nothing(self.server, self.is_read_only, zxid)?;
         if self.lead.is_some() {
             self.proposed(zxid, bytes, history)?;
         } else {

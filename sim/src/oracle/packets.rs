@@ -1,7 +1,7 @@
 //! What servers say to each other, as far as it is a promise or changes what a leader knows.
 
 use super::Oracle;
-use crate::checkers::{Verdict, ack_durable, epochs, local_sessions, servers_understand};
+use crate::checkers::{Verdict, ack_durable, epochs, local_sessions, read_only, servers_understand};
 use bytes::Bytes;
 use quorate_core::contract::QuorumMessage;
 use quorate_core::jute::{Decode as _, OpCode, QuorumPacket, Reader};
@@ -92,6 +92,7 @@ impl Oracle {
             QuorumPacket::Diff { .. } => self.probe("diff_sent"),
             QuorumPacket::Snap { .. } => self.probe("snap_sent"),
             QuorumPacket::Request(request) => {
+                read_only::asks_nobody(server, view.is_read_only)?;
                 let is_session = request.opcode == OpCode::CreateSession.code();
                 let may_become = !is_session && request.opcode != OpCode::Sync.code();
                 let asked = (request.session, request.cxid, server);

@@ -371,7 +371,12 @@ impl Judging<'_> {
         let session = handshake.session_id;
         if session == SessionId::NONE {
             let created = self.history.unclaimed.remove(&response.session_id).map(|_| response.session_id);
-            return session_validity::response(&Expected::New { timeout }, handshake, response, created);
+            return session_validity::response(
+                &Expected::New { timeout },
+                (handshake, false),
+                response,
+                created,
+            );
         }
         let closed = self.closed.get(&session).copied();
         if response.timeout <= 0 && closed.is_none() && !self.has_asked_to_close(session) {
@@ -389,7 +394,7 @@ impl Judging<'_> {
         self.counts.reattached += usize::from(response.timeout > 0);
         session_validity::response(
             &Expected::AskedOfLeader { session, timeout, has_ended },
-            handshake,
+            (handshake, false),
             response,
             None,
         )

@@ -3,7 +3,7 @@
 use super::connection::{Awaited, makes_txn};
 use super::history::History;
 use super::view::View;
-use crate::checkers::{Verdict, Violation, replies_match_model, require, violated, watches};
+use crate::checkers::{Verdict, Violation, read_only, replies_match_model, require, violated, watches};
 use crate::counters::Counters;
 use crate::model::ExpectedEvent;
 use quorate_core::jute::{Reader, ReplyHeader, Request, Response, ServerMessage};
@@ -90,6 +90,16 @@ impl View {
             return require("replies_match_model", header.err == -6 && body.remaining() == 0, || {
                 format!("{:?} is answered {}", awaited.request, header.err)
             });
+        }
+        if self.is_read_only {
+            history.probes.push("read_only_reads");
+            if read_only::is_refused(awaited.request.opcode()) {
+                let session = self.connections.get(&conn).map_or(SessionId::NONE, |known| known.session);
+                if let Some(number) = awaited.number {
+                    history.forget_asked(session, awaited.xid, number);
+                }
+                return read_only::refused(&awaited.request, (&header, body.remaining()), self.model.zxid);
+            }
         }
         watches::before_data(header.zxid, self.owed, || self.owed_example())?;
         match awaited.zxid {

@@ -19,7 +19,7 @@ impl View {
         let open: Vec<_> = self.connections.keys().copied().collect();
         open.into_iter().for_each(|conn| self.forget(conn, history));
         self.model.forget_connections();
-        (self.lead, self.is_serving) = (None, false);
+        self.stops_serving();
         self.round = None;
         self.local = Local::default();
         self.is_ending = false;

@@ -13,7 +13,7 @@ use super::local::Local;
 use super::session::Lead;
 use crate::checkers::digest;
 use crate::checkers::lies::Lies;
-use crate::checkers::{Verdict, durability, recovered_state, txns_match_model, watches};
+use crate::checkers::{Verdict, durability, read_only, recovered_state, txns_match_model, watches};
 use crate::model::{ExpectedEvent, Model};
 use quorate_core::election::Round;
 use quorate_core::jute::TxnRecord;
@@ -36,6 +36,8 @@ pub(crate) struct View {
     pub(super) lead: Option<Lead>,
     pub(crate) ledger: Ledger,
     pub(super) is_serving: bool,
+    /// Only reads, for it finds no leader.
+    pub(super) is_read_only: bool,
     /// Where its state was compared with the other servers' last.
     pub(super) compared: Zxid,
     /// The logical clock of its elections, as it showed it behind the last input.
@@ -68,6 +70,7 @@ impl View {
             lead: None,
             ledger: Ledger::default(),
             is_serving: false,
+            is_read_only: false,
             compared: Zxid::ZERO,
             round: None,
             leader_epoch: Epoch(0),
@@ -91,7 +94,7 @@ impl View {
 
     /// Its part in the ensemble has ended, or it has none yet.
     pub(super) fn stops_serving(&mut self) {
-        (self.is_serving, self.lead) = (false, None);
+        (self.is_serving, self.is_read_only, self.lead) = (false, false, None);
     }
 
     /// Lets the model follow the committed history up to `zxid`.
@@ -145,6 +148,9 @@ impl View {
         }
         self.advance(last, history)?;
         if !self.is_ending {
+            if self.is_read_only {
+                self.nobody_waits(peer)?;
+            }
             watches::all_sent(last, self.owed, || self.owed_example())?;
             // With so many due that one time-out does not end them all, the next one is due at once.
             let is_done = peer.next_deadline().is_none_or(|due| due > self.now.mono);
@@ -153,6 +159,17 @@ impl View {
             }
         }
         Ok(())
+    }
+
+    /// Whoever asks a server that serves only reads is answered at once, unless that has more to do than one input may.
+    fn nobody_waits(&self, peer: &Peer) -> Verdict {
+        if peer.next_deadline().is_some_and(|due| due <= self.now.mono) {
+            return Ok(());
+        }
+        let mut established = self.connections.iter().filter(|(_, connection)| connection.is_established);
+        established.try_for_each(|(conn, connection)| {
+            read_only::leaves_nobody(*conn, connection.queue.front().map(|awaited| &*awaited.request))
+        })
     }
 
     /// Compares everything there is.

@@ -25,6 +25,8 @@ pub struct EnsemblePlan {
     pub commit_log_count: u64,
     /// Whether an empty disk is a new database without the marker that says so.
     pub db_autocreate: bool,
+    /// Servers that serve reads while they find no leader.
+    pub read_only: Vec<u32>,
     /// What the end of all faults leaves alive: a quorum, and of the others each in this way.
     pub rest: Rest,
 }

@@ -37,6 +37,7 @@ pub(super) enum Part {
     LocalSessions,
     Upgrades,
     Xids,
+    ReadOnly,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
@@ -131,6 +132,7 @@ pub(super) fn clients(
                     .map(str::to_string),
                 read_only_byte: draws.chance(700),
                 restarts_xids: false,
+                accepts_read_only: false,
             }
         })
         .collect()

@@ -5,8 +5,8 @@ use super::expand::{
 };
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
-    ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault, PlannedOperation,
-    Ports, Rest, ServerPlan, Shape, Target,
+    ClientPlan, ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault,
+    PlannedOperation, Ports, Rest, ServerPlan, Shape, Target,
 };
 use crate::chooser::Draws;
 use quorate_core::jute::OpCode;
@@ -82,6 +82,7 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
     let people = (CLIENTS, ensemble.servers() as u64);
     let mut clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
+    draw(seed, Part::ReadOnly, |draws| serve_reads_alone(draws, &mut ensemble, &mut clients));
     let mut operations =
         draw(seed, Part::Operations, |draws| operations(draws, per_second, &swarm, &clients));
     draw(seed, Part::Readers, |draws| let_some_only_read(draws, &mut operations));
@@ -113,6 +114,16 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
         server,
         ensemble: Some(ensemble),
         duration_ms: SECONDS * 1000,
+    }
+}
+
+/// In some ensembles there are servers that serve reads while they find no leader, and scripts that take that.
+fn serve_reads_alone(draws: &mut Draws<'_>, ensemble: &mut EnsemblePlan, clients: &mut [ClientPlan]) {
+    let permille = draws.of(&[0, 0, 500, 1000, 1000]);
+    ensemble.read_only = (0..ensemble.servers() as u32).filter(|_| draws.chance(permille)).collect();
+    let permille = draws.of(&[200, 600, 1000]);
+    for client in clients.iter_mut().filter(|client| !client.is_machine) {
+        client.accepts_read_only = !ensemble.read_only.is_empty() && draws.chance(permille);
     }
 }
 
@@ -298,6 +309,7 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
         avoid_ms: 10_000,
         commit_log_count: draws.of(&[1, 5, 50, 500]),
         db_autocreate: true,
+        read_only: Vec::new(),
         rest: draws.of(&[Rest::Healed, Rest::Dead, Rest::Paused, Rest::CutOff]),
     }
 }

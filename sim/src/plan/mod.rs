@@ -19,7 +19,7 @@ pub use fault::{ClockKind, Fault, Moment};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 8;
+pub const FORMAT: u32 = 9;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +105,8 @@ pub struct ClientPlan {
     pub user: Option<String>,
     /// Whether its handshake ends with the read-only byte.
     pub read_only_byte: bool,
+    /// Whether a server that only serves reads will do; a script's only.
+    pub accepts_read_only: bool,
     /// Whether its xids begin at 1 again on each connection, as kazoo's do; a script's only.
     pub restarts_xids: bool,
 }

@@ -56,6 +56,11 @@ impl Client {
         }
     }
 
+    /// Whether it holds a connection to a server that serves only reads.
+    pub(super) fn is_read_only(&self) -> bool {
+        matches!(self, Client::Scripted(script) if script.is_read_only())
+    }
+
     /// How far it has come, in words.
     pub(super) fn state(&self) -> String {
         match self {

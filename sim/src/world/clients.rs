@@ -60,6 +60,11 @@ impl World<'_> {
                 self.counters.probe("client_gives_up");
                 self.leave(client)?;
             }
+            _ if self.clients[client].is_read_only() && self.has_read_enough(client) => {
+                self.note("client looks elsewhere", [client as u64, 0, 0]);
+                self.counters.probe("read_only_left");
+                self.leave(client)?;
+            }
             _ => {
                 if let Client::Scripted(script) = &mut self.clients[client]
                     && let Some(ping) = script.ping(now, &self.real_time)
@@ -71,6 +76,10 @@ impl World<'_> {
         }
         self.arm_client(client);
         Ok(())
+    }
+
+    fn has_read_enough(&self, client: usize) -> bool {
+        matches!(&self.clients[client], Client::Scripted(script) if script.looks_elsewhere_at() <= self.now)
     }
 
     /// Hands an input to a session machine, and does what it wants done.
@@ -259,8 +268,12 @@ impl World<'_> {
             }
         };
         let (answers, is_alive) = script.receive(self.now, &bytes, &mut self.real_time)?;
+        let is_back = script.is_back_from_reading();
         for answer in answers {
             self.say(client, answer);
+        }
+        if is_back {
+            self.counters.probe("read_only_over");
         }
         if !is_alive {
             self.counters.probe("session_is_no_more");

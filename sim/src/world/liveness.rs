@@ -161,7 +161,8 @@ impl World<'_> {
         let zxid_of = |server: &Server| server.running().map(|process| process.peer.status().last_zxid());
         let newest = zxid_of(&self.servers[leader]);
         for (index, server) in self.servers.iter().enumerate().filter(|(index, _)| self.survivors[*index]) {
-            if !server.is_serving() {
+            let is_read_only = server.running().is_some_and(|process| process.peer.status().is_read_only());
+            if !server.is_serving() || is_read_only {
                 return Some(format!("server {index} does not serve, server {leader} leads"));
             }
             if zxid_of(server) != newest {
@@ -170,6 +171,9 @@ impl World<'_> {
         }
         let end_of_faults = self.plan.duration_ms * MS;
         for (index, client) in self.clients.iter().enumerate() {
+            if client.is_read_only() {
+                return Some(format!("client {index} only reads, server {leader} leads"));
+            }
             if client.last_answered() < end_of_faults || client.waits_since() + PATIENCE_NS < self.now {
                 let (state, heard, waits) = (client.state(), client.last_answered(), client.waits_since());
                 return Some(format!(

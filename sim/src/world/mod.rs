@@ -218,10 +218,13 @@ impl<'p> World<'p> {
         let db_autocreate = ensemble.is_none_or(|plan| plan.db_autocreate);
         let server = |index| {
             let config = ensemble.map(|plan| ensemble_config(plan, index));
-            Server::new(&plan.server, (config, db_autocreate), index)
+            let serves_reads = ensemble.is_some_and(|plan| plan.read_only.contains(&(index as u32)));
+            Server::new(&plan.server, (config, db_autocreate, serves_reads), index)
         };
         let servers: Vec<Server> = (0..count).map(server).collect();
         let oracle = servers[0].oracle(ensemble, checks);
+        let has_local = ensemble.is_some_and(|plan| !plan.read_only.is_empty())
+            || ensemble.is_some() && plan.server.local_sessions;
         let clients = plan.clients.iter().enumerate();
         let clients = clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
         World {
@@ -243,7 +246,7 @@ impl<'p> World<'p> {
             oracle,
             clients,
             client_timers: vec![u64::MAX; plan.clients.len()],
-            real_time: RealTime::new(ensemble.is_some(), ensemble.is_some() && plan.server.local_sessions),
+            real_time: RealTime::new(ensemble.is_some(), has_local),
             is_over: false,
             is_refused: false,
         }

@@ -133,6 +133,7 @@ impl World<'_> {
             PeerEvent::Serving { state: PeerState::Leading, .. } => "leader_serves",
             PeerEvent::Serving { state: PeerState::Following, .. } => "follower_serves",
             PeerEvent::Serving { state: PeerState::Observing, .. } => "observer_serves",
+            PeerEvent::ReadOnly { .. } => "read_only_serves",
             PeerEvent::LearnerGone { .. } => "learner_gone",
             PeerEvent::SessionExpired { .. } => "session_expired",
             PeerEvent::SessionReattached { .. } => "session_reattached",

@@ -23,6 +23,8 @@ use std::collections::VecDeque;
 
 /// The longest that a handshake may take, ns.
 pub(super) const HANDSHAKE_NS: u64 = 5_000_000_000;
+/// How long it stays with a server that serves only reads, before it looks for another, ns.
+const READING_NS: u64 = 2_500_000_000;
 
 /// How far a client has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,17 @@ struct Sent {
     at: u64,
 }
 
+/// What it knows of servers that serve only reads.
+#[derive(Debug, Default)]
+struct Reading {
+    /// It is connected to one, since then.
+    since: Option<u64>,
+    /// It was, and was not anywhere else since.
+    is_all_it_knows: bool,
+    /// It has just found a server that serves everything.
+    is_over: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Scripted {
     pub(super) index: usize,
@@ -71,6 +84,7 @@ pub(super) struct Scripted {
     view: SessionView,
     last_event: Zxid,
     pub(super) attempts: u64,
+    reading: Reading,
     is_closing: bool,
     last_answer: u64,
 }
@@ -96,6 +110,7 @@ impl Scripted {
             view: SessionView::default(),
             last_event: Zxid::ZERO,
             attempts: 0,
+            reading: Reading::default(),
             is_closing: false,
             last_answer: 0,
         }
@@ -123,7 +138,10 @@ impl Scripted {
         self.attempts += 1;
         let key = |about: u64| Key(self.index as u64, self.attempts, about);
         let wait = chooser.pick(Choice::Client, key(0), 1_000_000_000);
-        if !chooser.chance(Choice::Client, key(1), self.plan.keeps_session_permille) || self.is_closing {
+        let is_only_read = self.reading.since.take().is_some();
+        let keeps = chooser.chance(Choice::Client, key(1), self.plan.keeps_session_permille);
+        // What only reads know of is no session anywhere else.
+        if !keeps || self.is_closing || is_only_read {
             self.forget_session();
         }
         self.sent.clear();
@@ -158,11 +176,27 @@ impl Scripted {
             timeout: self.plan.timeout_ms as i32,
             session_id: self.session,
             password: Some(password),
-            read_only: self.plan.read_only_byte.then_some(false),
+            read_only: (self.plan.read_only_byte || self.plan.accepts_read_only)
+                .then_some(self.plan.accepts_read_only),
         };
         let mut out = BytesMut::new();
         write_frame(&mut out, |writer| request.encode(writer));
         out.freeze()
+    }
+
+    /// Whether it is connected to a server that serves only reads.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.reading.since.is_some()
+    }
+
+    /// When it looks for a server that serves everything.
+    pub(super) fn looks_elsewhere_at(&self) -> u64 {
+        self.reading.since.map_or(u64::MAX, |since| since + READING_NS)
+    }
+
+    /// Whether it has just found such a server, behind one that served only reads.
+    pub(super) fn is_back_from_reading(&mut self) -> bool {
+        std::mem::take(&mut self.reading.is_over)
     }
 
     /// Whether it goes on in its session, by xids that the session has seen.
@@ -176,7 +210,9 @@ impl Scripted {
         match self.phase {
             Phase::Away { until } => until,
             Phase::Handshaking(_) => self.last_heard + ms(2).clamp(200_000_000, HANDSHAKE_NS),
-            Phase::Connected(_) => (self.last_heard + ms(2)).min(self.last_sent + ms(1)),
+            Phase::Connected(_) => {
+                (self.last_heard + ms(2)).min(self.last_sent + ms(1)).min(self.looks_elsewhere_at())
+            }
         }
     }
 
@@ -304,6 +340,10 @@ impl Scripted {
         let Phase::Handshaking(conn) = self.phase else { return false };
         let is_back = self.session == response.session_id;
         self.phase = Phase::Connected(conn);
+        let is_read_only = response.read_only == Some(true);
+        self.reading.since = is_read_only.then_some(now);
+        self.reading.is_over = !is_read_only && self.reading.is_all_it_knows;
+        self.reading.is_all_it_knows = is_read_only;
         self.last_answer = now;
         self.timeout_ms = response.timeout as u64;
         self.session = response.session_id;
@@ -344,7 +384,7 @@ impl Scripted {
         let Some(sent) = sent else { return Ok(()) };
         if header.zxid.0 > 0 {
             let is_end = sent.opcode == OpCode::CloseSession.code() && real_time.has_local_sessions;
-            let is_txn = sent.is_write && !is_end && !matches!(header.err, -5 | -125);
+            let is_txn = sent.is_write && !is_end && !matches!(header.err, -5 | -119 | -125);
             real_time.answered(is_txn, sent.floor, header.zxid)?;
             if sent.opcode == OpCode::Sync.code() && header.err == 0 {
                 self.view.synced(sent.committed);

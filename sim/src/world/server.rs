@@ -100,7 +100,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(
         plan: &ServerPlan,
-        (ensemble, db_autocreate): (Option<EnsembleConfig>, bool),
+        (ensemble, db_autocreate, serves_reads): (Option<EnsembleConfig>, bool, bool),
         index: usize,
     ) -> Self {
         let mut config = PeerConfig::standalone(Millis(plan.tick_time_ms));
@@ -118,6 +118,7 @@ impl Server {
         config.sequences.container_check_interval = Millis(plan.container_check_ms);
         config.sequences.container_max_never_used = Millis(plan.container_max_never_used_ms);
         config.server_id = id(index);
+        config.switches.read_only_mode = serves_reads;
         config.super_digest = plan.super_password.as_deref().map(super_digest);
         let storage_options = StorageOptions {
             preallocate: plan.preallocate,
