@@ -163,6 +163,16 @@ class Ensemble:
                 lines.append(f"member {sid} ({member.kind}) counts {count:.0f} digest mismatches")
         return lines
 
+    def digest_log_disagreements(self):
+        """The newest digests that members have logged of the same txn (`hash`); at least two of them have one in common."""
+        logs = {sid: dict(re.findall(r"([0-9a-f]+): (-?[0-9]+)", member.four_letter("hash"))) for sid, member in self.running().items()}
+        common = {zxid for log in logs.values() for zxid in log if sum(zxid in other for other in logs.values()) > 1}
+        if not common:
+            return [f"no two members have logged a digest of the same txn: { {sid: len(log) for sid, log in logs.items()} }"]
+        newest = max(common, key=lambda zxid: int(zxid, 16))
+        digests = {sid: log[newest] for sid, log in logs.items() if newest in log}
+        return [] if len(set(digests.values())) == 1 else [f"digests of the tree at {newest} differ: {digests}"]
+
     def remove(self):
         for member in self.members.values():
             try:

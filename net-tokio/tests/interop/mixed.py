@@ -2,8 +2,9 @@
 """Ensembles of Java and Quorate together: Quorate follows, observes and leads, with Java 3.8 and 3.9.
 
 Each mix: every kind of txn is written through every member, a session moves through all of them, kazoo takes a contended lock over
-all members; members are stopped, and with 3.9 killed by kill -9, and come back; at the end all members show the same tree and nobody
-counts a digest mismatch.
+all members; members are stopped, and with 3.9 killed by kill -9, and come back, with 3.9 whoever leads among them and Quorate where it
+can lead. Two sessions of the Java client of that version go on meanwhile: one knows Quorate's member alone, the other all of them. At
+the end all members show the same tree and the same digests, nobody counts a digest mismatch, and the Java client has lost nothing.
 Exit status 1: anything differs.
 """
 
@@ -17,6 +18,7 @@ import time
 import ensembles
 import servers
 import tree
+import workers
 
 # setup.sh keeps kazoo in an environment of its own.
 sys.path += glob.glob(os.path.join(servers.CACHE, "venv", "lib", "python3*", "site-packages"))
@@ -29,7 +31,9 @@ class Mix:
 
     def __init__(self, name, kinds, observers, leader):
         self.name, self.kinds, self.observers, self.wanted_leader = name, kinds, observers, leader
-        self.problems, self.ensemble, self.fillings = [], None, 0
+        self.problems, self.ensemble, self.fillings, self.workers = [], None, 0, []
+        # The kinds of those that led when they were killed.
+        self.killed_leaders = set()
 
     def check(self, holds, problem):
         if not holds:
@@ -42,6 +46,9 @@ class Mix:
                 self.steps()
         except (AssertionError, OSError, RuntimeError, *tree.Trouble) as error:
             self.problems.append(f"{type(error).__name__}: {error}")
+        finally:
+            for worker in self.workers:
+                worker.process.kill()
         for problem in self.problems:
             print(f"FAILED {self.name}: {problem}", flush=True)
         if not self.problems:
@@ -60,19 +67,67 @@ class Mix:
         self.move_a_session()
         self.contend()
         self.compare("after the first writes")
+        self.start_java_clients()
         for sid in list(self.ensemble.members):
             self.restart(sid, "stop")
         if servers.JAVA_38 not in self.kinds:
-            for sid in list(self.ensemble.members):
-                self.restart(sid, "kill")
+            self.kill_each()
+        self.stop_java_clients()
         self.compare("at the end")
+
+    def kill_each(self):
+        """kill -9 of each member in turn, of leaders of either kind among them."""
+        for sid in list(self.ensemble.members):
+            self.restart(sid, "kill")
+        java = next(sid for sid, kind in enumerate(self.kinds, 1) if kind != servers.QUORATE)
+        for wanted in {self.wanted_leader, java}:
+            if self.kinds[wanted - 1] not in self.killed_leaders:
+                self.make_lead(wanted)
+                self.restart(wanted, "kill")
+        missing = {self.kinds[self.wanted_leader - 1], self.kinds[java - 1]} - self.killed_leaders
+        self.check(not missing, f"no leader of {missing} was killed")
+
+    def make_lead(self, wanted):
+        """It has everything while the others stop and come back, one by one: with equal histories, the last two vote for the larger id."""
+        for _ in range(5):
+            leader = self.ensemble.leader()
+            if leader == wanted:
+                return
+            self.restart(leader, "stop")
+
+    def start_java_clients(self):
+        """One session at each kind of place: Quorate's member alone, and everywhere."""
+        client = tree.Client(next(iter(self.ensemble.members.values())))
+        for path in ("/acks", "/ephemerals"):
+            client.must("create", tree.create(path))
+        client.close()
+        version = next((kind for kind in self.kinds if kind != servers.QUORATE), servers.JAVA_39)
+        own = next((member for member in self.ensemble.members.values() if member.kind == servers.QUORATE), None)
+        places = {"everywhere": self.ensemble.connect_string(), "at-Quorate": own.address if own else self.ensemble.connect_string()}
+        self.workers = [workers.java(hosts, name, version) for name, hosts in places.items()]
+        workers.wait_until_all_write(self.workers)
+
+    def stop_java_clients(self):
+        """They write to the end, and have what they were promised."""
+        workers.wait_until_all_write(self.workers)
+        for worker in self.workers:
+            worker.stop()
+            lost = worker.said("LOST")
+            self.check(not lost, f"the Java client {worker.name} lost {lost}")
+            self.check(worker.process.returncode == 0, f"the Java client {worker.name} ended with {worker.process.returncode}")
+        acks = [ack for worker in self.workers for ack in worker.acks()]
+        self.problems += workers.wrong_acks(acks, tree.dump(self.ensemble.members[self.ensemble.leader()]))
+        held, overlaps = workers.holds(self.workers)
+        self.check(held and not overlaps, f"the mutex was held {held} times, by two at {overlaps[:3]}")
+        moves = len(self.workers[0].said("SERVER"))
+        self.check(moves >= 3, f"the Java client moved {moves} times only")
 
     def fill(self, member):
         self.fillings += 1
         tree.fill(member, f"/filling{self.fillings}", updates=30)
 
     def compare(self, when):
-        lines = self.ensemble.disagreements()
+        lines = self.ensemble.disagreements() + self.ensemble.digest_log_disagreements()
         self.check(not lines, f"{when}:\n      " + "\n      ".join(lines[:10]))
 
     def move_a_session(self):
@@ -127,6 +182,8 @@ class Mix:
     def restart(self, sid, how):
         """A member goes while others write, and comes back; with the leader another one leads."""
         member = self.ensemble.members[sid]
+        if how == "kill" and self.ensemble.leader() == sid:
+            self.killed_leaders.add(member.kind)
         code = getattr(member, how)()
         self.check(how == "kill" or code in (0, 143), f"{member.kind} {sid} ended with {code} when stopped")
         self.ensemble.settle()

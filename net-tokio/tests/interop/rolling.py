@@ -12,8 +12,6 @@ Exit status 1: anything of that is not so.
 
 import argparse
 import collections
-import os
-import subprocess
 import sys
 import threading
 import time
@@ -22,42 +20,11 @@ import ensembles
 import servers
 import tree
 import wire
+import workers
 
-SESSION_TIMEOUT_MS = 10_000
 SEQUENTIAL = 2
 PAUSE_S = 2.0
 RETRY_S = 0.01
-
-
-class Worker:
-    """A process under load, and what it has said."""
-
-    def __init__(self, name, command, cwd=None):
-        self.name, self.lines, self.sessions_moved = name, [], 0
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        text=True, cwd=cwd)
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.append(line.split())
-
-    def said(self, word):
-        return [line[1:] for line in list(self.lines) if line and line[0] == word]
-
-    def servers(self):
-        """Where its session was, each change once."""
-        visited = []
-        for (address, *_) in self.said("SERVER"):
-            if not visited or visited[-1] != address:
-                visited.append(address)
-        return visited
-
-    def stop(self):
-        self.process.stdin.close()
-        self.process.wait(60)
-        self.reader.join(10)
 
 
 class Prober:
@@ -97,18 +64,6 @@ class Prober:
         self.thread.join(30)
 
 
-def workers(ensemble, kazoo, java):
-    hosts = ensemble.connect_string()
-    timeout = str(SESSION_TIMEOUT_MS)
-    started = [Worker(f"kazoo{at}", [sys.executable, os.path.join(servers.HERE, "load.py"), hosts, f"kazoo{at}", timeout])
-               for at in range(kazoo)]
-    class_path = servers.java_class_path(servers.JAVA_39)
-    return started + [Worker(f"java{at}", ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                                           "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", class_path,
-                                           os.path.join(servers.HERE, "Load.java"), hosts, f"java{at}", timeout])
-                      for at in range(java)]
-
-
 class Migration:
     """The whole run."""
 
@@ -134,9 +89,11 @@ class Migration:
             for path in ("/acks", "/ephemerals"):
                 client.must("create", tree.create(path))
             client.close()
-            self.workers = workers(self.ensemble, *self.clients)
+            hosts, (kazoo, java) = self.ensemble.connect_string(), self.clients
+            self.workers = [workers.kazoo(hosts, f"kazoo{at}") for at in range(kazoo)]
+            self.workers += [workers.java(hosts, f"java{at}") for at in range(java)]
             self.prober = Prober(self.ensemble)
-            self._wait_for_load()
+            workers.wait_until_all_write(self.workers)
             self._phase("Java alone", self.java)
             self._phase("to Quorate", self.through)
             self._phase("back to Java", self.java)
@@ -153,12 +110,6 @@ class Migration:
                 self.prober.over.set()
             self.ensemble.remove()
         return self.problems
-
-    def _wait_for_load(self):
-        deadline = time.monotonic() + 60
-        while any(len(worker.said("ACK")) < 20 for worker in self.workers):
-            assert time.monotonic() < deadline, "the load does not start"
-            time.sleep(0.1)
 
     def _phase(self, name, kind):
         """Followers first, the leader last."""
@@ -210,8 +161,7 @@ class Migration:
 
     def _acks(self):
         """Everything acknowledged: path, data, when."""
-        said = [(path, data, int(at)) for worker in self.workers for path, data, at in worker.said("ACK")]
-        return said + list(self.prober.acks)
+        return [ack for worker in self.workers for ack in worker.acks()] + list(self.prober.acks)
 
     def _gap(self, since, until):
         """The longest time without an acknowledged write of anybody, in ms, and what was done last before it."""
@@ -251,19 +201,14 @@ class Migration:
         self.check(not lines, "at the end:\n      " + "\n      ".join(lines[:10]))
 
     def _judge_acks(self):
-        found = tree.dump(self.ensemble.members[self.ensemble.leader()])
         acks = self._acks()
-        missing = [path for path, data, _ in acks if path not in found or bytes.fromhex(found[path][0])[4:] != data.encode()]
-        self.check(not missing, f"{len(missing)} of {len(acks)} acknowledged writes are missing: {missing[:5]}")
-        paths = [path for path, *_ in acks]
-        self.check(len(set(paths)) == len(paths), "a sequential name was given twice")
-        print(f"{len(acks)} acknowledged writes of {len(self.workers) + 1} sessions, {len(missing)} missing")
+        self.problems += workers.wrong_acks(acks, tree.dump(self.ensemble.members[self.ensemble.leader()]))
+        print(f"{len(acks)} acknowledged writes of {len(self.workers) + 1} sessions")
 
     def _judge_mutex(self):
-        held = sorted((int(since), int(until), worker.name) for worker in self.workers for since, until in worker.said("HELD"))
-        overlaps = [(a, b) for a, b in zip(held, held[1:]) if b[0] < a[1] and a[2] != b[2]]
+        held, overlaps = workers.holds(self.workers)
         self.check(not overlaps, f"the mutex was held twice: {overlaps[:3]}")
-        print(f"the mutex was held {len(held)} times, {len(overlaps)} times by two")
+        print(f"the mutex was held {held} times, {len(overlaps)} times by two")
 
 
 def main():
