@@ -7,6 +7,8 @@
 //! ([`FastLeaderElection::avoid`]): otherwise a server with the best vote that nobody can follow would be elected for ever. Its own
 //! vote, and others' votes for it, still count. The while is the longer the longer we tried: others, who tried at the same time, are
 //! done with it before ours is over, or no quorum would ever leave that server out at once. Who was only slow is proposed again then.
+//! It ends early when somebody else's leadership is established: the epoch that begins has made the vote of whoever could not take part a
+//! bad one, and whoever did take part could be reached.
 
 use super::vote::{Round, Vote};
 use crate::jute::{Notification, PeerState};
@@ -134,9 +136,10 @@ impl FastLeaderElection {
         self.avoided.insert(server, now + tried + self.times.avoid);
     }
 
-    /// The leader reached broadcast, or this server follows it there: its epoch is told from now on.
+    /// The leader reached broadcast, or this server follows it there: its epoch is told from now on, and nobody has to be left out.
     pub fn update_epoch(&mut self, epoch: i64) {
         self.current.peer_epoch = epoch;
+        self.avoided.clear();
     }
 
     /// When [`FastLeaderElection::timeout`] has something to do.

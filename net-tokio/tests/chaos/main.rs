@@ -109,6 +109,10 @@ fn assert_enough(rounds: usize, counts: &RecordedCounts, seen: &Rounds) {
     ] {
         assert!(count >= floor, "{what}: {count}, there should be {floor} in {rounds} rounds");
     }
+    let left_out = Fault::SCHEDULE.iter().filter(|fault| fault.may_keep_all_waiting());
+    let ceiling = left_out.map(|fault| seen.by_fault[fault]).sum::<u64>() / 4;
+    let without = seen.without_another_leader;
+    assert!(without <= ceiling, "{without} rounds without another leader, at most {ceiling} may be");
     let is_long = rounds > 2 * Fault::SCHEDULE.len();
     assert!(!is_long || counts.expired >= rounds / 40, "{} sessions expired", counts.expired);
 }

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 
 /// Longer than syncLimit allows.
 const TOO_LONG: Duration = Duration::from_millis(1_300);
+/// Until a leader that the others can't follow is left out by a quorum of them: it is given up, elected once more, and tried for initLimit;
+/// and as much again for those who tried it later than others.
+const LEFT_OUT: Duration = Duration::from_millis(2 * (1_000 + 2_400 + 1_000));
 /// What servers logged in a round that takes longer than this is worth a look.
 const SLOW: Duration = Duration::from_secs(4);
 /// Writes that are enough to say that it goes on.
@@ -84,9 +87,9 @@ impl Fault {
 }
 
 impl Fault {
-    /// The one that is cut off may have the best vote, is heard in elections, and accepts who wants to follow it: as long as that is
-    /// so, FastLeaderElection may choose it over and over.
-    fn may_keep_all_waiting(self) -> bool {
+    /// The one that is cut off may have the best vote, is heard in elections, and accepts who wants to follow it: others lead when a quorum
+    /// has tried that and leaves it out.
+    pub(crate) fn may_keep_all_waiting(self) -> bool {
         matches!(self, Fault::CutQuorumPort | Fault::DeafenLeader)
     }
 }
@@ -97,7 +100,7 @@ pub(crate) struct Rounds {
     pub(crate) by_fault: BTreeMap<Fault, u64>,
     /// Rounds behind which another server led.
     pub(crate) new_leaders: u64,
-    /// Rounds in which the one that was cut off stayed the one to follow.
+    /// Rounds in which nobody else led by when the one that was cut off should be left out.
     pub(crate) without_another_leader: u64,
     /// Connections on which a cut held something.
     pub(crate) held: u64,
@@ -326,7 +329,7 @@ impl Rig {
         let begin = Instant::now();
         let mut another_leads = false;
         while !another_leads || begin.elapsed() < TOO_LONG {
-            if fault.may_keep_all_waiting() && begin.elapsed() > 3 * TOO_LONG {
+            if fault.may_keep_all_waiting() && begin.elapsed() > LEFT_OUT {
                 self.rounds.without_another_leader += 1;
                 break;
             }
