@@ -67,6 +67,10 @@ pub enum PeerEvent {
         session: SessionId,
         timeout: Millis,
     },
+    /// The tree behind this txn is not the one that whoever prepared it had.
+    DigestMismatch {
+        zxid: Zxid,
+    },
     /// A leader is looked for, with this vote.
     Looking {
         zxid: Zxid,

@@ -201,7 +201,10 @@ impl Peer {
             Input::GoOn => self.go_on(now, outbox),
             Input::Timeout => self.timeout(now, outbox),
             Input::Shutdown => self.ending = Ending::Draining { until: now.mono + LAST_ANSWERS },
-            Input::ResetServerStats => self.state.metrics.reset(),
+            Input::ResetServerStats => {
+                self.state.metrics.reset();
+                self.forget_proposal_sizes();
+            }
             Input::ResetConnectionStats => {
                 self.state.connections.iter_mut().for_each(|connection| connection.stats.reset());
             }

@@ -4,7 +4,7 @@ use super::table::Table;
 use quorate_core::contract::{PeerEvent, SyncMode};
 use quorate_core::jute::PeerState;
 use quorate_core::vocabulary::ConnId;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Logs an event; connections are shown by their address.
 pub(super) fn log(event: PeerEvent, table: &Table) {
@@ -53,6 +53,9 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         }
         PeerEvent::LearnerGone { sid, reason, .. } => {
             warn!(name: "learner_gone", sid = sid.map_or_else(|| "?".to_owned(), |sid| sid.to_string()), "{reason}");
+        }
+        PeerEvent::DigestMismatch { zxid } => {
+            error!(name: "digest_mismatch", %zxid, "the tree is not the one that the txn's digest names");
         }
         PeerEvent::SnapshotStarted { zxid } => info!(name: "snapshot_started", %zxid),
         PeerEvent::SnapshotDurable { zxid } => info!(name: "snapshot_durable", %zxid),

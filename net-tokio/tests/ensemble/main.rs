@@ -15,3 +15,4 @@ mod failures;
 mod rig;
 mod start;
 mod together;
+mod watched;

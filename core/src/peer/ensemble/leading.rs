@@ -5,7 +5,7 @@ use super::{Peer, Stance};
 use crate::auth::Identities;
 use crate::contract::{Outbox, PeerEvent, SyncMode};
 use crate::jute::{FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request};
-use crate::metrics::Counter;
+use crate::metrics::{Advanced, Basic, Counter};
 use crate::peer::requests::makes_txn;
 use crate::peer::role::Role;
 use crate::pipeline::{Asker, Ground, Origin, Prep, Prepared};
@@ -41,6 +41,7 @@ impl Peer {
                 LeaderEvent::Established { epoch } => self.establish(now, epoch, outbox),
                 LeaderEvent::Commit { zxid, txn } => {
                     self.state.metrics.count(Counter::CommitCount);
+                    self.note_latency(Advanced::QuorumAckLatency, now, &txn);
                     self.commit(zxid, txn);
                     self.answer_late(zxid, outbox);
                 }
@@ -55,11 +56,7 @@ impl Peer {
                 }
                 LeaderEvent::Synced(_) => self.synced(now, outbox),
                 LeaderEvent::Synchronises { sid, by } => {
-                    self.state.metrics.count(match by {
-                        // As Java counts them.
-                        SyncMode::Diff | SyncMode::Trunc => Counter::DiffCount,
-                        SyncMode::Snap => Counter::SnapCount,
-                    });
+                    self.note_synchronisation(by);
                     outbox.event(PeerEvent::LearnerSynchronises { sid, by });
                 }
                 LeaderEvent::LearnerGone { link, sid, reason } => {
@@ -70,6 +67,19 @@ impl Peer {
         }
     }
 
+    /// A learner is sent what it lacks: how, and how many that goes for at the moment, as Java counts them.
+    fn note_synchronisation(&mut self, by: SyncMode) {
+        let learners =
+            self.as_member().and_then(|member| member.leader()).into_iter().flat_map(Leader::learners);
+        let syncing = learners.filter(|learner| learner.is_synchronising).count();
+        let (count, inflight) = match by {
+            SyncMode::Diff | SyncMode::Trunc => (Counter::DiffCount, Basic::InflightDiffCount),
+            SyncMode::Snap => (Counter::SnapCount, Basic::InflightSnapCount),
+        };
+        self.state.metrics.count(count);
+        self.state.metrics.add(inflight, i64::try_from(syncing).unwrap_or(i64::MAX));
+    }
+
     /// The ensemble has taken over this server's history: clients are served from here on.
     fn establish(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
         assert!(self.commit.is_empty(), "an epoch begins with everything applied");
@@ -77,10 +87,12 @@ impl Peer {
         let has_local = self.state.config.switches.local_sessions;
         self.track_sessions(now, if has_local { Noted::Ended } else { Noted::Nothing });
         let member = self.member_mut();
-        member.is_established = true;
+        let unavailable_ms = member.become_available(now);
         member.election.update_epoch(i64::from(epoch.0));
         let took = now.mono.millis_since(member.since);
         outbox.event(PeerEvent::Serving { state: PeerState::Leading, leader: member.me, epoch, took });
+        self.state.metrics.add(Basic::UnavailableTime, unavailable_ms);
+        self.state.metrics.add(Basic::LeaderUnavailableTime, unavailable_ms);
         for session in self.state.database.orphans() {
             self.close_session(now, session, outbox);
         }
@@ -91,6 +103,15 @@ impl Peer {
         if let Role::Member(_) = self.role {
             self.state.metrics.count(Counter::ProposalCount);
             self.lead(now, outbox, |leader, turn| leader.propose(zxid, bytes.clone(), turn));
+        }
+    }
+
+    /// `srst` of a leader.
+    pub(in crate::peer) fn forget_proposal_sizes(&mut self) {
+        if let Role::Member(member) = &mut self.role
+            && let Stance::Leading(leading) = &mut member.stance
+        {
+            leading.leader.forget_proposal_sizes();
         }
     }
 
@@ -160,6 +181,7 @@ impl Peer {
         (session, timeout): (SessionId, i32),
         outbox: &mut Outbox,
     ) {
+        self.state.metrics.count(Counter::RevalidateCount);
         let valid = self.is_serving()
             && !self.state.sessions.is_local(session)
             && self.state.sessions.reattach(session, Millis::from_int(timeout), now.mono);

@@ -7,10 +7,10 @@
 use super::{Peer, Stance};
 use crate::contract::{ExitCode, Outbox, PeerEvent, StoreOp};
 use crate::jute::{
-    ConnectRequest, CreateKind, Encode as _, FieldLimit, ForwardedRequest, MultiOp, OpCode, PeerState,
-    Reader, Request, Txn, WirePath,
+    ConnectRequest, CreateKind, Decode as _, Encode as _, FieldLimit, ForwardedRequest, MultiOp, OpCode,
+    PeerState, Reader, Request, Txn, TxnHeader, WirePath,
 };
-use crate::metrics::{Basic, Counter};
+use crate::metrics::{Advanced, Basic, Counter};
 use crate::peer::local::refusal;
 use crate::peer::role::Role;
 use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
@@ -49,10 +49,12 @@ impl Peer {
                 LearnerEvent::Replace(database) => self.replace(now, *database, outbox),
                 LearnerEvent::Append { zxid, txn } => {
                     self.state.metrics.count(Counter::LearnerProposalReceivedCount);
+                    self.note_latency(Advanced::ProposalLatency, now, &txn);
                     self.learned(zxid, txn, outbox);
                 }
                 LearnerEvent::Commit { zxid, txn } => {
                     self.state.metrics.count(Counter::LearnerCommitReceivedCount);
+                    self.note_latency(Advanced::CommitPropagationLatency, now, &txn);
                     self.commit(zxid, txn);
                 }
                 LearnerEvent::LeaderConfig(_) => {}
@@ -118,7 +120,7 @@ impl Peer {
 
     fn established(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
         let member = self.member_mut();
-        member.is_established = true;
+        let unavailable_ms = member.become_available(now);
         member.election.update_epoch(i64::from(epoch.0));
         let state = match member.config.role {
             Part::Participant => PeerState::Following,
@@ -130,6 +132,16 @@ impl Peer {
         let summary =
             if state == PeerState::Following { Basic::FollowerSyncTime } else { Basic::ObserverSyncTime };
         self.state.metrics.add(summary, took.0 as i64);
+        self.state.metrics.add(Basic::UnavailableTime, unavailable_ms);
+    }
+
+    /// How long ago the leader prepared a txn, by the wall clocks; where they disagree there may be nothing to say.
+    pub(super) fn note_latency(&mut self, metric: Advanced, now: Now, txn: &Bytes) {
+        if let Ok(header) = TxnHeader::decode(&mut Reader::new(txn.clone()))
+            && now.wall >= header.time
+        {
+            self.state.metrics.add_advanced(metric, now.wall.0 - header.time.0);
+        }
     }
 
     fn answer_ping(&mut self, zxid: Zxid, outbox: &mut Outbox) {

@@ -92,6 +92,8 @@ pub(super) struct Member {
     is_read_only: bool,
     /// Since when it does what it does.
     since: Mono,
+    /// Since when there is no established leader that it knows of; while there is one, nothing.
+    unavailable_since: Option<Mono>,
     /// Who connected to the quorum port before anybody knows whether this server leads.
     newcomers: BTreeMap<LinkId, Newcomer>,
     /// Whose syncs the leader, or a quorum, was asked about, oldest first.
@@ -137,6 +139,7 @@ impl Member {
             is_established: false,
             is_read_only: false,
             since: now.mono,
+            unavailable_since: Some(now.mono),
             newcomers: BTreeMap::new(),
             syncs: VecDeque::new(),
             sync_tokens: 0,
@@ -207,11 +210,19 @@ impl Member {
         }
     }
 
+    /// The leader is established: how long there was none.
+    fn become_available(&mut self, now: Now) -> i64 {
+        self.is_established = true;
+        let since = self.unavailable_since.take().expect("an established leader is new");
+        i64::try_from(now.mono.millis_since(since).0).unwrap_or(i64::MAX)
+    }
+
     /// The stance changes.
     fn turn_to(&mut self, stance: Stance, now: Now) {
         self.stance = stance;
         (self.is_established, self.is_read_only) = (false, false);
         self.since = now.mono;
+        self.unavailable_since.get_or_insert(now.mono);
     }
 }
 

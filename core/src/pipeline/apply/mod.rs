@@ -13,7 +13,7 @@ use super::reply::Asked;
 use super::state::ServerState;
 use crate::contract::{Outbox, PeerEvent};
 use crate::jute::{OpCode, Txn, TxnRecord};
-use crate::metrics::{Advanced, BasicSet};
+use crate::metrics::{Advanced, BasicSet, Counter};
 use crate::session::SessionScope;
 use crate::tree::Applied;
 use crate::vocabulary::{ConnId, ErrorCode, Millis, Mono, Now};
@@ -36,11 +36,16 @@ impl ServerState {
             auth: &self.auth,
             outbox,
         };
+        let mismatches = self.database.digest_mismatches();
         let applied = match self.database.apply(&txn, &mut notifier) {
             Ok(applied) => applied,
             Err(_) if txn.header.zxid <= self.fuzzy_until => return origin,
             Err(error) => panic!("a prepared txn can't be applied: {error:?}, {txn:?}"),
         };
+        if self.database.digest_mismatches() > mismatches && txn.header.zxid > self.fuzzy_until {
+            self.metrics.count(Counter::DigestMismatchesCount);
+            outbox.event(PeerEvent::DigestMismatch { zxid: txn.header.zxid });
+        }
         self.count_written(&txn.record);
         let latency = now.wall.0 - txn.header.time.0;
         if latency >= 0 {

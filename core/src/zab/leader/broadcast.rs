@@ -39,6 +39,8 @@ pub struct ProposalSizes {
 }
 
 impl ProposalSizes {
+    const NONE: ProposalSizes = ProposalSizes { last: -1, min: -1, max: -1 };
+
     fn add(&mut self, size: usize) {
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         self.min = if self.last < 0 { size } else { self.min.min(size) };
@@ -50,18 +52,21 @@ impl ProposalSizes {
 impl Proposals {
     /// Behind a history that ends in `last`.
     pub(super) fn new(last: Zxid) -> Self {
-        let sizes = ProposalSizes { last: -1, min: -1, max: -1 };
         Proposals {
             outstanding: VecDeque::new(),
             last_proposed: last,
             last_committed: last,
             logged: last,
-            sizes,
+            sizes: ProposalSizes::NONE,
         }
     }
 
     pub(super) fn sizes(&self) -> ProposalSizes {
         self.sizes
+    }
+
+    pub(super) fn forget_sizes(&mut self) {
+        self.sizes = ProposalSizes::NONE;
     }
 
     pub(super) fn outstanding(&self) -> impl ExactSizeIterator<Item = &(Zxid, Bytes)> {

@@ -82,6 +82,8 @@ pub struct LearnerView {
     pub kind: LearnerKind,
     /// Whether it was told that it is up to date.
     pub is_synced: bool,
+    /// Whether it is being sent, or is taking over, what it lacks.
+    pub is_synchronising: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -329,7 +331,8 @@ impl Leader {
         self.learners.iter().filter_map(|(link, handler)| {
             let who = handler.introduction?;
             let is_synced = handler.step == Step::Serving;
-            Some(LearnerView { link: *link, sid: who.sid, kind: who.kind, is_synced })
+            let is_synchronising = matches!(handler.step, Step::Loading(..) | Step::Synchronising);
+            Some(LearnerView { link: *link, sid: who.sid, kind: who.kind, is_synced, is_synchronising })
         })
     }
 
@@ -346,6 +349,11 @@ impl Leader {
     /// How long they were so far.
     pub fn proposal_sizes(&self) -> ProposalSizes {
         self.proposals.sizes()
+    }
+
+    /// `srst`: as before the first.
+    pub fn forget_proposal_sizes(&mut self) {
+        self.proposals.forget_sizes();
     }
 
     /// The last proposal, or the end of its first history.
