@@ -14,7 +14,6 @@ use super::vote::{Round, Vote};
 use crate::jute::{Notification, PeerState};
 use crate::quorum::{ElectionTimes, Memberships, ServerSet};
 use crate::vocabulary::{Millis, Mono, ServerId, Zxid};
-use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// A zxid that says that the server's data is missing (ZOOKEEPER-2325): it neither elects nor is elected.
@@ -284,14 +283,12 @@ impl FastLeaderElection {
     fn broadcast(&self, proposal: Vote, members: &Memberships, out: &mut Vec<ElectionOutput>) {
         let others = members.voters();
         let others = others.iter().filter(|id| *id != self.me);
-        let config = Bytes::from(members.committed().to_string());
-        let notification = proposal.to_notification(self.state, self.round, config);
+        let notification = proposal.to_notification(self.state, self.round, members.text());
         out.extend(others.map(|to| ElectionOutput::Send { to, notification: notification.clone() }));
     }
 
     fn tell(&self, to: ServerId, vote: Vote, round: Round, members: &Memberships) -> ElectionOutput {
-        let config = Bytes::from(members.committed().to_string());
-        ElectionOutput::Send { to, notification: vote.to_notification(self.state, round, config) }
+        ElectionOutput::Send { to, notification: vote.to_notification(self.state, round, members.text()) }
     }
 
     fn is_avoided(&self, now: Mono, server: ServerId) -> bool {

@@ -2,6 +2,7 @@
 
 use super::ServerSet;
 use crate::vocabulary::{ServerId, Zxid};
+use bytes::Bytes;
 use std::collections::BTreeMap;
 
 /// The version of a configuration: the zxid of the reconfig that made it, 0 for one out of `zoo.cfg`.
@@ -185,18 +186,26 @@ impl Membership {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memberships {
     committed: Membership,
+    /// The committed one as it is written: every notification of an election tells it.
+    text: Bytes,
     last_seen: Option<Membership>,
 }
 
 impl Memberships {
     /// Only a committed one.
     pub fn new(committed: Membership) -> Self {
-        Memberships { committed, last_seen: None }
+        let text = Bytes::from(committed.to_string());
+        Memberships { committed, text, last_seen: None }
     }
 
     /// The committed one.
     pub fn committed(&self) -> &Membership {
         &self.committed
+    }
+
+    /// The same, as servers tell it to each other.
+    pub fn text(&self) -> Bytes {
+        self.text.clone()
     }
 
     /// The proposed one, while it is newer than the committed one.
@@ -214,6 +223,7 @@ impl Memberships {
     /// One was committed; it ends what was proposed up to it.
     pub fn commit(&mut self, membership: Membership) {
         self.last_seen = self.last_seen.take().filter(|seen| seen.version > membership.version);
+        self.text = Bytes::from(membership.to_string());
         self.committed = membership;
     }
 
