@@ -29,7 +29,7 @@ pub(crate) fn check(disk: &SimDisk) -> Verdict {
     for entry in lister.list(Directory::Log).unwrap_or_default() {
         let name = FileName::log(entry.name);
         let content = disk.content(&name).expect("a listed file is there");
-        log(&name.name, content)?;
+        log(&name.name, &content)?;
     }
     Ok(())
 }

@@ -7,6 +7,40 @@ use std::sync::Arc;
 /// What a device writes at once.
 const SECTOR: u64 = 512;
 
+/// What stands in a file. Zeros at its end are not stored: logs are made long before they are written.
+#[derive(Clone, Debug, Default)]
+struct Content {
+    stored: Vec<u8>,
+    length: usize,
+}
+
+impl Content {
+    fn write(&mut self, offset: u64, bytes: &[u8]) {
+        let start = offset as usize;
+        let end = start + bytes.len();
+        if self.stored.len() < end {
+            self.stored.resize(end, 0);
+        }
+        self.stored[start..end].copy_from_slice(bytes);
+        self.length = self.length.max(end);
+    }
+
+    fn resize(&mut self, length: u64) {
+        self.length = length as usize;
+        self.stored.truncate(self.length);
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.length);
+        let count = buffer.len().min(self.length - start);
+        let stored = self.stored.get(start..).unwrap_or_default();
+        let copied = count.min(stored.len());
+        buffer[..copied].copy_from_slice(&stored[..copied]);
+        buffer[copied..count].fill(0);
+        count
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Change {
     Write { offset: u64, bytes: Vec<u8> },
@@ -16,8 +50,8 @@ enum Change {
 /// See the module's words. A clone shares contents until one of the two changes. Invariant: `durable` with all `changes` applied is `current`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SimFileData {
-    current: Arc<Vec<u8>>,
-    durable: Arc<Vec<u8>>,
+    current: Arc<Content>,
+    durable: Arc<Content>,
     changes: Vec<Change>,
     /// Some of the changes were said to be synced.
     is_lied_about: bool,
@@ -33,29 +67,28 @@ impl Change {
     }
 }
 
-fn apply_write(content: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let start = offset as usize;
-    let end = start + bytes.len();
-    if content.len() < end {
-        content.resize(end, 0);
-    }
-    content[start..end].copy_from_slice(bytes);
-}
-
-fn apply(content: &mut Vec<u8>, change: &Change) {
+fn apply(content: &mut Content, change: &Change) {
     match change {
-        Change::Write { offset, bytes } => apply_write(content, *offset, bytes),
-        Change::SetLength(length) => content.resize(*length as usize, 0),
+        Change::Write { offset, bytes } => content.write(*offset, bytes),
+        Change::SetLength(length) => content.resize(*length),
     }
 }
 
 impl SimFileData {
-    pub(super) fn content(&self) -> &[u8] {
-        &self.current
+    /// All of it, zeros at its end included.
+    pub(super) fn content(&self) -> Vec<u8> {
+        let mut content = self.current.stored.clone();
+        content.resize(self.current.length, 0);
+        content
+    }
+
+    /// Copies what stands at `offset`; returns how much of that there is.
+    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
+        self.current.read(offset, buffer)
     }
 
     pub(super) fn length(&self) -> u64 {
-        self.current.len() as u64
+        self.current.length as u64
     }
 
     pub(super) fn is_clean(&self) -> bool {
@@ -64,7 +97,7 @@ impl SimFileData {
 
     /// Whether it has content, and none of it is synced.
     pub(super) fn is_new(&self) -> bool {
-        self.durable.is_empty() && !self.current.is_empty()
+        self.durable.length == 0 && self.current.length > 0
     }
 
     pub(super) fn unsynced_bytes(&self) -> u64 {
@@ -101,7 +134,7 @@ impl SimFileData {
 
     pub(super) fn sync(&mut self) {
         self.is_lied_about = false;
-        if self.durable.is_empty() {
+        if self.durable.length == 0 {
             // Most files are written once: nothing is copied.
             self.durable = Arc::clone(&self.current);
             self.changes.clear();
@@ -116,7 +149,7 @@ impl SimFileData {
     pub(super) fn lose_power(&mut self, draws: &mut Draws<'_>) {
         let changes = std::mem::take(&mut self.changes);
         self.is_lied_about = false;
-        let synced = self.durable.len() as u64;
+        let synced = self.durable.length as u64;
         let longest = changes.iter().map(Change::end).max().unwrap_or(0).max(synced);
         match draws.below(6) {
             0 => changes.iter().for_each(|change| apply(Arc::make_mut(&mut self.durable), change)),
@@ -132,7 +165,7 @@ impl SimFileData {
         if !is_cut && draws.chance(if synced == 0 { 500 } else { 200 }) {
             // A file that is new has no more than its first bytes rather often.
             let length = if synced == 0 { draws.of(&[0, 7, 15, longest]) } else { longest };
-            Arc::make_mut(&mut self.durable).resize(draws.between(synced, length.min(longest)) as usize, 0);
+            Arc::make_mut(&mut self.durable).resize(draws.between(synced, length.min(longest)));
         }
         self.current.clone_from(&self.durable);
     }
@@ -155,7 +188,7 @@ impl SimFileData {
             }
             for (number, (_, offset, bytes)) in pieces(change).enumerate() {
                 if !hole.contains(&(number as u64)) {
-                    apply_write(Arc::make_mut(&mut self.durable), offset, bytes);
+                    Arc::make_mut(&mut self.durable).write(offset, bytes);
                 }
             }
         }
@@ -179,7 +212,7 @@ impl SimFileData {
                         let version = seen.entry(sector).or_default();
                         *version += 1;
                         if *version <= kept[&sector] {
-                            apply_write(Arc::make_mut(&mut self.durable), offset, bytes);
+                            Arc::make_mut(&mut self.durable).write(offset, bytes);
                         }
                     }
                 }

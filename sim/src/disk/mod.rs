@@ -251,7 +251,7 @@ impl SimDisk {
     }
 
     /// The content of a file, as a reader sees it.
-    pub(crate) fn content(&self, name: &FileName) -> Option<&[u8]> {
+    pub(crate) fn content(&self, name: &FileName) -> Option<Vec<u8>> {
         let file = self.names.get(&name.directory)?.current.get(&name.name)?;
         self.files.get(file).map(SimFileData::content)
     }
@@ -336,11 +336,7 @@ impl Disk for SimDisk {
 
     fn read(&mut self, file: &SimFile, offset: u64, buffer: &mut [u8]) -> Result<usize, DiskError> {
         self.begin(DiskOperation::Read, "a file")?;
-        let content = self.file(file).content();
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(content.len());
-        let count = buffer.len().min(content.len() - start);
-        buffer[..count].copy_from_slice(&content[start..start + count]);
-        Ok(count)
+        Ok(self.file(file).read(offset, buffer))
     }
 
     fn write(&mut self, file: &SimFile, offset: u64, bytes: &[u8]) -> Result<(), DiskError> {

@@ -14,7 +14,7 @@ impl SimDisk {
     /// The shape of each log that recovery has to mend, by the name of its probe.
     pub(crate) fn torn_logs(&self) -> Vec<&'static str> {
         let logs = self.names.get(&Directory::Log).into_iter().flat_map(|names| names.current.values());
-        logs.filter_map(|file| shape(self.files.get(file)?.content())).collect()
+        logs.filter_map(|file| shape(&self.files.get(file)?.content())).collect()
     }
 }
 

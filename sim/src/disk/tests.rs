@@ -45,7 +45,7 @@ fn what_a_lie_covers_is_not_synced_until_an_honest_sync_comes() {
             assert!(!disk.lies().any());
         }
         disk.lose_power(&mut Seeded { seed }, 1);
-        disk.content(&FileName::log("log.1")).map(<[u8]>::to_vec)
+        disk.content(&FileName::log("log.1"))
     };
     assert!((0..50).all(|seed| file_after(true, seed) == Some(vec![7; 100])));
     assert!((0..50).any(|seed| file_after(false, seed) != Some(vec![7; 100])));
@@ -62,7 +62,7 @@ fn what_was_not_synced_is_kept_lost_and_torn_over_many_seeds() {
         match disk.content(&FileName::log("log.1")) {
             None => unnamed += 1,
             Some(content) if content == [7; 4096] => whole += 1,
-            Some([]) => lost += 1,
+            Some(content) if content.is_empty() => lost += 1,
             Some(_) => torn += 1,
         }
     }
