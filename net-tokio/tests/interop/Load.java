@@ -28,6 +28,8 @@ public class Load {
 
     static Client client;
     static String name;
+    /** Between its writes, in ms: an argument, or 5. */
+    static int pace;
     static volatile boolean over;
 
     static synchronized void say(String line) {
@@ -37,6 +39,7 @@ public class Load {
 
     public static void main(String[] arguments) throws Exception {
         name = arguments[1];
+        pace = arguments.length > 3 ? Integer.parseInt(arguments[3]) : 5;
         client = new Client(arguments[0], Integer.parseInt(arguments[2]), Load::hear);
         String mine = "/ephemerals/" + name;
         retry(() -> create(mine, name, CreateMode.EPHEMERAL));
@@ -101,7 +104,7 @@ public class Load {
                 String path = client.create("/acks/k-", data.getBytes(StandardCharsets.UTF_8),
                         ZooDefs.Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_SEQUENTIAL);
                 say("ACK " + path + " " + data + " " + System.nanoTime());
-                Thread.sleep(5);
+                Thread.sleep(pace);
             } catch (KeeperException.ConnectionLossException lost) {
                 pause();
             } catch (Exception error) {

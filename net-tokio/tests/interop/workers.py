@@ -50,11 +50,11 @@ def kazoo(hosts, name):
     return Worker(name, [sys.executable, os.path.join(servers.HERE, "load.py"), hosts, name, str(SESSION_TIMEOUT_MS)])
 
 
-def java(hosts, name, version=servers.JAVA_39):
-    """The Java client of this version."""
+def java(hosts, name, version=servers.JAVA_39, pace_ms=5):
+    """The Java client of this version, with so long between its writes."""
     return Worker(name, ["java", "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off",
                          "-cp", servers.java_class_path(version), os.path.join(servers.HERE, "Load.java"), hosts, name,
-                         str(SESSION_TIMEOUT_MS)])
+                         str(SESSION_TIMEOUT_MS), str(pace_ms)])
 
 
 def wait_until_all_write(workers, count=20):
