@@ -77,7 +77,7 @@ impl Peer {
             };
             self.note_slow(now, &proposal, outbox);
             let zxid = proposal.zxid();
-            self.end_fuzziness(zxid);
+            self.end_fuzziness_before(zxid);
             let origin = self.state.apply(proposal, now, outbox);
             let removed = self.prep.applied(zxid);
             self.state.metrics.count_by(Counter::OutstandingChangesRemoved, removed as u64);
@@ -88,9 +88,16 @@ impl Peer {
         }
     }
 
-    /// Behind what a leader's fuzzy snapshot may have held already, whatever can't be applied or has another digest is an error.
-    fn end_fuzziness(&mut self, next: Zxid) {
-        if self.state.fuzzy_until != Zxid::ZERO && next > self.state.fuzzy_until {
+    /// The txn is to be applied: it is in no tree yet if it is behind what a fuzzy one may have held.
+    pub(super) fn end_fuzziness_before(&mut self, next: Zxid) {
+        if next > self.state.fuzzy_until {
+            self.end_fuzziness();
+        }
+    }
+
+    /// From here on whatever can't be applied or has another digest is an error.
+    pub(super) fn end_fuzziness(&mut self) {
+        if self.state.fuzzy_until != Zxid::ZERO {
             self.state.fuzzy_until = Zxid::ZERO;
             self.state.database.end_replay();
             self.mismatches_at_start = self.state.database.digest_mismatches();

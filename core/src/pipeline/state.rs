@@ -19,7 +19,7 @@ pub(crate) struct ServerState {
     pub(crate) connections: Connections,
     pub(crate) sessions: SessionTracker,
     pub(crate) metrics: Metrics,
-    /// Txns up to this one may be in the tree already, for a leader's fuzzy snapshot was: what then can't be applied is no error.
+    /// Txns up to this one may be in the tree already, for what it came from was fuzzy: what then can't be applied is no error.
     pub(crate) fuzzy_until: Zxid,
     /// The size of the outbox at which the input under way has asked for enough: what could still be answered waits for the next.
     pub(crate) part_end: usize,

@@ -25,8 +25,9 @@ pub struct Database {
     sessions: BTreeMap<SessionId, i32>,
     last_zxid: Zxid,
     digest_mismatches: u64,
-    /// Whether no digest has been right since a snapshot was loaded. Java's is fuzzy: the digest in it, and those of the txns
-    /// that its nodes are ahead of, are wrong until replay has caught up, and then one is right.
+    /// Whether no digest has been right since a snapshot was loaded, or a leader's history began to be taken over. Java's snapshot is
+    /// fuzzy: the digest in it, and those of the txns that its nodes are ahead of, are wrong until replay has caught up, and then one
+    /// is right.
     is_catching_up: bool,
     digest_log: VecDeque<(Zxid, u64)>,
     /// What a fuzzy snapshot says the digest is at a later zxid. Until that is replayed nothing can be compared.
@@ -132,6 +133,11 @@ impl Database {
     /// Replay is over: from here on every wrong digest stays one.
     pub fn end_replay(&mut self) {
         self.is_catching_up = false;
+    }
+
+    /// Some of what follows may be in the tree already: wrong digests are no errors until one is right.
+    pub fn begin_replay(&mut self) {
+        self.is_catching_up = true;
     }
 
     /// The zxid of the last txn applied.

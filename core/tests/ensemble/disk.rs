@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use quorate_core::contract::{EpochKind, Epochs, History, Input, Lane, StoreOp, StoreSeq};
 use quorate_core::jute::{FieldLimit, Reader, Txn};
-use quorate_core::tree::{Database, SnapshotDecoder, TreeOptions, Unobserved};
+use quorate_core::tree::{Database, SnapshotDecoder, SnapshotImage, TreeOptions, Unobserved};
 use quorate_core::vocabulary::{LookupSeed, Zxid};
 
 /// An op on its way.
@@ -48,10 +48,7 @@ impl Disk {
             StoreOp::Replace(image) => {
                 self.replaced += 1;
                 let zxid = image.zxid();
-                let mut encoder = image.encoder();
-                let mut bytes = BytesMut::new();
-                while encoder.next_chunk(&mut bytes) {}
-                self.snapshot = Some((zxid, bytes.freeze()));
+                self.snapshot = Some((zxid, encoded(image)));
                 self.log.clear();
             }
             StoreOp::Epoch { kind: EpochKind::Accepted, epoch } => self.epochs.accepted = epoch,
@@ -76,6 +73,17 @@ impl Disk {
         (History { database, recent: self.log.iter().cloned().collect() }, self.epochs)
     }
 
+    /// A database is left that a leader wrote while it went on, and nothing of what it had sent behind: it ends where the history here
+    /// did, and is ahead of that.
+    pub(crate) fn keep_only_a_fuzzy_database(&mut self, ahead: SnapshotImage) {
+        let zxid = self.last_zxid();
+        let mut decoder = SnapshotDecoder::new(LookupSeed(1), TreeOptions::default(), zxid);
+        decoder.push(&encoded(ahead)).expect("what was written can be read");
+        let database = decoder.finish().expect("all of it is there");
+        self.snapshot = Some((zxid, encoded(database.image())));
+        self.log.clear();
+    }
+
     pub(crate) fn load(&self, after: Zxid, up_to: Zxid) -> Option<Vec<Bytes>> {
         if self.forgets {
             return None;
@@ -90,6 +98,13 @@ impl Disk {
         let snapshot = self.snapshot.as_ref().map_or(Zxid::ZERO, |it| it.0);
         self.log.last().map_or(snapshot, |(zxid, _)| *zxid)
     }
+}
+
+fn encoded(image: SnapshotImage) -> Bytes {
+    let mut encoder = image.encoder();
+    let mut bytes = BytesMut::new();
+    while encoder.next_chunk(&mut bytes) {}
+    bytes.freeze()
 }
 
 fn read(txn: &Bytes) -> Txn {

@@ -304,3 +304,29 @@ fn a_server_alone_in_its_ensemble_leads_itself() {
     let client = world.client(0, SessionId::NONE);
     assert_eq!(world.call(client, get("/n2")), "new");
 }
+
+#[test]
+fn a_fuzzy_database_whose_txns_were_not_logged_is_completed_by_whoever_leads() {
+    for roles in [voters(3), vec![Role::Participant, Role::Participant, Role::Observer]] {
+        let mut world = World::started(&roles);
+        let leader = world.leader();
+        let learner = others(&world, leader)[1];
+        fill(&mut world, leader, 1);
+        world.agree();
+        world.crash(learner);
+        let client = world.client(leader, SessionId::NONE);
+        world.call(client, create("/gone"));
+        world.call(client, Request::Delete { path: Some("/gone".to_owned()), version: -1 });
+        world.call(client, create("/kept"));
+        let ahead = world.servers[leader].status().expect("it runs").database().image();
+        world.servers[learner].disk.keep_only_a_fuzzy_database(ahead);
+        world.start(learner);
+        world.until("it is back", |world| world.servers[learner].is_serving());
+        world.agree();
+        world.call(client, create("/after"));
+        world.agree();
+        let status = world.servers[learner].status().expect("it runs");
+        assert_eq!(status.database().digest_mismatches(), 0);
+        world.servers[learner].peer.as_ref().expect("it runs").check_full().expect("it is as any other");
+    }
+}

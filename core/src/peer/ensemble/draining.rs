@@ -66,6 +66,7 @@ impl Peer {
     fn fast_forward(&mut self, now: Now) {
         for proposal in self.commit.take() {
             let zxid = proposal.zxid();
+            self.end_fuzziness_before(zxid);
             // An error is a difference that a fuzzy snapshot explains, or one that the digest reports.
             let _ = self.state.database.apply(&proposal.txn, &mut Unobserved);
             if zxid > self.committed {
@@ -82,7 +83,6 @@ impl Peer {
         let last = database.last_zxid();
         self.commit.take();
         self.state.database = database;
-        self.state.fuzzy_until = Zxid::ZERO;
         self.committed = last;
         self.mismatches_at_start = self.state.database.digest_mismatches();
         let member = self.member_mut();

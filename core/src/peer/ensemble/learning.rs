@@ -78,11 +78,18 @@ impl Peer {
         }
     }
 
+    /// Java writes databases while it applies txns: until the history is complete, some of what follows may be in the tree already. That
+    /// is so behind a SNAP, and behind any other beginning too: this server may have ended between a SNAP and what followed it, or
+    /// have started over a snapshot of Java's whose log had lost its end.
+    pub(super) fn expect_fuzziness(&mut self) {
+        self.state.fuzzy_until = Zxid(i64::MAX);
+        self.state.database.begin_replay();
+    }
+
     /// The leader's database takes the place of everything, here and on disk.
     fn replace(&mut self, now: Now, database: Database, outbox: &mut Outbox) {
         self.adopt(now, database, VecDeque::new());
-        // Java's is written while txns are applied: until the history is complete, some of what follows is in it already.
-        self.state.fuzzy_until = Zxid(i64::MAX);
+        self.expect_fuzziness();
         let image = self.state.database.image();
         self.store_log(StoreOp::Replace(image), outbox);
     }
@@ -106,8 +113,10 @@ impl Peer {
 
     /// The history is the leader's; when it is durable, that is acknowledged.
     fn history_complete(&mut self, now: Now, outbox: &mut Outbox) {
-        if self.state.fuzzy_until == Zxid(i64::MAX) {
+        if self.state.database.last_zxid() < self.committed {
             self.state.fuzzy_until = self.committed;
+        } else {
+            self.end_fuzziness();
         }
         let (stored, asked) = (self.log_stored, self.log_seq);
         if stored >= asked {

@@ -191,9 +191,9 @@ impl Peer {
         outbox: &mut Outbox,
     ) {
         self.log_stored = seq;
-        let History { mut database, recent } = history;
-        database.end_replay();
+        let History { database, recent } = history;
         self.adopt(now, database, recent);
+        self.expect_fuzziness();
         self.member_mut().truncating = None;
         self.tell_truncated(now, outbox);
     }

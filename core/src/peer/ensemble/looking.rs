@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 impl Peer {
     /// Begins an election. The vote is what the log holds, all of it durable.
     pub(super) fn start_looking(&mut self, now: Now, outbox: &mut Outbox) {
+        self.end_fuzziness();
         let zxid = self.state.database.last_zxid();
         self.state.metrics.count(Counter::LookingCount);
         let member = self.member_mut();
@@ -64,6 +65,7 @@ impl Peer {
             Learner::new(config, standing, &mut LearnerTurn { now: now.mono, outbox, events: &mut events });
         let learning = Learning { learner, revalidating: BTreeMap::new(), history_ends: None };
         self.member_mut().turn_to(Stance::Learning(Box::new(learning)), now);
+        self.expect_fuzziness();
         self.dismiss_newcomers(outbox);
         self.learner_events(now, events, outbox);
     }
