@@ -3,13 +3,15 @@
 use crate::jute::QuorumPacket;
 use crate::tree::Database;
 
-/// One of the two ports that servers talk to each other on.
+/// One of the ports that servers talk to each other on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Port {
     /// Votes.
     Election,
     /// A leader and its learners.
     Quorum,
+    /// A follower and the observers that it serves (`observerMasterPort`), in the same packets.
+    ObserverMaster,
 }
 
 /// One thing that came over a quorum connection.

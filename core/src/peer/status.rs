@@ -13,7 +13,7 @@ use crate::session::SessionTracker;
 use crate::tree::Database;
 use crate::vocabulary::{ConnId, Mono, Now, PeerConfig, ServerId, SessionId, Zxid};
 use crate::watch::Watches;
-use crate::zab::Leader;
+use crate::zab::{Leader, ObserverMaster};
 
 /// What a peer is at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,12 @@ impl<'a> Status<'a> {
         self.peer.as_member()?.leader()
     }
 
-    /// Whom this server learns from.
+    /// The machine of a follower that serves observers.
+    pub fn observer_master(&self) -> Option<&'a ObserverMaster> {
+        self.peer.as_member()?.master()
+    }
+
+    /// Whom this server learns from: its leader, or as an observer perhaps a follower.
     pub fn learns_from(&self) -> Option<ServerId> {
         self.peer.as_member()?.learns_from()
     }

@@ -44,6 +44,10 @@ pub struct EnsembleConfig {
     pub observer_logs: bool,
     /// `commitLogCount`: committed txns kept in memory for learners that come back.
     pub commit_log_count: usize,
+    /// `observerMasterPort`: whether followers serve observers, and observers ask them.
+    pub observer_masters: bool,
+    /// `observerMaster.sizeLimit`: bytes that may wait to be written to an observer of a follower before it is closed.
+    pub observer_backlog_close: usize,
     /// The rhythm of elections.
     pub election: ElectionTimes,
 }
@@ -59,6 +63,8 @@ impl EnsembleConfig {
             leader_serves: true,
             observer_logs: true,
             commit_log_count: 500,
+            observer_masters: false,
+            observer_backlog_close: 32 << 20,
             election: ElectionTimes::default(),
         }
     }

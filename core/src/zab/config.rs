@@ -1,6 +1,6 @@
 //! What the two machines are configured with, and what a server brings into a role.
 
-use crate::contract::Epochs;
+use crate::contract::{Epochs, Port};
 use crate::quorum::ConfigVersion;
 use crate::vocabulary::{Epoch, Millis, ServerId, Zxid};
 
@@ -60,8 +60,10 @@ pub struct LearnerConfig {
     pub zab: ZabConfig,
     /// What it is.
     pub kind: LearnerKind,
-    /// Whom it learns from.
+    /// Whom it learns from: the leader, or a follower that serves observers.
     pub leader: ServerId,
+    /// At which of its ports.
+    pub port: Port,
     /// The version of its committed configuration.
     pub config_version: ConfigVersion,
 }

@@ -30,8 +30,10 @@
 //! - A learner is told of everything behind what it was sent, because both happen in one call; and it takes nothing that does not follow
 //!   what it has.
 //!
-//! Caveats, what is absent: changes of the configuration (a learner ends before it acknowledges one), observer masters, the early end of
-//! discovery for voters that changed their mind (ZOOKEEPER-3109), learners from before 3.4.
+//! An [`ObserverMaster`] is a follower's other end: what a leader is to an observer, without what a leader decides.
+//!
+//! Caveats, what is absent: changes of the configuration (a learner ends before it acknowledges one), the early end of discovery for voters
+//! that changed their mind (ZOOKEEPER-3109), learners from before 3.4.
 
 mod committed_log;
 mod config;
@@ -42,5 +44,5 @@ mod learner;
 pub use committed_log::CommittedLog;
 pub use config::{LearnerConfig, LearnerKind, Standing, ZabConfig};
 pub use event::{LeaderEvent, LearnerEvent, SyncToken};
-pub use leader::{Ground, Leader, LeaderPhase, LeaderTurn, LearnerView, ProposalSizes};
+pub use leader::{Ground, Leader, LeaderPhase, LeaderTurn, LearnerView, ObserverMaster, ProposalSizes};
 pub use learner::{Learner, LearnerPhase, LearnerTurn};

@@ -5,6 +5,7 @@ mod disk;
 mod forged;
 mod groups;
 mod local_sessions;
+mod observer_masters;
 mod read_only;
 mod recovery;
 mod replication;

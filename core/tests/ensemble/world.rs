@@ -90,6 +90,8 @@ pub(crate) struct World {
     pub(crate) mute_quorum_port: Option<usize>,
     /// What is on at servers that start.
     pub(crate) switches: Switches,
+    /// Whether followers serve observers.
+    pub(crate) observer_masters: bool,
     /// What clients ask for at their handshake, ms.
     pub(crate) timeout: i32,
     membership: Membership,
@@ -141,6 +143,7 @@ impl World {
             mute: None,
             mute_quorum_port: None,
             switches: Switches::default(),
+            observer_masters: false,
             timeout: 4000,
             membership,
         }
@@ -166,6 +169,7 @@ impl World {
         config.switches = self.switches.clone();
         let mut ensemble = EnsembleConfig::new(self.membership.clone(), self.servers[at].role);
         (ensemble.init_limit, ensemble.sync_limit, ensemble.commit_log_count) = (10, 5, 5);
+        ensemble.observer_masters = self.observer_masters;
         let now = self.clocks();
         let server = &mut self.servers[at];
         assert!(server.peer.is_none(), "it runs");
@@ -331,12 +335,12 @@ impl World {
         let (link, accepted) = (LinkId(self.links - 1), LinkId(self.links));
         let decoder = |dialled: bool| match port {
             Port::Election => Decoder::Election(ElectionDecoder::new(!dialled)),
-            Port::Quorum if dialled => Decoder::Quorum(Box::new(QuorumDecoder::dialled(
-                LookupSeed(3),
-                TreeOptions::default(),
-                FieldLimit::default(),
-            ))),
-            Port::Quorum => Decoder::Quorum(Box::new(QuorumDecoder::accepted(FieldLimit::default()))),
+            Port::Quorum | Port::ObserverMaster if dialled => Decoder::Quorum(Box::new(
+                QuorumDecoder::dialled(LookupSeed(3), TreeOptions::default(), FieldLimit::default()),
+            )),
+            Port::Quorum | Port::ObserverMaster => {
+                Decoder::Quorum(Box::new(QuorumDecoder::accepted(FieldLimit::default())))
+            }
         };
         let end = |dialled, other| End { decoder: decoder(dialled), port, other, is_broken: false };
         self.servers[from].ends.insert(link, end(true, (to, accepted)));

@@ -1,7 +1,7 @@
 //! One leader or one learner alone, whose packets and wishes are read as lines.
 
 use bytes::Bytes;
-use quorate_core::contract::{Epochs, Outbox, Output};
+use quorate_core::contract::{Epochs, Outbox, Output, Port};
 use quorate_core::jute::{Decode as _, LearnerInfo, QuorumPacket, Reader};
 use quorate_core::quorum::{Membership, Memberships};
 use quorate_core::tree::{Database, TreeOptions};
@@ -247,8 +247,13 @@ pub(crate) struct LearnerRig {
 
 impl LearnerRig {
     pub(crate) fn new(kind: LearnerKind, standing: Standing) -> Self {
-        let config =
-            LearnerConfig { zab: config(), kind, leader: ServerId(2), config_version: Default::default() };
+        let config = LearnerConfig {
+            zab: config(),
+            kind,
+            leader: ServerId(2),
+            port: Port::Quorum,
+            config_version: Default::default(),
+        };
         let (mut outbox, mut events) = (Outbox::new(), Vec::new());
         let mut turn = LearnerTurn { now: Mono(0), outbox: &mut outbox, events: &mut events };
         let learner = Learner::new(config, standing, &mut turn);

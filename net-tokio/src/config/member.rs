@@ -28,6 +28,10 @@ pub(super) struct MemberDraft {
     pub(super) observer_logs: bool,
     /// `commitLogCount`.
     pub(super) commit_log_count: usize,
+    /// `observerMasterPort`, unless 0.
+    pub(super) observer_master_port: Option<u16>,
+    /// `observerMaster.sizeLimit`.
+    pub(super) observer_backlog_close: usize,
     /// `fastleader.*`.
     pub(super) election: ElectionTimes,
     /// `quorumListenOnAllIPs`.
@@ -50,6 +54,8 @@ impl MemberDraft {
             leader_serves: true,
             observer_logs: true,
             commit_log_count: 0,
+            observer_master_port: None,
+            observer_backlog_close: 0,
             election: ElectionTimes::default(),
             listen_on_all_ips: false,
             bind_attempts: BIND_ATTEMPTS,
@@ -106,11 +112,14 @@ impl MemberDraft {
             leader_serves: self.leader_serves,
             observer_logs: self.observer_logs,
             commit_log_count: self.commit_log_count,
+            observer_masters: self.observer_master_port.is_some(),
+            observer_backlog_close: self.observer_backlog_close,
             election: self.election,
             ..EnsembleConfig::new(ensemble, role)
         };
         let config = MemberConfig {
             ensemble,
+            observer_master_port: self.observer_master_port,
             listen_on_all_ips: self.listen_on_all_ips,
             bind_attempts: self.bind_attempts,
             dial_timeout: self.dial_timeout,

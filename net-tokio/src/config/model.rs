@@ -37,6 +37,8 @@ pub struct ServerConfig {
 pub struct MemberConfig {
     /// What the state machine is told.
     pub ensemble: EnsembleConfig,
+    /// `observerMasterPort`: where followers serve observers; everybody's.
+    pub observer_master_port: Option<u16>,
     /// `quorumListenOnAllIPs`: both ports are bound on every address, not only on those that the server's line names.
     pub listen_on_all_ips: bool,
     /// `electionPortBindRetry`: how often a port is tried that can't be bound; 0 for ever.

@@ -83,6 +83,10 @@ fn of_member(facts: &Facts<'_>) -> Vec<Metric<'static>> {
             ("min_proposal_size", sizes.min),
         ]);
     }
+    if let Some(master) = status.observer_master() {
+        let observers = master.learners().filter(|learner| learner.is_synced);
+        values.push(("synced_observers", count(observers.count())));
+    }
     if status.mode() == Mode::Observer
         && let Some(leader) = status.learns_from()
     {

@@ -25,6 +25,8 @@ pub(crate) struct Rig {
     dynamic: bool,
     /// The last one observes.
     observer: bool,
+    /// Each server has an address of its own, at which it calls others and is called.
+    own_hosts: bool,
     servers: Vec<Option<Server>>,
 }
 
@@ -45,7 +47,16 @@ impl Rig {
                 .to_owned();
         settings.iter().for_each(|setting| text.push_str(&format!("{setting}\n")));
         let servers = (0..count).map(|_| None).collect();
-        Rig { directory, ports, settings: text, host: "127.0.0.1", dynamic: false, observer: false, servers }
+        Rig {
+            directory,
+            ports,
+            settings: text,
+            host: "127.0.0.1",
+            dynamic: false,
+            observer: false,
+            own_hosts: false,
+            servers,
+        }
     }
 
     /// The same with servers that call each other so.
@@ -63,6 +74,13 @@ impl Rig {
     /// The same, but that the last server observes.
     pub(crate) fn with_observer(mut self) -> Self {
         self.observer = true;
+        self
+    }
+
+    /// The same, with a port at which followers serve observers: everybody's, so each server has an address of its own.
+    pub(crate) fn with_observer_masters(mut self) -> Self {
+        self.own_hosts = true;
+        self.settings.push_str(&format!("observerMasterPort={}\n", port()));
         self
     }
 
@@ -117,7 +135,8 @@ impl Rig {
     fn server_lines(&self) -> String {
         let line = |(at, Ports { quorum, election, .. }): (usize, &Ports)| {
             let role = if self.observer && at + 1 == self.count() { ":observer" } else { "" };
-            format!("server.{}={}:{quorum}:{election}{role}\n", at + 1, self.host)
+            let host = if self.own_hosts { format!("127.0.0.{}", at + 1) } else { self.host.to_owned() };
+            format!("server.{}={host}:{quorum}:{election}{role}\n", at + 1)
         };
         self.ports.iter().enumerate().map(line).collect()
     }

@@ -106,6 +106,38 @@ fn an_observer_serves_and_is_told_of_everything_but_has_no_vote() {
 }
 
 #[test]
+fn an_observer_behind_a_follower_serves_and_finds_another_when_that_is_gone() {
+    let mut rig = Rig::new(4, &[]).with_observer().with_observer_masters().started();
+    let leader = rig.wait_for_all();
+    let mut session = rig.client(3);
+    session.ask(create("/through-the-observer", b"x")).unwrap();
+    session.ask(create_with_flags("/mine", b"", 1)).unwrap();
+    rig.wait_for_data(leader, "/through-the-observer", b"x");
+    assert!(rig.word(leader, "mntr").contains("zk_synced_observers\t0\n"), "the leader does not know it");
+    let master = |rig: &Rig| {
+        let page = rig.word(3, "mntr");
+        let id =
+            page.lines().find_map(|line| line.strip_prefix("zk_observer_master_id\t")?.parse::<usize>().ok());
+        id.expect("it observes") - 1
+    };
+    let first = master(&rig);
+    assert_ne!(first, leader);
+    let page = rig.word(first, "mntr");
+    assert!(page.contains("zk_synced_observers\t1\n"), "{page}");
+    rig.kill(first);
+    rig.wait_for_all();
+    assert_ne!(master(&rig), first);
+    rig.move_session(&mut session, Some(3));
+    rig.client(leader).ask(set("/through-the-observer", b"y")).unwrap();
+    session.sync();
+    assert_eq!(session.data("/through-the-observer").unwrap(), b"y");
+    assert_eq!(session.data("/mine").unwrap(), b"");
+    rig.start(first);
+    rig.wait_for_all();
+    rig.wait_for_equal_trees();
+}
+
+#[test]
 fn servers_find_each_other_over_ipv6_and_by_name_and_out_of_a_dynamic_file() {
     let rigs = [
         Rig::new(3, &[]).at("[::1]"),

@@ -19,6 +19,7 @@ pub(crate) mod linearizable_writes;
 pub(crate) mod local_sessions;
 pub(crate) mod multi_atomic;
 pub(crate) mod no_early_expiry;
+pub(crate) mod observer_masters;
 pub(crate) mod one_connection;
 pub(crate) mod own_round;
 pub(crate) mod prefix;

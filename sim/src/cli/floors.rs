@@ -77,7 +77,7 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_freeze",
 ];
 const ENSEMBLE_CODES: [i32; 3] = [-112, -119, -120];
-const ENSEMBLE_PROBES: [&str; 47] = [
+const ENSEMBLE_PROBES: [&str; 54] = [
     "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
@@ -88,6 +88,7 @@ const ENSEMBLE_PROBES: [&str; 47] = [
     "follower_serves",
     "groups_decide",
     "informed",
+    "informed_by_master",
     "leader_gone_by_itself",
     "leader_serves",
     "learner_gone",
@@ -101,6 +102,7 @@ const ENSEMBLE_PROBES: [&str; 47] = [
     "observer_serves",
     "old_txns_loaded",
     "proposals_lost",
+    "read_behind_master",
     "read_only_left",
     "read_only_over",
     "read_only_reads",
@@ -109,6 +111,7 @@ const ENSEMBLE_PROBES: [&str; 47] = [
     "read_only_shows_uncommitted",
     "request_forwarded",
     "request_refused",
+    "request_through_master",
     "rest_cut_off",
     "rest_dead",
     "rest_half_broken_deaf",
@@ -118,12 +121,16 @@ const ENSEMBLE_PROBES: [&str; 47] = [
     "rest_paused",
     "session_moved_to_another_server",
     "session_revalidated",
+    "session_revalidated_through_master",
     "session_upgraded",
     "snap_sent",
     "sync_answered",
+    "sync_through_master",
+    "touched_through_master",
     "trunc_sent",
     "truncation_failed",
     "weightless_voter_serves",
+    "write_behind_master",
     "xid_used_again_in_flight",
 ];
 

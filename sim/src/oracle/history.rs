@@ -346,7 +346,13 @@ impl History {
         self.forwarded.entry(link).or_default().push_back(key.map(|(_, _, number)| number));
     }
 
-    /// A leader hears what a learner has forwarded.
+    /// What was heard over another link goes on over this one.
+    pub(super) fn hands_on(&mut self, link: LinkId) {
+        let heard = self.heard.take();
+        self.forwarded.entry(link).or_default().push_back(heard);
+    }
+
+    /// A leader hears what a learner has forwarded, or a follower what an observer has.
     pub(super) fn hears_forwarded(&mut self, link: LinkId) {
         self.heard = self.forwarded.get_mut(&link).and_then(VecDeque::pop_front).flatten();
     }

@@ -41,7 +41,7 @@ use quorate_core::vocabulary::{LinkId, Mono, Now, Zxid};
 use quorate_storage_file::{Recovered, RecoveryOptions};
 pub(crate) use quorums::{Quorums, Voters};
 pub(crate) use recorded::judge_recorded;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 pub(crate) use view::View;
 
 /// What the oracle knows of the servers' configuration, beyond the model's.
@@ -68,6 +68,8 @@ pub(crate) struct Oracle {
     quorum_links: BTreeMap<LinkId, Zxid>,
     /// The learner of each.
     learners: BTreeMap<LinkId, usize>,
+    /// For which server each question about a session was asked that is on its way there, oldest first.
+    questions: BTreeMap<LinkId, VecDeque<usize>>,
     /// Rare branches that were taken and not counted yet.
     probes: Vec<&'static str>,
 }
@@ -92,6 +94,7 @@ impl Oracle {
             ensemble,
             quorum_links: BTreeMap::new(),
             learners: BTreeMap::new(),
+            questions: BTreeMap::new(),
             probes: Vec::new(),
         }
     }
@@ -103,6 +106,7 @@ impl Oracle {
         }
         let (view, history) = (&mut self.views[server], &mut self.history);
         view.now = now;
+        (view.asks_for, view.hands_on) = (None, false);
         history.heard = None;
         match input {
             Input::Accepted { conn, identity } => view.accepted(*conn, identity.address.ip()),
@@ -120,11 +124,12 @@ impl Oracle {
                 view.ledger.confirmed(*seq);
                 return self.truncated(server, &history.database);
             }
-            Input::Dialled { port: Port::Quorum, link, .. } => {
+            Input::Dialled { port: port @ (Port::Quorum | Port::ObserverMaster), link, .. } => {
+                view.has_master = *port == Port::ObserverMaster;
                 self.quorum_links.entry(*link).or_default();
                 self.learners.insert(*link, server);
             }
-            Input::LinkAccepted { port: Port::Quorum, link, .. } => {
+            Input::LinkAccepted { port: Port::Quorum | Port::ObserverMaster, link, .. } => {
                 self.quorum_links.entry(*link).or_default();
             }
             Input::Quorum { link, message } => self.hears(server, *link, message),

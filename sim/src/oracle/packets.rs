@@ -1,11 +1,14 @@
 //! What servers say to each other, as far as it is a promise or changes what a leader knows.
 
 use super::Oracle;
-use crate::checkers::{Verdict, ack_durable, epochs, local_sessions, read_only, servers_understand};
+use crate::checkers::{
+    Verdict, ack_durable, epochs, local_sessions, observer_masters, read_only, servers_understand,
+};
 use bytes::Bytes;
 use quorate_core::contract::QuorumMessage;
 use quorate_core::jute::{Decode as _, OpCode, QuorumPacket, Reader};
 use quorate_core::vocabulary::{ConnId, LinkId};
+use std::collections::VecDeque;
 
 impl Oracle {
     /// A server is about to hear this.
@@ -15,20 +18,36 @@ impl Oracle {
             QuorumMessage::Packet(QuorumPacket::NewLeader { .. }) => {
                 view.history_mark = self.quorum_links.get(&link).copied().unwrap_or_default();
             }
-            QuorumMessage::Packet(QuorumPacket::Request(_)) => self.history.hears_forwarded(link),
+            QuorumMessage::Packet(QuorumPacket::Request(_)) => {
+                view.hands_on = view.lead.is_none();
+                self.history.hears_forwarded(link);
+            }
             QuorumMessage::Packet(QuorumPacket::LeaderInfo { epoch }) => view.leader_epoch = *epoch,
             QuorumMessage::Packet(QuorumPacket::Ping { touched: Some(touched), .. }) => {
-                if let Some(lead) = &mut view.lead {
-                    for (session, timeout) in touched {
-                        lead.touch(*session, Some(*timeout as u64), view.now.mono);
+                match &mut view.lead {
+                    Some(lead) => {
+                        for (session, timeout) in touched {
+                            lead.touch(*session, Some(*timeout as u64), view.now.mono);
+                        }
                     }
+                    None => view.owed_touches.extend(touched.iter().map(|(session, _)| *session)),
                 }
             }
+            QuorumMessage::Packet(QuorumPacket::Commit { zxid }) => {
+                view.told_committed = view.told_committed.max(*zxid);
+            }
             QuorumMessage::Packet(QuorumPacket::Revalidate { session, timeout }) => {
+                let asker = self.questions.get_mut(&link).and_then(VecDeque::pop_front);
+                let asker = asker.or_else(|| self.learners.get(&link).copied());
+                if view.lead.is_none() {
+                    view.asks_for = asker;
+                    self.probes.push("session_revalidated_through_master");
+                    return;
+                }
                 if let Some(lead) = view.lead.as_mut().filter(|lead| lead.is_alive(*session)) {
                     lead.touch(*session, Some(*timeout as u64), view.now.mono);
-                    if let Some(learner) = self.learners.get(&link) {
-                        lead.owners.insert(*session, *learner);
+                    if let Some(asker) = asker {
+                        lead.owners.insert(*session, asker);
                     }
                     // However late it comes, it is the newest claim that the leader knows of.
                     self.history.claimed.insert(*session, ConnId(u64::MAX - link.0));
@@ -85,12 +104,23 @@ impl Oracle {
                 self.quorum_links.insert(link, mark);
                 Ok(())
             }
-            QuorumPacket::Ping { touched: Some(touched), .. } => touched
-                .iter()
-                .try_for_each(|(session, _)| local_sessions::told(*session, view.local.holds(*session))),
+            QuorumPacket::Ping { touched: Some(touched), .. } => {
+                let told = touched.iter().map(|(session, _)| *session);
+                let owed = std::mem::take(&mut view.owed_touches);
+                if !owed.is_empty() {
+                    self.probes.push("touched_through_master");
+                }
+                observer_masters::told(server, owed, told)?;
+                let mut told = touched.iter().map(|(session, _)| *session);
+                told.try_for_each(|session| local_sessions::told(session, view.local.holds(session)))
+            }
             QuorumPacket::Trunc { .. } => self.probe("trunc_sent"),
             QuorumPacket::Diff { .. } => self.probe("diff_sent"),
             QuorumPacket::Snap { .. } => self.probe("snap_sent"),
+            QuorumPacket::Request(_) if std::mem::take(&mut view.hands_on) => {
+                self.history.hands_on(link);
+                self.probe("request_through_master")
+            }
             QuorumPacket::Request(request) => {
                 read_only::asks_nobody(server, view.is_read_only)?;
                 let is_session = request.opcode == OpCode::CreateSession.code();
@@ -99,8 +129,17 @@ impl Oracle {
                 self.history.forwards(link, asked, may_become);
                 self.probe("request_forwarded")
             }
-            QuorumPacket::Revalidate { .. } => self.probe("session_revalidated"),
+            QuorumPacket::Revalidate { .. } => {
+                let asker = view.asks_for.take().unwrap_or(server);
+                self.questions.entry(link).or_default().push_back(asker);
+                self.probe("session_revalidated")
+            }
+            QuorumPacket::Sync { .. } if view.lead.is_none() => self.probe("sync_through_master"),
             QuorumPacket::Sync { .. } => self.probe("sync_answered"),
+            QuorumPacket::Inform { zxid, .. } if view.lead.is_none() => {
+                observer_masters::informed(server, *zxid, view.told_committed)?;
+                self.probe("informed_by_master")
+            }
             QuorumPacket::Inform { .. } => self.probe("informed"),
             _ => Ok(()),
         }

@@ -38,6 +38,11 @@ impl View {
                 }
                 Some(ServerMessage::Reply { header, body }) => {
                     *counters.replies.entry(header.err).or_default() += 1;
+                    if self.has_master && header.err == 0 {
+                        let is_write =
+                            connection.queue.front().is_some_and(|asked| makes_txn(&asked.request));
+                        counters.probe(if is_write { "write_behind_master" } else { "read_behind_master" });
+                    }
                     self.reply(conn, (header, body), history)?;
                 }
             }

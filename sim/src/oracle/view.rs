@@ -19,7 +19,7 @@ use quorate_core::election::Round;
 use quorate_core::jute::TxnRecord;
 use quorate_core::peer::Peer;
 use quorate_core::vocabulary::{ConnId, Epoch, Now, SessionId, Zxid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// See the module's words.
 #[derive(Debug)]
@@ -46,6 +46,16 @@ pub(crate) struct View {
     pub(super) leader_epoch: Epoch,
     /// Where the history ends that it has to have for its leader's NEWLEADER.
     pub(super) history_mark: Zxid,
+    /// How far its leader has told it that history is committed, since it follows.
+    pub(super) told_committed: Zxid,
+    /// Sessions that observers have told it of, and it has not told its leader.
+    pub(super) owed_touches: BTreeSet<SessionId>,
+    /// The server that asks about a session here, and is to be asked for at the leader.
+    pub(super) asks_for: Option<usize>,
+    /// Whether it has just heard a request that it may hand on.
+    pub(super) hands_on: bool,
+    /// Whether it learns from a follower.
+    pub(super) has_master: bool,
     /// How far history was confirmed when all of that was on the disk.
     pub(super) honest: Zxid,
     /// What rested on lies of the disk when the power went.
@@ -75,6 +85,11 @@ impl View {
             round: None,
             leader_epoch: Epoch(0),
             history_mark: Zxid::ZERO,
+            told_committed: Zxid::ZERO,
+            owed_touches: BTreeSet::new(),
+            asks_for: None,
+            hands_on: false,
+            has_master: false,
             honest: Zxid::ZERO,
             lies: Lies::default(),
             owed: 0,
@@ -95,6 +110,7 @@ impl View {
     /// Its part in the ensemble has ended, or it has none yet.
     pub(super) fn stops_serving(&mut self) {
         (self.is_serving, self.is_read_only, self.lead) = (false, false, None);
+        self.owed_touches.clear();
     }
 
     /// Lets the model follow the committed history up to `zxid`.

@@ -10,6 +10,9 @@ pub struct EnsemblePlan {
     pub voters: u32,
     /// Servers that only learn.
     pub observers: u32,
+    /// Whether followers serve observers.
+    #[serde(default)]
+    pub observer_masters: bool,
     /// Every voter in one of these groups: a majority of them decides, each by more than half of its weight. Without groups the
     /// majority of voters does.
     pub groups: Vec<Vec<u32>>,

@@ -38,6 +38,7 @@ pub(super) enum Part {
     Upgrades,
     Xids,
     ReadOnly,
+    Masters,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

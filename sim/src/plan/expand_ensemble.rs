@@ -79,6 +79,8 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
     draw(seed, Part::Rest, |draws| half_break(draws, &mut ensemble));
+    ensemble.observer_masters =
+        ensemble.observers > 0 && draw(seed, Part::Masters, |draws| draws.chance(600));
     let people = (CLIENTS, ensemble.servers() as u64);
     let mut clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
@@ -299,6 +301,7 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
     EnsemblePlan {
         voters: voters as u32,
         observers: observers as u32,
+        observer_masters: false,
         groups: Vec::new(),
         weights: Vec::new(),
         init_limit: init_limit as u32,

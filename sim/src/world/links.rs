@@ -21,6 +21,8 @@ use std::collections::{BTreeMap, VecDeque};
 const WINDOW: u64 = 8 << 10;
 /// The most servers that there are.
 const SERVERS: usize = 9;
+/// Ports that servers talk to each other on.
+const PORTS: usize = 3;
 
 /// What arrives at once.
 #[derive(Debug)]
@@ -96,8 +98,8 @@ pub(super) struct Link {
 /// Which ways are cut, and how slow they are, by servers and port.
 #[derive(Debug, Default)]
 pub(super) struct Ways {
-    cuts: [[[u8; 2]; SERVERS]; SERVERS],
-    delays: [[[u64; 2]; SERVERS]; SERVERS],
+    cuts: [[[u8; PORTS]; SERVERS]; SERVERS],
+    delays: [[[u64; PORTS]; SERVERS]; SERVERS],
     /// A server whose system accepts connections to its quorum port, and acknowledges what comes over them, though a cut way leads there.
     pub(super) accepting: Option<usize>,
 }

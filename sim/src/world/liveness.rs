@@ -6,6 +6,7 @@
 
 use super::net::RETRY_LIMIT;
 use super::server::{Server, State};
+use super::wires::CONNECT_NS;
 use super::{Event, PATIENCE_NS, World};
 use crate::checkers::{Verdict, leadership, one_connection, violated};
 use crate::chooser::{Choice, Draws};
@@ -13,6 +14,7 @@ use crate::oracle::Voters;
 use crate::plan::{EnsemblePlan, Rest};
 
 const MS: u64 = 1_000_000;
+const CONNECT_MS: u64 = CONNECT_NS / MS;
 /// Fewer commits than this prove nothing.
 const THIN: u64 = 10;
 /// So many leaders may come and go once everything is healed.
@@ -28,12 +30,13 @@ const CLIENTS_NS: u64 = 40 * SECOND;
 /// A connection that is dead without a word is found out by what is sent over it, at the retry limit; an election that began
 /// before goes on with its next notification; a leader without a quorum gives up after initLimit; and all of that may have to be
 /// gone through twice, the second time with the right leader. Whom nobody could follow is left out for as long as that was tried, and
-/// a while.
+/// a while. An observer may try every other follower before it finds one that serves it.
 pub(super) fn bound_ns(plan: &EnsemblePlan, tick_ms: u64) -> u64 {
     let limits = u64::from(plan.init_limit + plan.sync_limit) * tick_ms;
     let tried = u64::from(plan.init_limit) * tick_ms;
     let election = tried + plan.max_notification_ms + plan.finalize_wait_ms + plan.avoid_ms;
-    2 * ((limits + election) * MS + RETRY_LIMIT) + CLIENTS_NS
+    let masters = if plan.observer_masters { u64::from(plan.voters) * tried.max(CONNECT_MS) } else { 0 };
+    2 * ((limits + election + masters) * MS + RETRY_LIMIT) + CLIENTS_NS
 }
 
 impl World<'_> {

@@ -14,9 +14,9 @@ pub(super) type WayOf = ((usize, usize), Port);
 
 fn ports(ports: Ports) -> &'static [Port] {
     match ports {
-        Ports::Both => &[Port::Election, Port::Quorum],
+        Ports::Both => &[Port::Election, Port::Quorum, Port::ObserverMaster],
         Ports::Election => &[Port::Election],
-        Ports::Quorum => &[Port::Quorum],
+        Ports::Quorum => &[Port::Quorum, Port::ObserverMaster],
     }
 }
 

@@ -13,7 +13,7 @@ use quorate_core::vocabulary::{LinkId, LookupSeed, ServerId};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// `cnxTimeout`: how long a dial is tried.
-const CONNECT_NS: u64 = 5_000_000_000;
+pub(super) const CONNECT_NS: u64 = 5_000_000_000;
 /// Between giving bytes to the system and hearing that they are written.
 const WRITE_NS: u64 = 2_000;
 
@@ -71,7 +71,7 @@ impl World<'_> {
         (end.life, end.phase) = (life, Phase::Open);
         end.decoder = Some(match port {
             Port::Election => Decoder::Election(ElectionDecoder::new(true)),
-            Port::Quorum => Decoder::Quorum(Box::new(QuorumDecoder::accepted(limit))),
+            Port::Quorum | Port::ObserverMaster => Decoder::Quorum(Box::new(QuorumDecoder::accepted(limit))),
         });
         self.accept_link(link)
     }
@@ -121,7 +121,7 @@ impl World<'_> {
         let machine = &self.servers[server];
         match port {
             Port::Election => Decoder::Election(ElectionDecoder::new(false)),
-            Port::Quorum => Decoder::Quorum(Box::new(QuorumDecoder::dialled(
+            Port::Quorum | Port::ObserverMaster => Decoder::Quorum(Box::new(QuorumDecoder::dialled(
                 LookupSeed(link.0),
                 machine.tree_options,
                 FieldLimit(machine.config.limits.max_field()),
@@ -167,7 +167,7 @@ impl World<'_> {
         let permille =
             |server: usize| self.servers[server].troubles.break_sync.iter().map(|(_, permille)| *permille);
         let permille =
-            permille(ends.0).chain(permille(ends.1)).max().filter(|_| known.port == Port::Quorum)?;
+            permille(ends.0).chain(permille(ends.1)).max().filter(|_| known.port != Port::Election)?;
         let is_snapshot = match QuorumPacket::decode(&mut Reader::new(bytes.clone())) {
             Ok(QuorumPacket::Diff { .. } | QuorumPacket::Trunc { .. }) => false,
             Ok(QuorumPacket::Snap { .. }) => true,

@@ -41,7 +41,12 @@ impl Peer {
         let Role::Member(member) = &mut self.role else { return };
         match &mut member.stance {
             Stance::Leading(leading) => leading.leader.stop(outbox),
-            Stance::Learning(learning) => learning.learner.stop(outbox),
+            Stance::Learning(learning) => {
+                learning.learner.stop(outbox);
+                if let Some(mastering) = &mut learning.mastering {
+                    mastering.master.stop(outbox);
+                }
+            }
             Stance::Draining | Stance::Looking => {}
         }
     }

@@ -4,17 +4,17 @@
 //! A write goes to the leader and comes back as a txn, which is matched with who asked by session and number when it is applied.
 //! Reads are answered here. A session that comes from another server is asked about first.
 
-use super::{Peer, Stance};
-use crate::contract::{ExitCode, Outbox, PeerEvent, StoreOp};
+use super::{Peer, Stance, SyncAsker};
+use crate::contract::{ExitCode, Outbox, PeerEvent, Port, StoreOp};
 use crate::jute::{
     ConnectRequest, CreateKind, Decode as _, Encode as _, FieldLimit, ForwardedRequest, MultiOp, OpCode,
     PeerState, Reader, Request, Txn, TxnHeader, WirePath,
 };
 use crate::metrics::{Advanced, Basic, Counter};
 use crate::peer::local::refusal;
-use crate::peer::role::Role;
 use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
 use crate::quorum::Role as Part;
+use crate::session::SessionOwner;
 use crate::tree::Database;
 use crate::vocabulary::{Epoch, ErrorCode, Millis, Now, SessionId, Xid, Zxid};
 use crate::zab::{Learner, LearnerEvent, LearnerTurn, SyncToken};
@@ -55,7 +55,8 @@ impl Peer {
                 LearnerEvent::Commit { zxid, txn } => {
                     self.state.metrics.count(Counter::LearnerCommitReceivedCount);
                     self.note_latency(Advanced::CommitPropagationLatency, now, &txn);
-                    self.commit(zxid, txn);
+                    self.commit(zxid, txn.clone());
+                    self.inform_observers(now, zxid, &txn, outbox);
                 }
                 LearnerEvent::LeaderConfig(_) => {}
                 LearnerEvent::HistoryComplete => self.history_complete(now, outbox),
@@ -66,10 +67,12 @@ impl Peer {
                     self.revalidated(now, session, valid, outbox);
                 }
                 LearnerEvent::Unreachable { reason } => {
-                    let leader = self.member_mut().learns_from().expect("it learns from somebody");
                     let member = self.member_mut();
                     let tried = now.mono.millis_since(member.since).min(member.zab.init_span());
-                    member.election.avoid(now.mono, leader, tried);
+                    // That a follower serves no observers says nothing against it.
+                    if let Some((leader, Port::Quorum)) = member.learns_at() {
+                        member.election.avoid(now.mono, leader, tried);
+                    }
                     self.leave(now, reason, outbox);
                 }
                 LearnerEvent::Failed { reason } => self.leave(now, reason, outbox),
@@ -130,6 +133,7 @@ impl Peer {
     fn established(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
         let member = self.member_mut();
         let unavailable_ms = member.become_available(now);
+        member.masters.found();
         member.election.update_epoch(i64::from(epoch.0));
         let state = match member.config.role {
             Part::Participant => PeerState::Following,
@@ -142,6 +146,7 @@ impl Peer {
             if state == PeerState::Following { Basic::FollowerSyncTime } else { Basic::ObserverSyncTime };
         self.state.metrics.add(summary, took.0 as i64);
         self.state.metrics.add(Basic::UnavailableTime, unavailable_ms);
+        self.begin_mastering(now, epoch, outbox);
     }
 
     /// How long ago the leader prepared a txn, by the wall clocks; where they disagree there may be nothing to say.
@@ -155,8 +160,12 @@ impl Peer {
 
     fn answer_ping(&mut self, zxid: Zxid, outbox: &mut Outbox) {
         let touched = self.state.sessions.take_touched();
-        let touched = touched.into_iter().map(|(session, timeout)| (session, timeout.to_int())).collect();
+        let mut touched: Vec<_> =
+            touched.into_iter().map(|(session, timeout)| (session, timeout.to_int())).collect();
         if let Stance::Learning(learning) = &mut self.member_mut().stance {
+            if let Some(mastering) = &mut learning.mastering {
+                touched = mastering.take_touched(touched);
+            }
             learning.learner.answer_ping(zxid, touched, outbox);
         }
     }
@@ -167,7 +176,7 @@ impl Peer {
         self.forward_request(ForwardedRequest { session: *session, cxid, opcode, body, identities }, outbox);
     }
 
-    fn forward_request(&mut self, request: ForwardedRequest, outbox: &mut Outbox) {
+    pub(super) fn forward_request(&mut self, request: ForwardedRequest, outbox: &mut Outbox) {
         if let Stance::Learning(learning) = &mut self.member_mut().stance {
             learning.learner.request(request, outbox);
         }
@@ -234,7 +243,7 @@ impl Peer {
         let conn = connection.id();
         self.state.pause(conn, PauseReason::Handshake, outbox);
         let member = self.member_mut();
-        member.syncs.push_back(conn);
+        member.syncs.push_back(SyncAsker::Here(conn));
         member.sync_tokens += 1;
         let token = SyncToken(member.sync_tokens);
         match member.stance {
@@ -285,16 +294,35 @@ impl Peer {
         connection.greeting = Some(Greeting { read_only: request.read_only, arrived: now.mono });
         let (conn, timeout) = (connection.id(), connection.timeout().to_int());
         self.state.pause(conn, PauseReason::Handshake, outbox);
-        let Role::Member(member) = &mut self.role else { return };
-        let Stance::Learning(learning) = &mut member.stance else { return };
-        learning.learner.revalidate(session, timeout, outbox);
+        self.state.sessions.take_over(session, SessionOwner::Here);
+        self.ask_about(session, timeout, SessionOwner::Here, outbox);
+        let Stance::Learning(learning) = &mut self.member_mut().stance else { return };
         if let Some(other) = learning.revalidating.insert(session, conn) {
             self.drop_connection(other, "its session came back on another connection", outbox);
         }
     }
 
+    /// Answers come in the order of the questions.
+    pub(super) fn ask_about(
+        &mut self,
+        session: SessionId,
+        timeout: i32,
+        asker: SessionOwner,
+        outbox: &mut Outbox,
+    ) {
+        if let Stance::Learning(learning) = &mut self.member_mut().stance {
+            learning.learner.revalidate(session, timeout, outbox);
+            learning.asked_about.push_back((session, asker));
+        }
+    }
+
     fn revalidated(&mut self, now: Now, session: SessionId, valid: bool, outbox: &mut Outbox) {
         let Stance::Learning(learning) = &mut self.member_mut().stance else { return };
+        let place = learning.asked_about.iter().position(|(asked, _)| *asked == session);
+        let asker = place.and_then(|place| learning.asked_about.remove(place));
+        if let Some((_, SessionOwner::Learner(link))) = asker {
+            return self.revalidated_there(link, (session, valid), outbox);
+        }
         let Some(conn) = learning.revalidating.remove(&session) else { return };
         let Some(slot) = self.state.connections.slot(conn) else { return };
         let connection = self.state.connections.at_mut(slot);

@@ -38,7 +38,7 @@ impl Peer {
             return self.with_links(outbox, |links, out| links.dialled(to, link, out));
         }
         let mut is_wanted = false;
-        if self.member_mut().learns_from() == Some(to) {
+        if self.member_mut().learns_at() == Some((to, port)) {
             self.learn(now, outbox, |learner, turn| is_wanted = learner.dialled(link, turn));
         }
         if !is_wanted {
@@ -56,7 +56,7 @@ impl Peer {
         if port == Port::Election {
             return self.member_mut().links.failed(to);
         }
-        if self.member_mut().learns_from() == Some(to) {
+        if self.member_mut().learns_at() == Some((to, port)) {
             self.learn(now, outbox, |learner, turn| learner.dial_failed(reason, turn));
         }
     }
@@ -65,6 +65,12 @@ impl Peer {
     pub(in crate::peer) fn link_accepted(&mut self, now: Now, port: Port, link: LinkId, outbox: &mut Outbox) {
         if port == Port::Election {
             return;
+        }
+        if port == Port::ObserverMaster {
+            return match self.member_mut().master() {
+                Some(_) => self.serve_observers(now, outbox, |master, turn| master.accepted(link, turn)),
+                None => outbox.push(Output::CloseLink { link }),
+            };
         }
         let deadline = now.mono + self.member_mut().zab.init_span();
         let member = self.member_mut();
@@ -134,6 +140,9 @@ impl Peer {
                     QuorumMessage::Snapshot(database) => learner.snapshot(database, turn),
                 });
             }
+            (Stance::Learning(_), QuorumMessage::Packet(packet)) => {
+                self.serve_observers(now, outbox, |master, turn| master.packet(link, packet, turn));
+            }
             // Of a link that was closed.
             _ => return,
         }
@@ -151,8 +160,9 @@ impl Peer {
         bytes: usize,
         outbox: &mut Outbox,
     ) {
-        if let Stance::Leading(_) = self.member_mut().stance {
-            self.lead(now, outbox, |leader, turn| leader.backlog(link, bytes, turn));
+        match self.member_mut().stance {
+            Stance::Leading(_) => self.lead(now, outbox, |leader, turn| leader.backlog(link, bytes, turn)),
+            _ => self.serve_observers(now, outbox, |master, turn| master.backlog(link, bytes, turn)),
         }
     }
 
@@ -164,6 +174,7 @@ impl Peer {
             Stance::Leading(_) => self.lead(now, outbox, |leader, turn| leader.closed(link, reason, turn)),
             Stance::Learning(_) => {
                 self.learn(now, outbox, |learner, turn| learner.closed(link, reason, turn));
+                self.serve_observers(now, outbox, |master, turn| master.closed(link, reason, turn));
             }
             Stance::Draining | Stance::Looking => {}
         }
@@ -177,8 +188,9 @@ impl Peer {
         txns: Option<Vec<Bytes>>,
         outbox: &mut Outbox,
     ) {
-        if let Stance::Leading(_) = self.member_mut().stance {
-            self.lead(now, outbox, |leader, turn| leader.loaded(id, txns, turn));
+        match self.member_mut().stance {
+            Stance::Leading(_) => self.lead(now, outbox, |leader, turn| leader.loaded(id, txns, turn)),
+            _ => self.serve_observers(now, outbox, |master, turn| master.loaded(id, txns, turn)),
         }
     }
 

@@ -59,11 +59,18 @@ impl Peer {
             Part::Observer => LearnerKind::Observer,
         };
         let config_version = member.members.committed().version();
-        let config = LearnerConfig { zab: member.zab, kind, leader, config_version };
+        let (leader, port) = member.masters.choose(leader);
+        let config = LearnerConfig { zab: member.zab, kind, leader, port, config_version };
         let mut events = Vec::new();
         let learner =
             Learner::new(config, standing, &mut LearnerTurn { now: now.mono, outbox, events: &mut events });
-        let learning = Learning { learner, revalidating: BTreeMap::new(), history_ends: None };
+        let learning = Learning {
+            learner,
+            revalidating: BTreeMap::new(),
+            asked_about: VecDeque::new(),
+            mastering: None,
+            history_ends: None,
+        };
         self.member_mut().turn_to(Stance::Learning(Box::new(learning)), now);
         self.expect_fuzziness();
         self.dismiss_newcomers(outbox);

@@ -7,6 +7,7 @@
 //! - `links`: what comes from and goes to other servers, and whom it concerns;
 //! - `looking`: elections;
 //! - `leading`, `learning`: what the machines of [`crate::zab`] want, and what clients want of them;
+//! - `mastering`: observers that a follower serves;
 //! - `draining`: the end of a part;
 //! - `read_only`: who is served while nobody leads.
 //!
@@ -14,24 +15,27 @@
 //! Invariants: nobody is served but under an established leader, or read-only; while nothing is under way the tree is what the log
 //! is, and that is what an election votes with; an epoch file is asked for only after the history that it promises.
 //!
-//! Caveats: the configuration is what the file says, and no reconfig changes it; no observer master.
+//! Caveats: the configuration is what the file says, and no reconfig changes it.
 
 mod draining;
 mod leading;
 mod learning;
 mod links;
 mod looking;
+mod mastering;
 mod read_only;
 
 use super::Peer;
 use super::status::Mode;
-use crate::contract::{EpochKind, Epochs, Lane, Outbox, Output, StoreOp, StoreSeq};
+use crate::contract::{EpochKind, Epochs, Lane, Outbox, Output, Port, StoreOp, StoreSeq};
 use crate::election::{ElectionLinks, FastLeaderElection, Round};
 use crate::quorum::{EnsembleConfig, Memberships, Role as Part};
+use crate::session::SessionOwner;
 use crate::vocabulary::{ConnId, Epoch, LinkId, Mono, Now, PeerConfig, ServerId, SessionId, Zxid};
 use crate::zab::{CommittedLog, Leader, Learner, ZabConfig};
 use bytes::Bytes;
 use links::Newcomer;
+use mastering::{Mastering, Masters};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes of recent txns that are kept for learners.
@@ -64,8 +68,21 @@ struct Learning {
     learner: Learner,
     /// Sessions that come from another server, and the connections that they are to be attached to.
     revalidating: BTreeMap<SessionId, ConnId>,
+    /// Sessions that the leader was asked about, and for whom, oldest first.
+    asked_about: VecDeque<(SessionId, SessionOwner)>,
+    /// Observers that are served here.
+    mastering: Option<Mastering>,
     /// The log has to be durable up to this op before the leader's history counts as taken over.
     history_ends: Option<StoreSeq>,
+}
+
+/// Who waits for a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SyncAsker {
+    /// A client of this server.
+    Here(ConnId),
+    /// A client of an observer that is served here.
+    Observer(LinkId),
 }
 
 /// See the module's words.
@@ -97,8 +114,10 @@ pub(super) struct Member {
     /// Who connected to the quorum port before anybody knows whether this server leads.
     newcomers: BTreeMap<LinkId, Newcomer>,
     /// Whose syncs the leader, or a quorum, was asked about, oldest first.
-    syncs: VecDeque<ConnId>,
+    syncs: VecDeque<SyncAsker>,
     sync_tokens: u64,
+    /// Whom it learns from, as an observer.
+    masters: Masters,
 }
 
 impl Member {
@@ -128,6 +147,7 @@ impl Member {
             members: Memberships::new(ensemble.membership.clone()),
             election: FastLeaderElection::new(me, ensemble.election),
             links: ElectionLinks::new(me, addresses),
+            masters: Masters::new(&ensemble, me),
             config: ensemble,
             epochs,
             epoch_ops: VecDeque::new(),
@@ -181,6 +201,14 @@ impl Member {
         }
     }
 
+    /// The same, and at which of its ports.
+    fn learns_at(&self) -> Option<(ServerId, Port)> {
+        match &self.stance {
+            Stance::Learning(learning) => Some((learning.learner.leader(), learning.learner.port())),
+            _ => None,
+        }
+    }
+
     /// Since when it does what it does.
     pub(super) fn since(&self) -> Mono {
         self.since
@@ -206,7 +234,11 @@ impl Member {
             Stance::Draining => None,
             Stance::Looking => self.election.next_timeout(),
             Stance::Leading(leading) => leading.leader.next_timeout(),
-            Stance::Learning(learning) => learning.learner.next_timeout(),
+            Stance::Learning(learning) => {
+                let master =
+                    learning.mastering.as_ref().and_then(|mastering| mastering.master.next_timeout());
+                [learning.learner.next_timeout(), master].into_iter().flatten().min()
+            }
         }
     }
 
@@ -268,7 +300,10 @@ impl Peer {
                 election.timeout(now.mono, members, out);
             }),
             Stance::Leading(_) => self.lead(now, outbox, |leader, turn| leader.timeout(turn)),
-            Stance::Learning(_) => self.learn(now, outbox, |learner, turn| learner.timeout(turn)),
+            Stance::Learning(_) => {
+                self.learn(now, outbox, |learner, turn| learner.timeout(turn));
+                self.serve_observers(now, outbox, |master, turn| master.timeout(turn));
+            }
         }
         self.expire_newcomers(now, outbox);
         self.read_only_if_due(now, outbox);
@@ -341,7 +376,16 @@ impl Peer {
     /// Syncs in the order in which they were asked for: the oldest may be answered when what is committed by now is applied.
     fn synced(&mut self, now: Now, outbox: &mut Outbox) {
         let committed = self.committed;
-        let Some(conn) = self.member_mut().syncs.pop_front() else { return };
+        let conn = match self.member_mut().syncs.pop_front() {
+            None => return,
+            Some(SyncAsker::Here(conn)) => conn,
+            Some(SyncAsker::Observer(link)) => {
+                if let Some(mastering) = self.member_mut().mastering_mut() {
+                    mastering.master.synced(link, outbox);
+                }
+                return;
+            }
+        };
         let Some(connection) = self.state.connections.get_mut(conn) else { return };
         connection.sync_answered(committed);
         if !self.commit.wake_behind(committed, conn) {

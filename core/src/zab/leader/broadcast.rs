@@ -61,6 +61,11 @@ impl Proposals {
         }
     }
 
+    /// Another leader has committed this txn.
+    pub(super) fn committed_elsewhere(&mut self, zxid: Zxid) {
+        (self.last_proposed, self.last_committed) = (zxid, zxid);
+    }
+
     pub(super) fn sizes(&self) -> ProposalSizes {
         self.sizes
     }
@@ -146,13 +151,7 @@ impl Leader {
                 QuorumPacket::Commit { zxid: *zxid }.encode(&mut Writer::new(out));
             }
         });
-        if self.hearing(LearnerKind::Observer).next().is_some() {
-            turn.outbox.send_links(self.hearing(LearnerKind::Observer), |out| {
-                for (zxid, txn) in committed() {
-                    QuorumPacket::Inform { zxid: *zxid, txn: txn.clone() }.encode(&mut Writer::new(out));
-                }
-            });
-        }
+        self.tell_observers(committed(), turn);
         for (zxid, txn) in self.proposals.outstanding.drain(..count) {
             self.proposals.last_committed = zxid;
             turn.events.push(LeaderEvent::Commit { zxid, txn });
@@ -161,6 +160,21 @@ impl Leader {
         self.tell_up_to_date(turn);
         if self.proposals.last_committed.counter() == LAST_COUNTER {
             self.give_up("the zxids of this epoch are used up".to_owned(), turn);
+        }
+    }
+
+    /// INFORM of what is committed.
+    pub(super) fn tell_observers<'a>(
+        &self,
+        committed: impl Iterator<Item = &'a (Zxid, Bytes)>,
+        turn: &mut LeaderTurn<'_>,
+    ) {
+        if self.hearing(LearnerKind::Observer).next().is_some() {
+            turn.outbox.send_links(self.hearing(LearnerKind::Observer), |out| {
+                for (zxid, txn) in committed {
+                    QuorumPacket::Inform { zxid: *zxid, txn: txn.clone() }.encode(&mut Writer::new(out));
+                }
+            });
         }
     }
 

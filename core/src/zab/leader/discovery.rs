@@ -46,6 +46,9 @@ impl Leader {
         (accepted, info): (Epoch, LearnerInfo),
         turn: &mut LeaderTurn<'_>,
     ) {
+        if self.is_relay() && kind == LearnerKind::Follower {
+            return self.drop_learner(link, "only observers are served here", turn);
+        }
         let config_version = self.members.committed().version();
         if info.config_version > config_version.0.0 {
             return self.drop_learner(link, "its configuration is newer than ours", turn);

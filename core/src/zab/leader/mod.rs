@@ -7,6 +7,8 @@
 //! | `Synchronisation` | a quorum's ACK of NEWLEADER, its own `currentEpoch` first | `synchronisation.rs` |
 //! | broadcast | nothing: it proposes and commits | `broadcast.rs`, `rounds.rs` |
 //!
+//! `observer_master.rs` is a follower in a leader's place, for observers.
+//!
 //! Each learner goes its own way through them (`learners.rs`), at its own time; what a phase decides moves everybody who waits for it.
 //!
 //! Caveats: it proposes no reconfiguration; the number of snapshots under way is not limited, since freezing one costs next to
@@ -15,6 +17,7 @@
 mod broadcast;
 mod discovery;
 mod learners;
+mod observer_master;
 mod rounds;
 mod synchronisation;
 mod timers;
@@ -23,6 +26,7 @@ pub use self::broadcast::ProposalSizes;
 use self::broadcast::{LAST_COUNTER, Proposals};
 use self::discovery::{Discovery, Promise};
 use self::learners::{LearnerHandler, Step};
+pub use self::observer_master::ObserverMaster;
 use self::rounds::{Asker, Rounds};
 use self::synchronisation::Synchronisation;
 use self::timers::Timers;
@@ -92,6 +96,8 @@ enum Phase {
     Promise(Promise),
     Synchronisation(Synchronisation),
     Broadcast,
+    /// It is a follower's, and passes on what another leader decides.
+    Relay,
     Ended,
 }
 
@@ -201,7 +207,7 @@ impl Leader {
     }
 
     fn requested(&mut self, link: LinkId, request: ForwardedRequest, turn: &mut LeaderTurn<'_>) {
-        if request.opcode == OpCode::Sync.code() {
+        if request.opcode == OpCode::Sync.code() && !self.is_relay() {
             return self.add_sync(Asker::Learner(link), turn);
         }
         let introduction = self.learners.get(&link).and_then(|handler| handler.introduction);
@@ -299,6 +305,10 @@ impl Leader {
         turn.events.push(LeaderEvent::Gone { reason });
     }
 
+    fn is_relay(&self) -> bool {
+        matches!(self.phase, Phase::Relay)
+    }
+
     fn has_ended(&self) -> bool {
         matches!(self.phase, Phase::Ended)
     }
@@ -321,7 +331,7 @@ impl Leader {
         match self.phase {
             Phase::Discovery(_) | Phase::Promise(_) => LeaderPhase::Discovery,
             Phase::Synchronisation(_) => LeaderPhase::Synchronisation,
-            Phase::Broadcast => LeaderPhase::Broadcast,
+            Phase::Broadcast | Phase::Relay => LeaderPhase::Broadcast,
             Phase::Ended => LeaderPhase::Ended,
         }
     }

@@ -105,6 +105,11 @@ impl Leader {
         let Some(handler) = self.learners.get_mut(&link) else { return };
         let Step::EpochAcked(last) = handler.step else { return };
         let log = turn.ground.committed_log;
+        if matches!(self.phase, Phase::Relay) && last.epoch() == self.epoch && last > log.last() {
+            // Its last master was ahead of this one, which will have heard of that soon.
+            handler.deadline = Some(turn.now + self.config.init_span());
+            return;
+        }
         let is_quorate = handler.introduction.is_some_and(|who| who.is_quorate);
         if is_quorate && self.proposals.is_outstanding(last) {
             return self.open(link, (Opening::Diff, last), &[], turn);
@@ -213,9 +218,13 @@ impl Leader {
             sync.acknowledged.insert(follower);
             return self.end_synchronisation(turn);
         }
-        if matches!(self.phase, Phase::Broadcast) {
-            self.commit(turn);
-            self.tell_up_to_date(turn);
+        match self.phase {
+            Phase::Broadcast => {
+                self.commit(turn);
+                self.tell_up_to_date(turn);
+            }
+            Phase::Relay => self.tell_up_to_date(turn),
+            _ => {}
         }
     }
 

@@ -41,7 +41,7 @@ impl Leader {
             Phase::Synchronisation(sync) if sync.deadline <= turn.now => {
                 self.give_up("no quorum has taken over the history within initLimit".to_owned(), turn);
             }
-            Phase::Synchronisation(_) => self.begin_round(turn),
+            Phase::Synchronisation(_) | Phase::Relay => self.begin_round(turn),
             Phase::Broadcast => self.beat_of_broadcast(turn),
             Phase::Discovery(_) | Phase::Promise(_) | Phase::Ended => {}
         }

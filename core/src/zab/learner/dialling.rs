@@ -1,8 +1,10 @@
 //! Dialling: the leader's quorum port is called a few times; it may not be open yet (`quorum-protocol.md` §6.4).
+//!
+//! A follower that serves observers takes none while it follows nobody: that counts as a call that nobody answered.
 
 use super::discovery::Discovery;
 use super::{Learner, LearnerTurn, Phase};
-use crate::contract::{Output, Port};
+use crate::contract::Output;
 use crate::vocabulary::{LinkId, Millis, Mono};
 
 /// Java's: so often, and so long in between.
@@ -12,7 +14,6 @@ const PAUSE: Millis = Millis(100);
 /// See the module's words.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dialling {
-    dials: u32,
     /// When the next call is made, unless one is under way.
     redial_at: Option<Mono>,
     deadline: Mono,
@@ -21,7 +22,7 @@ pub(super) struct Dialling {
 impl Dialling {
     /// The first call is made.
     pub(super) fn new(deadline: Mono) -> Self {
-        Dialling { dials: 1, redial_at: None, deadline }
+        Dialling { redial_at: None, deadline }
     }
 
     pub(super) fn next_timeout(&self) -> Mono {
@@ -35,8 +36,9 @@ impl Learner {
         if let Some(link) = self.link.take() {
             turn.outbox.push(Output::CloseLink { link });
         }
+        self.dials = 1;
         self.phase = Phase::Dialling(Dialling::new(turn.now + self.config.zab.init_span()));
-        turn.outbox.push(Output::Dial { port: Port::Quorum, to: self.config.leader });
+        turn.outbox.push(Output::Dial { port: self.config.port, to: self.config.leader });
     }
 
     pub(super) fn dial_answered(&mut self, link: LinkId, turn: &mut LearnerTurn<'_>) {
@@ -46,11 +48,22 @@ impl Learner {
     }
 
     pub(super) fn dial_refused(&mut self, reason: &str, turn: &mut LearnerTurn<'_>) {
-        let Phase::Dialling(dialling) = &mut self.phase else { return };
-        if dialling.dials == DIALS {
+        if let Phase::Dialling(Dialling { deadline, .. }) = self.phase {
+            self.pause((reason, deadline), turn);
+        }
+    }
+
+    /// The other end has hung up without a word.
+    pub(super) fn turned_away(&mut self, reason: &str, turn: &mut LearnerTurn<'_>) {
+        self.pause((reason, turn.now + self.config.zab.init_span()), turn);
+    }
+
+    /// Waits for the next call, if there is to be one.
+    fn pause(&mut self, (reason, deadline): (&str, Mono), turn: &mut LearnerTurn<'_>) {
+        if self.dials == DIALS {
             return self.unreachable(reason.to_owned(), turn);
         }
-        dialling.redial_at = Some(turn.now + PAUSE);
+        self.phase = Phase::Dialling(Dialling { redial_at: Some(turn.now + PAUSE), deadline });
     }
 
     pub(super) fn dial_timeout(&mut self, turn: &mut LearnerTurn<'_>) {
@@ -59,9 +72,9 @@ impl Learner {
             return self.unreachable("no answer within initLimit".to_owned(), turn);
         }
         if dialling.redial_at.is_some_and(|at| at <= turn.now) {
-            dialling.dials += 1;
             dialling.redial_at = None;
-            turn.outbox.push(Output::Dial { port: Port::Quorum, to: self.config.leader });
+            self.dials += 1;
+            turn.outbox.push(Output::Dial { port: self.config.port, to: self.config.leader });
         }
     }
 }

@@ -11,7 +11,7 @@
 //! appended, committed and acknowledged.
 //!
 //! Caveats: a change of the ensemble's configuration under way ends the process, before anything of it is acknowledged; a
-//! finished one is history. There is no observer master.
+//! finished one is history.
 
 mod broadcast;
 mod dialling;
@@ -73,6 +73,8 @@ pub struct Learner {
     standing: Standing,
     phase: Phase,
     link: Option<LinkId>,
+    /// How often the leader was called.
+    dials: u32,
     /// When the leader was last heard of.
     heard: Mono,
 }
@@ -80,9 +82,9 @@ pub struct Learner {
 impl Learner {
     /// A learner that just learned who leads; it dials.
     pub fn new(config: LearnerConfig, standing: Standing, turn: &mut LearnerTurn<'_>) -> Self {
-        turn.outbox.push(Output::Dial { port: Port::Quorum, to: config.leader });
+        turn.outbox.push(Output::Dial { port: config.port, to: config.leader });
         let phase = Phase::Dialling(Dialling::new(turn.now + config.zab.init_span()));
-        Learner { config, standing, phase, link: None, heard: turn.now }
+        Learner { config, standing, phase, link: None, dials: 1, heard: turn.now }
     }
 
     /// The leader's quorum port answered. False: the link is not wanted (any more), and whoever asks closes it.
@@ -111,6 +113,9 @@ impl Learner {
         // Whoever waits for a quorum that does not come hangs up at about the time at which silence would be enough.
         let was_silent = self.heard + Millis(self.config.zab.init_span().0 / 2) <= turn.now;
         match self.phase {
+            Phase::Discovery(Discovery::Asked) if self.config.port == Port::ObserverMaster => {
+                self.turned_away(&reason, turn);
+            }
             Phase::Discovery(_) | Phase::Synchronisation(_) if was_silent => self.unreachable(reason, turn),
             _ => self.fail(&reason, turn),
         }
@@ -290,6 +295,11 @@ impl Learner {
     /// Whom it learns from.
     pub fn leader(&self) -> ServerId {
         self.config.leader
+    }
+
+    /// At which of its ports.
+    pub fn port(&self) -> Port {
+        self.config.port
     }
 
     /// Its link, while there is one.

@@ -5,7 +5,7 @@ use super::disk::{Disk, Done, LogOp, apply};
 use super::ghost::Ghost;
 use super::history::{Entry, entry_of, history_of, txn};
 use bytes::Bytes;
-use quorate_core::contract::{EpochKind, Epochs, Outbox};
+use quorate_core::contract::{EpochKind, Epochs, Outbox, Port};
 use quorate_core::jute::{ForwardedRequest, OpCode, QuorumPacket};
 use quorate_core::quorum::Memberships;
 use quorate_core::tree::Database;
@@ -127,7 +127,13 @@ impl Server {
 
     pub(crate) fn begin_learning(&mut self, now: Mono, leader: ServerId, ghost: &mut Ghost) {
         let (zab, mut events) = (self.config(), Vec::new());
-        let config = LearnerConfig { zab, kind: self.kind, leader, config_version: Default::default() };
+        let config = LearnerConfig {
+            zab,
+            kind: self.kind,
+            leader,
+            port: Port::Quorum,
+            config_version: Default::default(),
+        };
         let standing = self.standing();
         let mut turn = LearnerTurn { now, outbox: &mut self.outbox, events: &mut events };
         let learner = Learner::new(config, standing, &mut turn);

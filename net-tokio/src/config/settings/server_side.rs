@@ -250,6 +250,12 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("follower.*", From::Either, Kind::Text, "")
         .is(Effect::Inert(OWN_ENSEMBLE), "how a follower works"),
     prefixed("observer.*", Kind::Text, "").is(Effect::Inert(OWN_ENSEMBLE), "how an observer works"),
+    prefixed("observerMaster.sizeLimit", Kind::Number(1, INT, "bytes"), "33554432").is(
+        Effect::Sets(|draft, value| {
+            draft.member.observer_backlog_close = usize::try_from(value.signed()).unwrap_or(usize::MAX);
+        }),
+        "what may wait to be written to an observer of a follower before it is closed",
+    ),
     prefixed("observerMaster.*", Kind::Text, "")
         .is(Effect::Inert(OWN_ENSEMBLE), "how a follower serves observers"),
     prefixed("leaderConnectDelayDuringRetryMs", ANY, "100")

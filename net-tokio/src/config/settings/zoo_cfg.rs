@@ -118,8 +118,10 @@ pub(super) const ROWS: &[Setting] = &[
     file("syncEnabled", Kind::StrictFlag, "true")
         .is(Effect::Sets(|draft, value| draft.member.observer_logs = value.flag()), "observers log and snapshot"),
     file("observerMasterPort", Kind::Port, "0").is(
-        Effect::Absent(|value| value.signed() > 0, "observers learn from the leader only"),
-        "port where followers serve observers",
+        Effect::Sets(|draft, value| {
+            draft.member.observer_master_port = Some(value.number() as u16).filter(|&port| port != 0);
+        }),
+        "port where followers serve observers, everybody's; 0: observers learn from the leader",
     ),
     file("localSessionsEnabled", Kind::StrictFlag, "false").is(
         Effect::Sets(|draft, value| draft.config.peer.switches.local_sessions = value.flag()),

@@ -27,6 +27,8 @@ async fn connect(shared: &Shared, port: Port, to: ServerId) -> Result<TcpStream,
         let number = match port {
             Port::Election => address.election_port,
             Port::Quorum => address.quorum_port,
+            // The same at every server.
+            Port::ObserverMaster => shared.observer_master_port,
         };
         match timeout(shared.dial_timeout, at(&address.host, number)).await {
             Ok(Ok(stream)) => return Ok(stream),

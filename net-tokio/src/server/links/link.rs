@@ -122,7 +122,7 @@ impl Link {
             _ if before == 0 => now >= BACKLOG_REPORTED,
             _ => now >= 2 * before || 2 * now <= before,
         };
-        if changed && self.port == Port::Quorum {
+        if changed && self.port != Port::Election {
             self.reported.set(now);
             tell(Input::LinkBacklog { link: self.id(), bytes: now });
         }

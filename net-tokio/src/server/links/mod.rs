@@ -1,4 +1,4 @@
-//! Connections between servers: the election port and the quorum port (`quorum-protocol.md` §1, §4).
+//! Connections between servers: the election port, the quorum port and that for observers (`quorum-protocol.md` §1, §4, §6.3).
 //!
 //! ```text
 //! ports      the ports that are bound, and who connects to them
@@ -64,6 +64,7 @@ struct Shared {
     last: Cell<u64>,
     decoders: Decoders,
     addresses: BTreeMap<ServerId, Vec<ServerAddresses>>,
+    observer_master_port: u16,
     dial_timeout: Duration,
     /// How long who connects to the election port may take to say who it is.
     introduction: Duration,
@@ -95,6 +96,7 @@ impl Links {
             last: Cell::new(0),
             decoders: Decoders::new(seed, tree, config.peer.limits.max_field()),
             addresses: servers.map(|(id, server)| (id, server.addresses.clone())).collect(),
+            observer_master_port: member.observer_master_port.unwrap_or(0),
             dial_timeout: Duration::from_millis(member.dial_timeout.0),
             introduction: Duration::from_millis(config.peer.tick_time.0 * u64::from(ensemble.sync_limit)),
             keep_alive: member.tcp_keep_alive,

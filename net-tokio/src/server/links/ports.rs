@@ -1,4 +1,5 @@
-//! The two ports for other servers: where they are bound, and who connects to them (`quorum-protocol.md` §1.2).
+//! The ports for other servers: where they are bound, and who connects to them (`quorum-protocol.md` §1.2). That for observers
+//! (`observerMasterPort`) is there at every voter, and whoever connects while this server does not follow is hung up on.
 //!
 //! Each is bound at the addresses that the server's own line names, or on every one with `quorumListenOnAllIPs`. A port that can't be
 //! had is tried again, because the name may not be known yet, or who had it before may be about to go.
@@ -7,7 +8,7 @@ use super::Shared;
 use crate::config::MemberConfig;
 use crate::server::accept::{bind, bind_every_address, is_of_one_connection};
 use quorate_core::contract::Port;
-use quorate_core::quorum::ServerAddresses;
+use quorate_core::quorum::{Role, ServerAddresses};
 use quorate_core::vocabulary::ServerId;
 use socket2::Socket;
 use std::io;
@@ -78,12 +79,16 @@ impl BoundPorts {
     pub(crate) fn bind(member: &MemberConfig, me: ServerId) -> Result<Self, PortProblem> {
         let addresses =
             member.ensemble.membership.server(me).map_or(&[][..], |server| server.addresses.as_slice());
+        let votes = member.ensemble.role == Role::Participant;
         let mut ports = BoundPorts { sockets: Vec::new() };
         let mut bound = Vec::new();
         for address in addresses {
-            for (port, number) in
-                [(Port::Election, address.election_port), (Port::Quorum, address.quorum_port)]
-            {
+            let numbers = [
+                (Port::Election, Some(address.election_port)),
+                (Port::Quorum, Some(address.quorum_port)),
+                (Port::ObserverMaster, member.observer_master_port.filter(|_| votes)),
+            ];
+            for (port, number) in numbers.into_iter().filter_map(|(port, number)| Some((port, number?))) {
                 if member.listen_on_all_ips && bound.contains(&number) {
                     continue;
                 }
@@ -134,6 +139,7 @@ fn name(port: Port) -> &'static str {
     match port {
         Port::Election => "election",
         Port::Quorum => "quorum",
+        Port::ObserverMaster => "observer master",
     }
 }
 

@@ -42,8 +42,10 @@ impl Decoders {
     pub(super) fn decoder(&self, port: Port, accepted: bool) -> Decoder {
         match (port, accepted) {
             (Port::Election, accepted) => Decoder::Election(ElectionDecoder::new(accepted), accepted),
-            (Port::Quorum, true) => Decoder::Quorum(Box::new(QuorumDecoder::accepted(self.limit))),
-            (Port::Quorum, false) => {
+            (Port::Quorum | Port::ObserverMaster, true) => {
+                Decoder::Quorum(Box::new(QuorumDecoder::accepted(self.limit)))
+            }
+            (Port::Quorum | Port::ObserverMaster, false) => {
                 Decoder::Quorum(Box::new(QuorumDecoder::dialled(self.seed, self.tree, self.limit)))
             }
         }
