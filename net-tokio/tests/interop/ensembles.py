@@ -56,7 +56,9 @@ class Member(servers.Server):
 class Ensemble:
     """Members of the given kinds, ids from 1; those in `observers` have no vote."""
 
-    def __init__(self, kinds, observers=(), tick_ms=500, extra=(), flags=(), root=None, jvm_options=None):
+    def __init__(self, kinds, observers=(), tick_ms=500, extra=(), flags=(), root=None, jvm_options=None,
+                 own_hosts=False):
+        self.own_hosts = own_hosts
         self.observers, self.tick_ms, self.extra, self.flags = set(observers), tick_ms, list(extra), FLAGS + list(flags)
         self.root, self.jvm_options = root, jvm_options
         self.ports = {sid: [servers.Ports.take() for _ in range(3)] for sid in range(1, len(kinds) + 1)}
@@ -64,7 +66,7 @@ class Ensemble:
 
     def _lines(self, sid):
         lines = ["initLimit=20", "syncLimit=10"]
-        lines += [f"server.{other}=127.0.0.1:{quorum}:{election}" + (":observer" if other in self.observers else "")
+        lines += [f"server.{other}=127.0.0.{other if self.own_hosts else 1}:{quorum}:{election}" + (":observer" if other in self.observers else "")
                   for other, (_, quorum, election) in self.ports.items()]
         return lines + (["peerType=observer"] if sid in self.observers else []) + self.extra
 

@@ -250,7 +250,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting::new("follower.*", From::Either, Kind::Text, "")
         .is(Effect::Inert(OWN_ENSEMBLE), "how a follower works"),
     prefixed("observer.*", Kind::Text, "").is(Effect::Inert(OWN_ENSEMBLE), "how an observer works"),
-    prefixed("observerMaster.sizeLimit", Kind::Number(1, INT, "bytes"), "33554432").is(
+    prefixed("observerMaster.sizeLimit", Kind::Decoded(1, INT, "bytes"), "33554432").is(
         Effect::Sets(|draft, value| {
             draft.member.observer_backlog_close = usize::try_from(value.signed()).unwrap_or(usize::MAX);
         }),
