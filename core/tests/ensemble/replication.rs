@@ -120,6 +120,27 @@ fn a_session_moves_between_servers_and_keeps_its_ephemerals() {
 }
 
 #[test]
+fn a_session_moves_to_an_observer_while_the_leader_has_committed_more_than_it_has_applied() {
+    let mut world = World::started(&[voters(2), vec![Role::Observer]].concat());
+    let (leader, follower) = (world.leader(), world.follower());
+    let writer = world.client(follower, SessionId::NONE);
+    let old = world.client(follower, SessionId::NONE);
+    world.servers[leader].disk_hangs = true;
+    for number in 0..300 {
+        world.ask(writer, create(&format!("/n{number}")));
+    }
+    world.run(100);
+    // What asks about the session arrives right behind what confirms them all.
+    world.mend_disk_at_once(leader);
+    let new = world.connect(2, world.clients[old].session);
+    let asked = world.now;
+    world.until("an answer", |world| !world.clients[new].heard.is_empty());
+    assert_eq!(world.clients[new].heard, ["connected for 4000 ms"]);
+    assert!(world.now - asked < 10_000_000, "nothing more has to be committed for it");
+    world.agree();
+}
+
+#[test]
 fn the_old_connection_of_a_session_that_moved_can_do_nothing() {
     let mut world = World::started(&voters(3));
     let (leader, follower) = (world.leader(), world.follower());

@@ -200,6 +200,16 @@ impl World {
         }
     }
 
+    /// Everything becomes durable with one sync, which confirms the last of it.
+    pub(crate) fn mend_disk_at_once(&mut self, at: usize) {
+        let server = &mut self.servers[at];
+        server.disk_hangs = false;
+        let hanging = std::mem::take(&mut server.hanging);
+        let confirmed = hanging.into_iter().map(|(_, work)| server.disk.finish(work)).last();
+        let (life, confirmed) = (server.life, confirmed.expect("something hangs"));
+        self.after(MS, Event::Input(at, life, Box::new(confirmed)));
+    }
+
     fn after(&mut self, delay: u64, event: Event) {
         self.sequence += 1;
         self.queue.push(Reverse((self.now + delay, self.sequence)));

@@ -191,7 +191,8 @@ impl Peer {
                 self.drop_connection(conn, "its session has moved to another server", outbox);
             }
         }
-        let last = self.commit.last_zxid().filter(|_| valid);
+        let committed = self.committed;
+        let last = self.commit.last_zxid().filter(|last| valid && *last > committed);
         let Stance::Leading(leading) = &mut self.member_mut().stance else { return };
         let observes = |learner: &LearnerView| learner.link == link && learner.kind == LearnerKind::Observer;
         match last {
