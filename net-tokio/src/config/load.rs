@@ -226,6 +226,10 @@ impl Reading {
                 set(draft, &value);
                 Verdict::Same
             }
+            Effect::Differs(set, text) => {
+                set(draft, &value);
+                Verdict::Differs(text.to_owned())
+            }
             Effect::Checks(check) | Effect::Own(check) => refused(check(draft, &value)),
             Effect::Inert(why) => Verdict::NoEffect(why.to_owned()),
             Effect::Absent(asks, text) if asks(&value) => Verdict::Differs(text.to_owned()),

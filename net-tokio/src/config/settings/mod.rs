@@ -60,6 +60,8 @@ pub enum Effect {
     Checks(fn(&mut Draft, &Value) -> Result<(), Refusal>),
     /// A set value does what ZooKeeper does with it, but unset it differs; the text says how.
     OwnDefault(fn(&mut Draft, &Value), &'static str),
+    /// It has an effect, but not quite ZooKeeper's; the text says where they differ.
+    Differs(fn(&mut Draft, &Value), &'static str),
     /// ZooKeeper has no such setting.
     Own(fn(&mut Draft, &Value) -> Result<(), Refusal>),
     /// It tunes something that does not exist here; the text says why nothing is lost.
@@ -107,6 +109,7 @@ impl Setting {
             Effect::Own(_) => ("Quorate's own", ""),
             Effect::Membership => ("as ZooKeeper", ""),
             Effect::OwnDefault(_, text) => ("as ZooKeeper when set", text),
+            Effect::Differs(_, text) => ("differs", text),
             Effect::Inert(text) => ("no effect", text),
             Effect::Absent(_, text) => ("not built, warns", text),
             Effect::Protects(_, text) => ("not built, refused", text),

@@ -251,10 +251,13 @@ pub(super) const ROWS: &[Setting] = &[
         .is(Effect::Inert(OWN_ENSEMBLE), "how a follower works"),
     prefixed("observer.*", Kind::Text, "").is(Effect::Inert(OWN_ENSEMBLE), "how an observer works"),
     prefixed("observerMaster.sizeLimit", Kind::Decoded(1, INT, "bytes"), "33554432").is(
-        Effect::Sets(|draft, value| {
-            draft.member.observer_backlog_close = usize::try_from(value.signed()).unwrap_or(usize::MAX);
-        }),
-        "what may wait to be written to an observer of a follower before it is closed",
+        Effect::Differs(
+            |draft, value| {
+                draft.member.observer_backlog_close = usize::try_from(value.signed()).unwrap_or(usize::MAX);
+            },
+            "of each observer, whose connection is closed beyond it; ZooKeeper's is of the txns that a follower keeps for all of them",
+        ),
+        "what may wait to be written to an observer of a follower",
     ),
     prefixed("observerMaster.*", Kind::Text, "")
         .is(Effect::Inert(OWN_ENSEMBLE), "how a follower serves observers"),
