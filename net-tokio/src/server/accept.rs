@@ -131,7 +131,7 @@ impl Acceptor {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    self.ingress.turnstile.pass().await;
+                    self.ingress.entrance.pass().await;
                     self.add(stream, address);
                 }
                 Err(error) if is_of_one_connection(&error) => {}

@@ -20,14 +20,31 @@ use tokio::net::tcp::OwnedReadHalf;
 const READ: usize = 64 << 10;
 /// With less room than this in the shared buffer, a new one is made.
 const ROOM: usize = 16 << 10;
+/// Connections that are accepted in one turn of the owner, and as many that are heard for the first time.
+const COMINGS_A_TURN: usize = 8;
+/// Connections that end in one turn.
+const GOINGS_A_TURN: usize = 2;
 
 /// See the module's words. Lives on the owner's thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ingress {
     inbox: Inbox,
     buffer: RefCell<BytesMut>,
-    /// Where connections wait that come or go.
-    pub(super) turnstile: Turnstile,
+    /// Where connections wait that come,
+    pub(super) entrance: Turnstile,
+    /// and those that go.
+    pub(super) exit: Turnstile,
+}
+
+impl Default for Ingress {
+    fn default() -> Self {
+        Ingress {
+            inbox: Inbox::default(),
+            buffer: RefCell::default(),
+            entrance: Turnstile::new(COMINGS_A_TURN),
+            exit: Turnstile::new(GOINGS_A_TURN),
+        }
+    }
 }
 
 impl Ingress {
@@ -49,7 +66,18 @@ impl Ingress {
     /// Makes `context` the owner, who is woken.
     pub(super) fn register(&self, context: &Context<'_>) {
         self.inbox.register(context);
-        self.turnstile.register(context);
+        self.entrance.register(context);
+        self.exit.register(context);
+    }
+
+    /// Whether somebody waits to come or to go.
+    pub(super) fn has_line(&self) -> bool {
+        self.entrance.has_line() || self.exit.has_line()
+    }
+
+    /// The next turn begins. Returns in how many turns everybody who waits now will have come or gone.
+    pub(super) fn turn(&self) -> usize {
+        self.entrance.turn().max(self.exit.turn())
     }
 
     /// Reads what is there into `decoder`, once. 0 bytes mean the end of the stream.

@@ -191,18 +191,14 @@ impl Owner {
 
     /// Whether something is left of the last turn: then the poller comes between, for others may want something that is less.
     fn begin_turn(&mut self) -> bool {
-        let in_line = self.ingress.turnstile.turn();
+        let in_line = self.ingress.turn();
         in_line > 0 || self.held.has_resumed() || self.parts.peer.has_more()
     }
 
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let ingress = &self.ingress;
-        if !ingress.is_empty()
-            || ingress.turnstile.has_line()
-            || self.held.has_resumed()
-            || self.others_wait()
-        {
+        if !ingress.is_empty() || ingress.has_line() || self.held.has_resumed() || self.others_wait() {
             return Poll::Ready(());
         }
         let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
@@ -232,12 +228,12 @@ impl Owner {
 
     /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
     async fn catch_up(&mut self, now: Now) {
-        // Who stands in line by now is let in before.
-        let in_line = self.ingress.turnstile.turn();
+        // Who comes by now is let in before; who goes asks nothing more, and waits.
+        let in_line = self.ingress.entrance.turn();
         for _ in 0..CATCH_UP_ROUNDS + in_line {
             // Comes back behind everything that the poller found.
             yield_now().await;
-            let in_line = self.ingress.turnstile.turn();
+            let in_line = self.ingress.entrance.turn();
             if in_line == 0 && self.ingress.is_empty() && !self.held.has_resumed() && !self.others_wait() {
                 return;
             }

@@ -52,14 +52,14 @@ pub(super) async fn serve(
     };
     drop(decoder);
     if end == End::Client {
-        ingress.turnstile.pass().await;
+        ingress.exit.pass().await;
         ingress.push(Input::Closed { conn: connection.id });
     }
     write_the_rest(&connection, &ingress).await;
     if end != End::Client {
         ingress.push(Input::Closed { conn: connection.id });
+        connection.shut_down();
     }
-    connection.shut_down();
     if end == End::Server {
         // Whoever does not close in time is closed.
         let _ = timeout(LINGER, poll_fn(|context| poll_end(context, &mut socket))).await;
@@ -124,7 +124,7 @@ fn poll_first_word(
     }
     // What is wrong with a socket, reading it says.
     ready!(socket.as_ref().poll_read_ready(context)).unwrap_or_default();
-    ingress.turnstile.poll_pass(context).map(|()| FirstWord::Awaited)
+    ingress.entrance.poll_pass(context).map(|()| FirstWord::Awaited)
 }
 
 /// How many bytes came, 0 at the end of the stream; or `None` when the server wants the connection closed.

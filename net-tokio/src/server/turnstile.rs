@@ -1,18 +1,21 @@
 //! Comings and goings: so many connections pass in one turn of the owner, each when it is accepted, when it first speaks and
 //! when it is gone. A crowd that comes or goes at once stands in line here, and whoever is in is served between its members,
 //! instead of behind all of them.
+//!
+//! There are two of them ([`super::ingress`]), and fewer pass who go than who come: the end of a connection costs as much as ten
+//! wake-ups, and nobody waits for it. The poller brings what a crowd's sockets say at once in its own order; the less is done between its
+//! rounds, the sooner it comes to those who stay.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
-/// How many pass in one turn.
-const A_TURN: usize = 8;
-
 /// See the module's words. Lives on the owner's thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turnstile {
+    /// How many pass in one turn.
+    a_turn: usize,
     left: Cell<usize>,
     /// Whoever is polled for another reason while it waits stands here twice, and is woken once too often.
     line: RefCell<VecDeque<Waker>>,
@@ -20,6 +23,11 @@ pub(super) struct Turnstile {
 }
 
 impl Turnstile {
+    /// A turnstile that so many pass in one turn.
+    pub(super) fn new(a_turn: usize) -> Self {
+        Turnstile { a_turn, left: Cell::new(0), line: RefCell::default(), owner: RefCell::default() }
+    }
+
     /// Ready when one may pass.
     pub(super) fn poll_pass(&self, context: &Context<'_>) -> Poll<()> {
         if self.left.get() == 0 {
@@ -54,10 +62,10 @@ impl Turnstile {
 
     /// The next turn begins. Returns in how many turns everybody who stands in line now will have passed.
     pub(super) fn turn(&self) -> usize {
-        self.left.set(A_TURN);
+        self.left.set(self.a_turn);
         let mut line = self.line.borrow_mut();
-        let turns = line.len().div_ceil(A_TURN);
-        let next = line.len().min(A_TURN);
+        let turns = line.len().div_ceil(self.a_turn);
+        let next = line.len().min(self.a_turn);
         line.drain(..next).for_each(Waker::wake);
         turns
     }
@@ -70,9 +78,11 @@ mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::Wake;
 
+    const A_TURN: usize = 8;
+
     #[test]
     fn so_many_pass_in_a_turn_and_the_rest_stands_in_line() {
-        let turnstile = Turnstile::default();
+        let turnstile = Turnstile::new(A_TURN);
         let context = Context::from_waker(Waker::noop());
         assert!(turnstile.poll_pass(&context).is_pending(), "nobody passes before the first turn");
         assert_eq!(turnstile.turn(), 1);
@@ -92,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_owner_is_woken_when_a_line_forms_whatever_came_of_those_who_passed() {
-        let (turnstile, owner) = (Turnstile::default(), Arc::<Woken>::default());
+        let (turnstile, owner) = (Turnstile::new(A_TURN), Arc::<Woken>::default());
         turnstile.register(&Context::from_waker(&Waker::from(Arc::clone(&owner))));
         turnstile.turn();
         let context = Context::from_waker(Waker::noop());

@@ -1,7 +1,7 @@
 //! Thousands of sessions end at once: 1,000 with ten ephemerals each, or three times 10,000 when `QUORATE_FULL` is set.
 //! Who is not among them does not notice.
 
-use crate::bystander::{Bystander, Memory, Span, is_full};
+use crate::bystander::{Bystander, Control, Memory, Span, is_full};
 use crate::client::{Client, create, create_with_flags, word};
 use crate::process::{Server, poll_until, stand_back};
 use bytes::BytesMut;
@@ -23,7 +23,7 @@ fn thousands_of_sessions_expire_at_once_and_nobody_else_notices() {
     let server = Server::start_with_large_log(dir.path(), &["maxClientCnxns=0"]);
     let (mut keeper, _) = Client::with_session(server.address);
     keeper.ask(create(PARENT, b"")).unwrap();
-    let bystander = Bystander::start(&server);
+    let (bystander, control) = (Bystander::start(&server), Control::start());
     stand_back();
     let (mut calm, mut storms) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -50,7 +50,7 @@ fn thousands_of_sessions_expire_at_once_and_nobody_else_notices() {
         assert_nothing_is_left(&server);
         crowd.iter_mut().for_each(assert_end_of_stream);
     }
-    bystander.judge("mass expiry", &calm, &storms);
+    bystander.judge("mass expiry", &calm, &storms, control);
     keeper.ask(create_with_flags("/new", b"", 1)).unwrap();
     server.logged("event=suppressed kind=session_expired");
     assert!(server.count_logged("event=session_expired") < count / 2, "a line for each would be a flood");

@@ -1,7 +1,7 @@
 //! Everything that clients should not do, all at once, while others go on: calm and tormented stretches by turns, two of
 //! each with 1,000 connections, or five with 10,000 when `QUORATE_FULL` is set.
 
-use crate::bystander::{Bystander, Memory, Span, is_full};
+use crate::bystander::{Bystander, Control, Memory, Span, is_full};
 use crate::client::{Client, create, get, word};
 use crate::process::{Server, poll_until, raise_descriptor_limit, stand_back};
 use bytes::BytesMut;
@@ -36,7 +36,7 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
     );
     let address = server.address;
     ask_as_a_guest(address, create("/large", &[7; LARGE]));
-    let bystander = Bystander::start(&server);
+    let (bystander, control) = (Bystander::start(&server), Control::start());
     stand_back();
     let memory = Memory::watch(&server);
     let (mut calm, mut tormented) = (Vec::new(), Vec::new());
@@ -66,7 +66,7 @@ fn whatever_clients_do_others_are_served_as_in_calm() {
     let grown = memory.grown();
     println!("{} KiB more memory at most", grown >> 10);
     assert!(grown < 128 << 20, "{grown} bytes under abuse");
-    bystander.judge("abuse", &calm, &tormented);
+    bystander.judge("abuse", &calm, &tormented, control);
     // And the service is what it was.
     let reply = ask_as_a_guest(address, get("/large"));
     assert!(matches!(reply, Response::GetData { data: Some(data), .. } if data.len() == LARGE));
