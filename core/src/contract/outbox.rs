@@ -1,7 +1,8 @@
 //! What a peer wants done, in order; filled by one `handle`, drained by the adapter.
 //!
 //! Replies to one connection that follow each other become one [`Output::Send`], packets to one link one [`Output::SendLink`]; all
-//! of a batch share one allocation, and what goes to several links is written once.
+//! of a batch share one allocation, and what goes to several links is written once. A batch with long replies has several, so that
+//! nobody who keeps one of these keeps much else.
 
 use super::link::Port;
 use super::store::{Lane, LoadId, StoreOp, StoreSeq};
@@ -238,6 +239,9 @@ pub enum Output {
     },
 }
 
+/// An arena that holds this much takes no more, so that one long reply that is not taken keeps hardly more memory than its own.
+const ARENA_FULL: usize = 64 << 10;
+
 /// An arena that has grown beyond this is not kept for the next batch: one long reply must not hold its memory for ever.
 const ARENA_KEPT: usize = 4 << 20;
 
@@ -255,7 +259,17 @@ enum Entry {
 #[derive(Debug, Default)]
 pub struct Outbox {
     entries: Vec<Entry>,
+    /// Arenas of this batch that are full. Ranges count on through all of them.
+    full: Vec<Arena>,
     arena: BytesMut,
+    /// Where the arena under way begins.
+    begin: usize,
+}
+
+#[derive(Debug)]
+struct Arena {
+    begin: usize,
+    bytes: Bytes,
 }
 
 impl Outbox {
@@ -266,14 +280,13 @@ impl Outbox {
 
     /// Sends what `write` appends (whole frames, or nothing) to `conn`.
     pub fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut BytesMut)) {
-        let start = self.arena.len();
-        write(&mut self.arena);
-        let end = self.arena.len();
+        let Range { start, end } = self.write(write);
         if end == start {
             return;
         }
         if let Some(Entry::Send { conn: last, range }) = self.entries.last_mut()
             && *last == conn
+            && range.start >= self.begin
         {
             range.end = end;
             return;
@@ -281,11 +294,22 @@ impl Outbox {
         self.entries.push(Entry::Send { conn, range: start..end });
     }
 
+    fn write(&mut self, write: impl FnOnce(&mut BytesMut)) -> Range<usize> {
+        if self.arena.len() >= ARENA_FULL {
+            let next = BytesMut::with_capacity(2 * ARENA_FULL);
+            let bytes = std::mem::replace(&mut self.arena, next).freeze();
+            let begin = self.begin;
+            self.begin += bytes.len();
+            self.full.push(Arena { begin, bytes });
+        }
+        let start = self.bytes();
+        write(&mut self.arena);
+        start..self.bytes()
+    }
+
     /// Sends what `write` appends (whole packets) to each of `links`.
     pub fn send_links(&mut self, links: impl IntoIterator<Item = LinkId>, write: impl FnOnce(&mut BytesMut)) {
-        let start = self.arena.len();
-        write(&mut self.arena);
-        let range = start..self.arena.len();
+        let range = self.write(write);
         for link in links {
             // Packets to several links, and the log's ops between them, alternate: each link's still become one.
             let last = self.entries.iter_mut().rev().take(LOOK_BACK).map_while(|entry| match entry {
@@ -295,7 +319,9 @@ impl Outbox {
             });
             let last = last.flatten().find(|(other, _)| *other == link);
             match last {
-                Some((_, last)) if last.end == start => last.end = range.end,
+                Some((_, last)) if last.end == range.start && last.start >= self.begin => {
+                    last.end = range.end
+                }
                 _ => self.entries.push(Entry::SendLink { link, range: range.clone() }),
             }
         }
@@ -318,7 +344,7 @@ impl Outbox {
 
     /// Bytes to be sent that wait to be taken out.
     pub fn bytes(&self) -> usize {
-        self.arena.len()
+        self.begin + self.arena.len()
     }
 
     /// Takes everything out, in order.
@@ -327,9 +353,16 @@ impl Outbox {
         if bytes.len() + self.arena.capacity() > ARENA_KEPT {
             self.arena = BytesMut::new();
         }
+        let (full, last) =
+            (std::mem::take(&mut self.full), Arena { begin: std::mem::take(&mut self.begin), bytes });
+        let slice = move |Range { start, end }| {
+            let arena =
+                full.iter().rfind(|arena| arena.begin <= start && start < last.begin).unwrap_or(&last);
+            arena.bytes.slice(start - arena.begin..end - arena.begin)
+        };
         self.entries.drain(..).map(move |entry| match entry {
-            Entry::Send { conn, range } => Output::Send { conn, bytes: bytes.slice(range) },
-            Entry::SendLink { link, range } => Output::SendLink { link, bytes: bytes.slice(range) },
+            Entry::Send { conn, range } => Output::Send { conn, bytes: slice(range) },
+            Entry::SendLink { link, range } => Output::SendLink { link, bytes: slice(range) },
             Entry::Other(output) => output,
         })
     }
@@ -339,6 +372,36 @@ impl Outbox {
 mod tests {
     use super::*;
     use bytes::BufMut as _;
+
+    #[test]
+    fn a_long_reply_that_is_kept_keeps_hardly_anything_else() {
+        let mut outbox = Outbox::new();
+        let reply = |length, byte| move |out: &mut BytesMut| out.put_bytes(byte, length);
+        let lengths = [10, ARENA_FULL, 20, 3 * ARENA_FULL, 30, 40];
+        for (number, length) in lengths.into_iter().enumerate() {
+            outbox.send(ConnId(number as u64 / 5), reply(length, number as u8));
+        }
+        assert_eq!(outbox.bytes(), lengths.iter().sum());
+        let sent: Vec<Bytes> = outbox
+            .drain()
+            .map(|output| match output {
+                Output::Send { bytes, .. } => bytes,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        // The first five are for one connection: two arenas of them, and what follows the second.
+        let all: Vec<u8> = sent.iter().flatten().copied().collect();
+        let expected =
+            lengths.into_iter().enumerate().flat_map(|(number, length)| vec![number as u8; length]);
+        assert!(all.into_iter().eq(expected));
+        assert_eq!(
+            sent.iter().map(Bytes::len).collect::<Vec<_>>(),
+            [10 + ARENA_FULL, 20 + 3 * ARENA_FULL, 30, 40]
+        );
+        assert_eq!(outbox.bytes(), 0);
+        outbox.send(ConnId(1), reply(5, 7));
+        assert!(matches!(outbox.drain().next(), Some(Output::Send { bytes, .. }) if bytes[..] == [7; 5]));
+    }
 
     #[test]
     fn packets_for_several_links_are_written_once_and_leave_as_one_for_each() {

@@ -18,6 +18,11 @@ pub enum DecodeError {
     Invalid(&'static str),
 }
 
+/// Bytes from which on a field gets exactly the room that it needs,
+const LONG: usize = 16 << 10;
+/// and what mostly follows one, a Stat among it: so that the next field does not have all of it copied.
+const BEHIND_LONG: usize = 256;
+
 /// The longest string or buffer a reader accepts, bytes: `jute.maxbuffer` plus its extra size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldLimit(pub u32);
@@ -249,6 +254,9 @@ impl<'a> Writer<'a> {
         if bytes.len() > self.end.saturating_sub(self.out.len()) {
             self.is_full = true;
         } else {
+            if bytes.len() >= LONG {
+                self.out.reserve(bytes.len() + BEHIND_LONG);
+            }
             self.out.put_slice(bytes);
         }
     }

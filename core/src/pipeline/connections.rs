@@ -4,6 +4,7 @@
 //! the counts by address are the sums.
 
 use super::connection::{Connection, ConnectionState, Pending};
+use super::places::Places;
 use crate::vocabulary::{ConnId, LookupMap, LookupSeed, SessionId};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -18,7 +19,7 @@ pub(crate) struct Connections {
     slots: LookupMap<ConnId, Slot>,
     by_session: LookupMap<SessionId, ConnId>,
     by_address: LookupMap<IpAddr, u32>,
-    places: Vec<Option<Connection>>,
+    places: Places<Connection>,
     free: Vec<Slot>,
     /// What waits in queues and is no txn under way here: reads, refusals, and what the leader was asked for.
     pub(crate) waiting: usize,
@@ -35,7 +36,7 @@ impl Connections {
             slots: LookupMap::new(seed),
             by_session: LookupMap::new(seed),
             by_address: LookupMap::new(seed),
-            places: Vec::new(),
+            places: Places::new(),
             free: Vec::new(),
             waiting: 0,
             unfinished: VecDeque::new(),
@@ -55,10 +56,9 @@ impl Connections {
         let id = connection.id;
         *self.by_address.get_or_insert_with(connection.identity.address.ip(), || 0) += 1;
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            Slot(u32::try_from(self.places.len() - 1).expect("fewer than 2^32 connections fit in memory"))
+            Slot(u32::try_from(self.places.add()).expect("fewer than 2^32 connections fit in memory"))
         });
-        self.places[slot.0 as usize] = Some(connection);
+        *self.places.at_mut(slot.0 as usize) = Some(connection);
         let old = self.slots.insert(id, slot);
         assert!(old.is_none(), "{id:?} was accepted twice");
     }
@@ -68,11 +68,11 @@ impl Connections {
     }
 
     pub(crate) fn at(&self, slot: Slot) -> &Connection {
-        self.places[slot.0 as usize].as_ref().expect("a slot that was looked up is in use")
+        self.places.at(slot.0 as usize).as_ref().expect("a slot that was looked up is in use")
     }
 
     pub(crate) fn at_mut(&mut self, slot: Slot) -> &mut Connection {
-        self.places[slot.0 as usize].as_mut().expect("a slot that was looked up is in use")
+        self.places.at_mut(slot.0 as usize).as_mut().expect("a slot that was looked up is in use")
     }
 
     pub(crate) fn get(&self, id: ConnId) -> Option<&Connection> {
@@ -101,7 +101,8 @@ impl Connections {
     /// Takes a connection out of the table.
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<Connection> {
         let slot = self.slots.remove(&id)?;
-        let connection = self.places[slot.0 as usize].take().expect("a slot that was looked up is in use");
+        let connection =
+            self.places.at_mut(slot.0 as usize).take().expect("a slot that was looked up is in use");
         self.free.push(slot);
         self.waiting -= connection.queue.iter().filter(|pending| counts(pending)).count();
         if self.by_session.get(&connection.session) == Some(&id) {

@@ -17,6 +17,7 @@ mod commit;
 mod connection;
 mod connections;
 mod operation;
+mod places;
 mod prep;
 mod proposal;
 mod read;

@@ -17,6 +17,8 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 /// Pieces that go into one write.
 const PIECES: usize = 64;
+/// A piece that is as long keeps little else of its batch in memory (`quorate_core::contract::Outbox`): copying it would cost more.
+const OWN_FROM: usize = 64 << 10;
 /// The peer hears of a backlog from this size on.
 const BACKLOG_REPORTED: usize = 64 << 10;
 
@@ -36,7 +38,7 @@ struct State {
     queue: VecDeque<Bytes>,
     /// Bytes in the queue.
     queued: usize,
-    /// How many pieces at the front of the queue are copies that only this connection holds.
+    /// How many pieces at the front of the queue are looked at: long ones, or copies that only this connection holds.
     own: usize,
     /// The backlog as the peer last heard of it.
     reported: usize,
@@ -235,13 +237,13 @@ impl State {
             }
             return;
         }
-        if self.own < self.queue.len() {
+        if self.queue.range(self.own..).any(|piece| piece.len() < OWN_FROM) {
             let length = self.queue.range(self.own..).map(Bytes::len).sum();
             let mut copy = BytesMut::with_capacity(length);
             self.queue.drain(self.own..).for_each(|piece| copy.extend_from_slice(&piece));
             self.queue.push_back(copy.freeze());
-            self.own = self.queue.len();
         }
+        self.own = self.queue.len();
     }
 
     /// The size of the backlog, when it has changed a lot since the peer last heard of it.

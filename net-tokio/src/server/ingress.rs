@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::future::Future as _;
 use std::io;
 use std::pin::pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::tcp::OwnedReadHalf;
 
@@ -95,6 +95,8 @@ impl Ingress {
                 *buffer = BytesMut::with_capacity(READ);
             }
         } else {
+            // Whoever says half a word and no more has no room for the rest.
+            ready!(socket.as_ref().poll_read_ready(context))?;
             buffer.reserve(ROOM);
         }
         let polled = pin!(socket.read_buf(buffer)).poll(context);
