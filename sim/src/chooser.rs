@@ -37,6 +37,8 @@ pub enum Choice {
     Servers = 12,
     /// Where a synchronisation breaks.
     LinkBreak = 13,
+    /// What happens next in a small scene.
+    Scene = 14,
 }
 
 /// What a choice belongs to.

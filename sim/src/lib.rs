@@ -1,5 +1,6 @@
 //! The deterministic simulator of Quorate.
 
+mod accent;
 mod checkers;
 mod chooser;
 mod counters;

@@ -52,8 +52,22 @@ fn ensembles_hold_without_the_oracle() {
 }
 
 #[test]
+fn learners_hold_under_leaders_of_java() {
+    let mut counters = Counters::default();
+    for seed in 0..60 {
+        let outcome = run(&Plan::expand(Scenario::Rj, seed), None);
+        assert_eq!(outcome.violation, None, "replay: quorate-sim run --scenario rj --seed {seed} --trace");
+        counters.merge(&outcome.counters);
+    }
+    assert!(counters.probes["java_fuzzy_snap"] > 100, "too few: {:?}", counters.probes);
+    assert!(counters.probes["java_crash_during_sync"] > 100, "too few: {:?}", counters.probes);
+}
+
+#[test]
 fn the_same_seed_is_the_same_run() {
-    for (scenario, seed) in [(Scenario::R0, 1), (Scenario::R0, 2), (Scenario::R1, 100), (Scenario::R1, 101)] {
+    for (scenario, seed) in
+        [(Scenario::R0, 1), (Scenario::R0, 2), (Scenario::R1, 100), (Scenario::R1, 101), (Scenario::Rj, 5)]
+    {
         let plan = Plan::expand(scenario, seed);
         let (first, second) = (run(&plan, None), run(&plan, Some(30)));
         assert_eq!(first.trace_hash, second.trace_hash, "seed {seed}");

@@ -137,17 +137,41 @@ const ENSEMBLE_PROBES: [&str; 54] = [
 /// From this many seeds on, whatever exists must have happened at least once.
 pub(super) fn seeds(scenario: Scenario) -> u64 {
     match scenario {
-        Scenario::R0 | Scenario::R1 => 300,
+        Scenario::R0 | Scenario::R1 | Scenario::Rj => 300,
         // A run of it takes ten times as long, and more happens in it.
         Scenario::R2 => 100,
     }
 }
 
+/// What Java leaders are to have done to learners, and what became of those.
+const ACCENT_FAULTS: [&str; 2] = ["kill", "power_loss"];
+const ACCENT_PROBES: [&str; 14] = [
+    "java_asked_for_its_database",
+    "java_commit_before_uptodate",
+    "java_connection_broken",
+    "java_crash_during_sync",
+    "java_crash_points",
+    "java_diff",
+    "java_fuzzy_snap",
+    "java_fuzzy_snap_without_acls",
+    "java_observer_proposals",
+    "java_ping_before_uptodate",
+    "java_reconfig_left",
+    "java_snap_holds_what_follows",
+    "java_trunc",
+    "java_trunc_across_epochs",
+];
+
 /// What is missing.
 pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Vec<String> {
+    if scenario == Scenario::Rj {
+        let faults = ACCENT_FAULTS.iter().filter(|name| !counters.faults.contains_key(*name));
+        let probes = ACCENT_PROBES.iter().filter(|name| !counters.probes.contains_key(*name));
+        return faults.chain(probes).map(|name| format!("accent {name}")).collect();
+    }
     let (codes, faults, probes): (&[i32], &[&str], &[&str]) = match scenario {
         Scenario::R0 => (&[], &ALONE_FAULTS, &ALONE_PROBES),
-        Scenario::R1 | Scenario::R2 => (&ENSEMBLE_CODES, &ENSEMBLE_FAULTS, &ENSEMBLE_PROBES),
+        Scenario::R1 | Scenario::R2 | Scenario::Rj => (&ENSEMBLE_CODES, &ENSEMBLE_FAULTS, &ENSEMBLE_PROBES),
     };
     let codes = CODES.iter().chain(codes).filter(|code| !counters.replies.contains_key(code));
     let faults = FAULTS.iter().chain(faults).filter(|name| !counters.faults.contains_key(*name));

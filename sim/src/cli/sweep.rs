@@ -14,7 +14,7 @@ const TOLD: usize = 3;
 
 #[derive(Args, Debug)]
 pub(super) struct SweepArguments {
-    /// The scenario: r0, r1 or r2.
+    /// The scenario: r0, r1, r2 or rj.
     #[arg(long, default_value = "r0")]
     scenario: Scenario,
     /// The seeds: `A..B`, without B.

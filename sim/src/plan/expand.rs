@@ -65,6 +65,7 @@ pub(super) fn r0(seed: u64) -> Plan {
         operations,
         server,
         ensemble: None,
+        accent: None,
         duration_ms: SECONDS * 1000,
     }
 }

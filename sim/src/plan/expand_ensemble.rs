@@ -115,6 +115,7 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
         operations,
         server,
         ensemble: Some(ensemble),
+        accent: None,
         duration_ms: SECONDS * 1000,
     }
 }

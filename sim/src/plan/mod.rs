@@ -5,8 +5,9 @@
 //!
 //! Scenarios of the design: R0 is 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults; R1 an
 //! ensemble, 20 clients, 20 operations a second, 60 simulated seconds and a liveness phase, with everything that breaks; R2 is R1 with
-//! 1,000 operations a second.
+//! 1,000 operations a second. Rj is a learner alone under scripted leaders that speak as Java does, crashed at calls of its disk.
 
+mod accent;
 mod ensemble;
 mod expand;
 mod expand_ensemble;
@@ -14,12 +15,13 @@ mod fault;
 mod operations;
 mod swarm;
 
+pub use accent::{AccentPlan, ConfigText, ReignPlan};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 9;
+pub const FORMAT: u32 = 10;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Plan {
     pub server: ServerPlan,
     /// Of which ensemble they are; none is a server alone.
     pub ensemble: Option<EnsemblePlan>,
+    /// The leaders that it learns from, when those are scripts; then there are no clients and no faults but crashes.
+    pub accent: Option<AccentPlan>,
     /// How the network behaves.
     pub network: NetworkPlan,
     /// How the disk behaves.
@@ -255,6 +259,8 @@ pub enum Scenario {
     R1,
     /// An ensemble that has much to do.
     R2,
+    /// A learner under scripted leaders that speak as Java does.
+    Rj,
 }
 
 impl std::fmt::Display for Scenario {
@@ -263,6 +269,7 @@ impl std::fmt::Display for Scenario {
             Scenario::R0 => "r0",
             Scenario::R1 => "r1",
             Scenario::R2 => "r2",
+            Scenario::Rj => "rj",
         })
     }
 }
@@ -275,7 +282,8 @@ impl std::str::FromStr for Scenario {
             "r0" | "R0" => Ok(Scenario::R0),
             "r1" | "R1" => Ok(Scenario::R1),
             "r2" | "R2" => Ok(Scenario::R2),
-            _ => Err(format!("{text:?} is no scenario: r0, r1 or r2")),
+            "rj" | "Rj" => Ok(Scenario::Rj),
+            _ => Err(format!("{text:?} is no scenario: r0, r1, r2 or rj")),
         }
     }
 }
@@ -287,11 +295,15 @@ impl Plan {
             Scenario::R0 => expand::r0(seed),
             Scenario::R1 => expand_ensemble::r1(seed),
             Scenario::R2 => expand_ensemble::r2(seed),
+            Scenario::Rj => accent::rj(seed),
         }
     }
 
     /// What the run is like, in a few words.
     pub fn summary(&self) -> String {
+        if let Some(accent) = &self.accent {
+            return format!("{}: {}", self.scenario, accent.summary());
+        }
         let mut faults: Vec<&str> = self.faults.iter().map(|planned| planned.fault.name()).collect();
         faults.sort_unstable();
         faults.dedup();

@@ -20,6 +20,8 @@ struct Writing {
     database: Database,
     later: std::vec::IntoIter<Txn>,
     acls: Vec<Vec<Acl>>,
+    /// So many of them are listed before the nodes.
+    listed: usize,
     /// Whether a node was written while a multi was half applied.
     has_half_multi: bool,
 }
@@ -82,13 +84,63 @@ fn seal(out: &mut BytesMut) {
     writer.string("/");
 }
 
+/// A leader's database on its way to a learner, as Java sends it behind SNAP.
+pub(crate) struct FuzzyStream {
+    pub(crate) bytes: BytesMut,
+    /// Whether a node was written after something that came later.
+    pub(crate) is_ahead: bool,
+    /// Whether a node may have an ACL that the stream does not hold (ZOOKEEPER-4846).
+    pub(crate) misses_acls: bool,
+}
+
+/// The database at the end of `history`, written while `later` is applied.
+pub(crate) fn stream(
+    (history, later): (&[Txn], &[Txn]),
+    start: Database,
+    draws: &mut Draws<'_>,
+) -> FuzzyStream {
+    let mut acls = vec![Acl::world_readable()];
+    history.iter().for_each(|txn| collect_acls(&txn.record, &mut acls));
+    let listed = acls.len();
+    later.iter().for_each(|txn| collect_acls(&txn.record, &mut acls));
+    let misses_acls = acls.len() > listed;
+    let later = in_steps(later).into_iter();
+    let mut writing = Writing { database: start, later, acls, listed, has_half_multi: false };
+    for txn in history {
+        let _ = writing.database.apply(txn, &mut Unobserved);
+    }
+    let before = writing.database.last_zxid();
+    let mut bytes = BytesMut::new();
+    let mut writer = Writer::new(&mut bytes);
+    write_sessions_and_acls(&writing, &mut writer);
+    let pace = draws.of(&[1, 3, 20]);
+    write_nodes(&mut writing, (draws, pace), &mut writer);
+    writer.string("/");
+    writer.string("BenWasHere");
+    FuzzyStream { bytes, is_ahead: writing.database.last_zxid() > before, misses_acls }
+}
+
+fn write_sessions_and_acls(writing: &Writing, writer: &mut Writer<'_>) {
+    writer.count(writing.database.sessions().len());
+    for (session, timeout) in writing.database.sessions() {
+        writer.long(session.0);
+        writer.int(*timeout);
+    }
+    writer.count(writing.listed);
+    for (index, acl) in writing.acls[..writing.listed].iter().enumerate() {
+        writer.long(index as i64 + 1);
+        writer.vector(acl);
+    }
+}
+
 /// The file named `zxid`, of a history that goes on behind it; and whether it holds half of a multi.
 fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) -> (BytesMut, bool) {
     let split = history.partition_point(|txn| txn.header.zxid <= zxid);
     let mut acls = vec![Acl::world_readable()];
     history.iter().for_each(|txn| collect_acls(&txn.record, &mut acls));
     let later = in_steps(&history[split..]).into_iter();
-    let mut writing = Writing { database: start, later, acls, has_half_multi: false };
+    let listed = acls.len();
+    let mut writing = Writing { database: start, later, acls, listed, has_half_multi: false };
     for txn in &history[..split] {
         let _ = writing.database.apply(txn, &mut Unobserved);
     }
@@ -97,16 +149,7 @@ fn write(history: &[Txn], zxid: Zxid, start: Database, draws: &mut Draws<'_>) ->
     writer.raw(b"ZKSN");
     writer.int(2);
     writer.long(-1);
-    writer.count(writing.database.sessions().len());
-    for (session, timeout) in writing.database.sessions() {
-        writer.long(session.0);
-        writer.int(*timeout);
-    }
-    writer.count(writing.acls.len());
-    for (index, acl) in writing.acls.iter().enumerate() {
-        writer.long(index as i64 + 1);
-        writer.vector(acl);
-    }
+    write_sessions_and_acls(&writing, &mut writer);
     let pace = draws.of(&[1, 3, 20]);
     write_nodes(&mut writing, (draws, pace), &mut writer);
     writing.finish_txn();
@@ -146,7 +189,7 @@ fn write_nodes(writing: &mut Writing, (draws, pace): (&mut Draws<'_>, u64), writ
 /// Every ACL that some node had.
 fn collect_acls(record: &TxnRecord, acls: &mut Vec<Vec<Acl>>) {
     let mut collect = |acl: &Vec<Acl>| {
-        if !acl.is_empty() && !acls.contains(acl) {
+        if !acl.is_empty() && !acls.contains(acl) && *acl != Acl::open() {
             acls.push(acl.clone());
         }
     };

@@ -9,7 +9,7 @@ mod clients;
 mod clock;
 mod encode;
 mod faults;
-mod fuzzy;
+pub(crate) mod fuzzy;
 mod lanes;
 mod links;
 mod liveness;
@@ -199,6 +199,9 @@ pub fn run(plan: &Plan, shown: Option<usize>) -> Outcome {
 
 /// Runs a plan, its free choices made by `chooser`, and checks so much of it.
 pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: Option<usize>) -> Outcome {
+    if let Some(accent) = &plan.accent {
+        return crate::accent::run((plan, accent), chooser, shown);
+    }
     let mut world = World::new(plan, chooser, checks, shown);
     let violation = world.run().err();
     world.counters.simulated_ns = world.now;
