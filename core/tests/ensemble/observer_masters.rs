@@ -1,5 +1,6 @@
 //! Observers behind followers: they hear, ask and are touched like any, and their leader does not know them.
 
+use crate::replication::assert_answers_keep_their_order;
 use crate::support::{children, create, create_as, get, set, sync};
 use crate::world::{Server, World, voters};
 use quorate_core::jute::{CreateFlag, Request};
@@ -55,14 +56,7 @@ fn an_observer_behind_a_follower_hears_what_is_committed() {
 fn what_is_asked_of_an_observer_behind_a_follower_is_done_and_answered_in_order() {
     let mut world = started(1);
     let client = world.client(3, SessionId::NONE);
-    for request in [create("/a"), get("/a"), set("/a", "1"), get("/a"), sync(), get("/b"), create("/a")] {
-        world.ask(client, request);
-    }
-    world.until("all answers", |world| world.clients[client].heard.len() == 8);
-    assert_eq!(
-        world.clients[client].heard[1..],
-        ["/a", "new", "Stat", "1", "Sync", "error -101", "error -110"]
-    );
+    assert_answers_keep_their_order(&mut world, client);
     assert_eq!(world.call(client, Request::CloseSession), "Empty");
     world.agree();
 }

@@ -28,6 +28,11 @@ fn answers_keep_the_order_of_requests_on_a_follower() {
     let mut world = World::started(&voters(3));
     let follower = world.follower();
     let client = world.client(follower, SessionId::NONE);
+    assert_answers_keep_their_order(&mut world, client);
+}
+
+/// Asks, without waiting, for what is answered from here and for what the leader is asked for.
+pub(crate) fn assert_answers_keep_their_order(world: &mut World, client: usize) {
     for request in [create("/a"), get("/a"), set("/a", "1"), get("/a"), sync(), get("/b"), create("/a")] {
         world.ask(client, request);
     }

@@ -3,8 +3,8 @@
 //! The owner of the peer queues replies and flushes each connection once a batch, straight from its own turn. Only when the
 //! socket takes no more does the connection's task ([`super::serve`]) wait for room.
 //!
-//! Invariants: bytes are written in the order in which they were queued; a reader who is slow pins no memory but its own
-//! backlog, never the batch that its replies came in.
+//! Invariants: bytes are written in the order in which they were queued; what a reader who is slow keeps in memory is
+//! of the size of its own backlog: short pieces are copied out of the batch that they came in, long ones have a batch nearly for themselves.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use quorate_core::vocabulary::ConnId;

@@ -82,7 +82,7 @@ impl Member {
         learning.mastering.as_ref().map(|mastering| &mastering.master)
     }
 
-    /// Sessions of observers that the leader was not told of yet.
+    /// The same, with what waits.
     pub(super) fn mastering_mut(&mut self) -> Option<&mut Mastering> {
         let Stance::Learning(learning) = &mut self.stance else { return None };
         learning.mastering.as_mut()
