@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The bug zoo: each patch brings a bug back that ZooKeeper had, and the simulator has to find it by the checker that the patch
-# names, in the scenario that it names (r0 if none). Applies one after the other in one scratch worktree with one target directory,
-# sweeps until the first violation, and writes sim/ZOO.md: the rows of the bugs that were run; the others stay, and what follows the
-# table does. The empty patch comes last, with a few times the seeds that the slowest catch needed.
+# The bug zoo: each patch brings a bug back that ZooKeeper had, or plants one that nobody has met (from Z81 on), and the simulator has
+# to find it by the checker that the patch names, in the scenario that it names (r0 if none). Applies one after the other in one scratch
+# worktree with one target directory, sweeps until the first violation, and writes sim/ZOO.md: the rows of the bugs that were run; the
+# others stay, and what follows the table does. The empty patch comes last, with a few times the seeds that the slowest catch needed.
 # usage: sim/zoo/run.sh [-s SEEDS] [Z31 Z43 …]      environment: ZOO_PROFILE (zoo), ZOO_WORKTREE, ZOO_TARGET, ZOO_TABLE
 set -euo pipefail
 top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
