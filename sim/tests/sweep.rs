@@ -52,7 +52,7 @@ fn ensembles_hold_without_the_oracle() {
 }
 
 #[test]
-fn learners_hold_under_leaders_of_java() {
+fn learners_hold_under_leaders_of_java_and_leaders_over_learners_of_java() {
     let mut counters = Counters::default();
     for seed in 0..60 {
         let outcome = run(&Plan::expand(Scenario::Rj, seed), None);
@@ -61,6 +61,8 @@ fn learners_hold_under_leaders_of_java() {
     }
     assert!(counters.probes["java_fuzzy_snap"] > 100, "too few: {:?}", counters.probes);
     assert!(counters.probes["java_crash_during_sync"] > 100, "too few: {:?}", counters.probes);
+    assert!(counters.probes["java_learner_loses_its_tail"] > 100, "too few: {:?}", counters.probes);
+    assert!(counters.probes["java_learners_alike"] > 500, "too few: {:?}", counters.probes);
 }
 
 #[test]

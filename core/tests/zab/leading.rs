@@ -117,10 +117,18 @@ fn a_follower_that_logged_a_proposal_nobody_else_has_is_truncated() {
 }
 
 #[test]
-fn java_with_such_a_proposal_gets_the_database() {
+fn java_with_such_a_proposal_gets_the_database_by_a_name_that_is_beyond_it() {
     let mut rig = established();
     let lines = late(&mut rig, 3, 3, zxid(1, 4), false);
-    expect(&lines, &["3 <- SNAP 1.3", "3 <- database 1.3", "3 <- NEWLEADER 2.0"]);
+    expect(&lines, &["3 <- SNAP 2.0", "3 <- database 1.3", "3 <- NEWLEADER 2.0"]);
+    rig.acks(3, zxid(2, 0));
+    // By which it comes back.
+    expect(&rig.proposes(zxid(2, 1)), &["2 <- PROPOSAL 2.1", "3 <- PROPOSAL 2.1"]);
+    rig.acks(2, zxid(2, 1));
+    rig.logs(zxid(2, 1));
+    rig.joins(4, 3, 2, false);
+    let lines = rig.acks_epoch(4, zxid(2, 0), Some(2));
+    expect(&lines, &["4 <- DIFF 2.1", "4 <- PROPOSAL 2.1", "4 <- COMMIT 2.1", "4 <- NEWLEADER 2.0"]);
     // And so does whoever asks for it.
     let mut rig = established();
     let lines = late(&mut rig, 3, 3, Zxid(-1), true);
@@ -178,7 +186,7 @@ fn a_learner_that_is_far_behind_gets_what_the_log_has() {
     for txns in [None, loaded(&[zxid(1, 4), zxid(2, 1)])] {
         let mut twin = LeaderRig { leader: twin.leader.clone(), log: twin.log.clone(), ..established() };
         let lines = twin.act(|leader, turn| leader.loaded(id, txns, turn));
-        assert_eq!(lines[0], "3 <- SNAP 1.3", "{lines:?}");
+        assert_eq!(lines[..2], ["3 <- SNAP 2.0", "3 <- database 1.3"]);
     }
 }
 

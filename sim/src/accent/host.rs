@@ -10,7 +10,9 @@ use quorate_core::peer::Peer;
 use quorate_core::quorum::{ConfigVersion, EnsembleConfig, Membership, Role, Server, ServerAddresses};
 use quorate_core::tree::{Database, TreeOptions};
 use quorate_core::vocabulary::{Entropy, LookupSeed, Millis, Mono, Now, PeerConfig, ServerId, Wall, Zxid};
-use quorate_storage_file::{Recovered, Recovery, RecoveryOptions, RecoveryStep, Storage, StorageOptions};
+use quorate_storage_file::{
+    Recovered, Recovery, RecoveryOptions, RecoveryStep, Storage, StorageOptions, Wanted,
+};
 use std::collections::BTreeMap;
 
 pub(super) const ME: ServerId = ServerId(1);
@@ -51,26 +53,27 @@ impl Chooser for Nothing {
     }
 }
 
-fn ensemble(is_observer: bool) -> EnsembleConfig {
-    let role = if is_observer { Role::Observer } else { Role::Participant };
+/// The ensemble of this server and the others, of which some observe.
+pub(super) fn ensemble(others: impl IntoIterator<Item = u8>, observers: &[u8]) -> EnsembleConfig {
+    let role = |id| if observers.contains(&id) { Role::Observer } else { Role::Participant };
     let line = |id: u8| Server {
         addresses: vec![ServerAddresses {
             host: format!("10.0.0.{id}"),
             quorum_port: 2888,
             election_port: 3888,
         }],
-        role: if id == ME.0 { role } else { Role::Participant },
+        role: role(id),
         client: None,
     };
     let lines: BTreeMap<_, _> =
-        std::iter::once(ME.0).chain(OTHERS).map(|id| (ServerId(id), line(id))).collect();
+        std::iter::once(ME.0).chain(others).map(|id| (ServerId(id), line(id))).collect();
     let membership = Membership::new(ConfigVersion::default(), lines, BTreeMap::new(), BTreeMap::new())
         .expect("there are servers that vote");
-    EnsembleConfig::new(membership, role)
+    EnsembleConfig::new(membership, role(ME.0))
 }
 
 impl Host {
-    pub(super) fn new(plan: &Plan, is_observer: bool) -> Self {
+    pub(super) fn new(plan: &Plan, ensemble: EnsembleConfig) -> Self {
         let mut config = PeerConfig::standalone(Millis(plan.server.tick_time_ms));
         config.server_id = ME;
         config.sequences.snap_count = plan.server.snap_count;
@@ -88,7 +91,7 @@ impl Host {
         };
         Host {
             config,
-            ensemble: ensemble(is_observer),
+            ensemble,
             storage,
             tree,
             disk: SimDisk::new(),
@@ -106,7 +109,7 @@ impl Host {
             db_autocreate: true,
             trust_empty: false,
             member: true,
-            recent_txns: 500,
+            recent_txns: self.ensemble.commit_log_count,
             recent_bytes: 1 << 20,
         }
     }
@@ -173,6 +176,9 @@ impl Host {
         for output in self.outbox.drain() {
             match output {
                 Output::Store { lane, seq, op } => process.storage.queue(lane, seq, op),
+                Output::Load { id, after, up_to, max_bytes } => {
+                    process.storage.load(id, Wanted { after, up_to, max_bytes });
+                }
                 output => outputs.push(output),
             }
         }
@@ -187,6 +193,17 @@ impl Host {
         let Some(process) = &self.process else { return Vec::new() };
         let lanes = [Lane::Epoch, Lane::Log, Lane::Snapshot];
         lanes.into_iter().filter(|lane| !process.storage.is_idle(*lane)).collect()
+    }
+
+    /// Whether old txns are to be read back.
+    pub(super) fn is_loading(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !process.storage.is_load_idle())
+    }
+
+    /// A call for that, and what the peer is to hear of it.
+    pub(super) fn load(&mut self) -> Option<Input> {
+        let process = self.process.as_mut()?;
+        process.storage.step_load(&mut self.disk).into_input()
     }
 
     /// A call of the disk, and what the peer is to hear of it.

@@ -1,5 +1,5 @@
 //! The Java accent: a Quorate learner under leaders that are scripts and behave on the quorum port as Java does where Java differs from
-//! us (scenario `rj`).
+//! us, and a Quorate leader over such learners (scenario `rj`).
 //!
 //! Between Quorate servers much of what a learner has to bear never happens: their databases are frozen at one zxid, they truncate only
 //! whom they know, they tell observers by INFORM alone, they never change the configuration. Here one learner, the core's peer over the real storage and
@@ -19,11 +19,14 @@
 //! At every acknowledgement the disk is read as a loss of power would leave it that spares nothing unsynced: what was acknowledged
 //! has to be there. Behind every crash it has to be there still, be a history that somebody had, and be what its epoch says.
 //!
-//! Absent: clients, so REQUEST, SYNC and REVALIDATE do not come; 3.8's learners (`core/tests/zab` has those); disks that fail.
+//! Then the other way round: `led` has Java learners under a Quorate leader, told as often.
+//!
+//! Absent: clients of a Quorate learner, so it asks for nothing; disks that fail.
 
 mod history;
 mod host;
 mod leader;
+mod led;
 mod rules;
 mod story;
 mod sync;
@@ -46,11 +49,14 @@ pub(crate) fn run(
     let mut counters = Counters::default();
     let mut telling =
         Telling { plan, accent, chooser: &mut *chooser, trace: &mut trace, counters: &mut counters };
-    let violation = tell_all(&mut telling, accent).err();
+    let violation =
+        tell_all(&mut telling, accent, tell).and_then(|()| tell_all(&mut telling, accent, led::tell)).err();
     Outcome { violation, trace_hash: trace.hash(), last_events: trace.last(), counters }
 }
 
-fn tell_all(telling: &mut Telling<'_>, accent: &AccentPlan) -> Result<(), Violation> {
+type Story = fn(&mut Telling<'_>, Option<Crash>) -> Result<u64, Violation>;
+
+fn tell_all(telling: &mut Telling<'_>, accent: &AccentPlan, tell: Story) -> Result<(), Violation> {
     let calls = tell(telling, None)?;
     let count = u64::from(accent.crashes).min(calls);
     for number in 0..count {

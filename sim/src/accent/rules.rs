@@ -78,7 +78,7 @@ pub(super) fn state_equality(leader: &Leader<'_>, learner: &Database) -> Verdict
 }
 
 /// ACLs are in no digest.
-fn same_acls(truth: &Database, learner: &Database) -> Verdict {
+pub(super) fn same_acls(truth: &Database, learner: &Database) -> Verdict {
     let mut paths = vec![String::new()];
     while let Some(path) = paths.pop() {
         let (Some(theirs), Some(ours)) = (truth.tree.node(&path), learner.tree.node(&path)) else {

@@ -4,7 +4,7 @@
 //! told, the leader does something by itself. Time passes with it, and jumps when nothing may happen.
 
 use super::history::JavaHistory;
-use super::host::{self, Host, OTHERS, clocks};
+use super::host::{self, Host, ME, OTHERS, clocks};
 use super::leader::{Around, Leader, Promise};
 use super::rules;
 use crate::checkers::{Verdict, Violation, violated};
@@ -93,7 +93,7 @@ pub(super) fn tell(tell: &mut Telling<'_>, crash: Option<Crash>) -> Result<u64, 
     let mut draws = Draws::new(&mut *tell.chooser, Choice::Scene, (1, 0));
     let leader = Leader::new(&accent.reigns[0], Epoch(1), history, &mut draws);
     let mut story = Story {
-        host: Host::new(plan, accent.is_observer),
+        host: Host::new(plan, host::ensemble(OTHERS, if accent.is_observer { &[ME.0] } else { &[] })),
         tell,
         crash,
         leader,

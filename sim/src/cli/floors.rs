@@ -143,20 +143,43 @@ pub(super) fn seeds(scenario: Scenario) -> u64 {
     }
 }
 
-/// What Java leaders are to have done to learners, and what became of those.
+/// What Java leaders are to have done to learners and Java learners to leaders, and what became of those.
 const ACCENT_FAULTS: [&str; 2] = ["kill", "power_loss"];
-const ACCENT_PROBES: [&str; 14] = [
+const ACCENT_PROBES: [&str; 37] = [
     "java_asked_for_its_database",
     "java_commit_before_uptodate",
     "java_connection_broken",
     "java_crash_during_sync",
     "java_crash_points",
     "java_diff",
+    "java_elects_again",
     "java_fuzzy_snap",
     "java_fuzzy_snap_without_acls",
+    "java_learner_acks_early",
+    "java_learner_commit_before_uptodate",
+    "java_learner_died",
+    "java_learner_diff",
+    "java_learner_hung_up",
+    "java_learner_leaves_by_itself",
+    "java_learner_logs_again",
+    "java_learner_loses_its_tail",
+    "java_learner_pinged",
+    "java_learner_pinged_early",
+    "java_learner_promised_beyond",
+    "java_learner_serves_3_8_0",
+    "java_learner_serves_3_8_5",
+    "java_learner_serves_3_9_4",
+    "java_learner_snap",
+    "java_learner_stood_still",
+    "java_learner_synced",
+    "java_learner_vanished",
+    "java_learners_alike",
     "java_observer_proposals",
+    "java_observer_serves",
     "java_ping_before_uptodate",
     "java_reconfig_left",
+    "java_session_invalid",
+    "java_session_valid",
     "java_snap_holds_what_follows",
     "java_trunc",
     "java_trunc_across_epochs",

@@ -1,6 +1,8 @@
-//! Rj: leaders of Java's making, one after the other, and a Quorate server that learns from them (`quorum-protocol.md` §5).
+//! Rj: leaders of Java's making, one after the other, and a Quorate server that learns from them (`quorum-protocol.md` §5); then a
+//! Quorate server that leads learners of Java's making (`led.rs`).
 
 use super::expand::{Part, draw};
+use super::led::{LedPlan, led};
 use super::{DiskPlan, FORMAT, NetworkPlan, Plan, ServerPlan};
 use crate::chooser::{Choice, Draws, Seeded};
 use serde::{Deserialize, Serialize};
@@ -18,6 +20,8 @@ pub struct AccentPlan {
     pub crashes: u32,
     /// The leaders.
     pub reigns: Vec<ReignPlan>,
+    /// The other way round: whom a Quorate server leads.
+    pub led: LedPlan,
 }
 
 /// What stands behind NEWLEADER.
@@ -71,8 +75,9 @@ impl AccentPlan {
     pub fn summary(&self) -> String {
         let learner = if self.is_observer { "an observer" } else { "a follower" };
         format!(
-            "{learner} of {} leaders of Java's, crashed at {} calls of its disk",
+            "{learner} of {} leaders of Java's, then a leader of {} learners of Java's, each crashed at {} calls of its disk",
             self.reigns.len(),
+            self.led.learners.len(),
             self.crashes
         )
     }
@@ -92,7 +97,7 @@ pub(super) fn rj(seed: u64) -> Plan {
         seed,
         server,
         ensemble: None,
-        accent: Some(accent(&mut Draws::new(&mut Seeded { seed }, Choice::Scene, (0, 0)))),
+        accent: Some(accent(seed)),
         network: NetworkPlan { latency_us: 0, jitter_us: 0, split_permille: 0 },
         disk: DiskPlan { call_us: 0, sync_us: 0, fuzzy_permille: 0 },
         clients: Vec::new(),
@@ -102,7 +107,9 @@ pub(super) fn rj(seed: u64) -> Plan {
     }
 }
 
-fn accent(draws: &mut Draws<'_>) -> AccentPlan {
+fn accent(seed: u64) -> AccentPlan {
+    let (mut leaders, mut learners) = (Seeded { seed }, Seeded { seed });
+    let draws = &mut Draws::new(&mut leaders, Choice::Scene, (0, 0));
     let count = draws.between(2, 4);
     AccentPlan {
         is_observer: draws.chance(300),
@@ -110,6 +117,7 @@ fn accent(draws: &mut Draws<'_>) -> AccentPlan {
         split_permille: draws.of(&[0, 200, 800]),
         crashes: 24,
         reigns: (0..count).map(|number| reign(draws, number + 1 == count)).collect(),
+        led: led(&mut Draws::new(&mut learners, Choice::Scene, (0, 1))),
     }
 }
 

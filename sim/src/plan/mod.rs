@@ -5,23 +5,26 @@
 //!
 //! Scenarios of the design: R0 is 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults; R1 an
 //! ensemble, 20 clients, 20 operations a second, 60 simulated seconds and a liveness phase, with everything that breaks; R2 is R1 with
-//! 1,000 operations a second. Rj is a learner alone under scripted leaders that speak as Java does, crashed at calls of its disk.
+//! 1,000 operations a second. Rj is a learner alone under scripted leaders that speak as Java does, and then a leader alone over scripted
+//! learners that do, each crashed at calls of its disk.
 
 mod accent;
 mod ensemble;
 mod expand;
 mod expand_ensemble;
 mod fault;
+mod led;
 mod operations;
 mod swarm;
 
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment};
+pub use led::{Introduces, JavaLearnerPlan, JavaRelease, LedPlan};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 10;
+pub const FORMAT: u32 = 11;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,7 +39,7 @@ pub struct Plan {
     pub server: ServerPlan,
     /// Of which ensemble they are; none is a server alone.
     pub ensemble: Option<EnsemblePlan>,
-    /// The leaders that it learns from, when those are scripts; then there are no clients and no faults but crashes.
+    /// The others, when those are scripts; then there are no clients and no faults but crashes and connections that break.
     pub accent: Option<AccentPlan>,
     /// How the network behaves.
     pub network: NetworkPlan,
@@ -259,7 +262,7 @@ pub enum Scenario {
     R1,
     /// An ensemble that has much to do.
     R2,
-    /// A learner under scripted leaders that speak as Java does.
+    /// A learner under scripted leaders that speak as Java does, and a leader over such learners.
     Rj,
 }
 

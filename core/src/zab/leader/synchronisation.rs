@@ -105,7 +105,8 @@ impl Leader {
         let Some(handler) = self.learners.get_mut(&link) else { return };
         let Step::EpochAcked(last) = handler.step else { return };
         let log = turn.ground.committed_log;
-        if matches!(self.phase, Phase::Relay) && last.epoch() == self.epoch && last > log.last() {
+        let is_ahead = last.epoch() == self.epoch && last.counter() > 0 && last > log.last();
+        if matches!(self.phase, Phase::Relay) && is_ahead {
             // Its last master was ahead of this one, which will have heard of that soon.
             handler.deadline = Some(turn.now + self.config.init_span());
             return;
@@ -156,7 +157,7 @@ impl Leader {
             Opening::Snap => {
                 let image = (turn.ground.image)();
                 let zxid = image.zxid();
-                let snap = QuorumPacket::Snap { zxid };
+                let snap = QuorumPacket::Snap { zxid: self.name_of_database(link, zxid) };
                 turn.outbox.send_links([link], |out| snap.encode(&mut Writer::new(out)));
                 turn.outbox.push(Output::SendSnapshot { link, image });
                 patience = Millis(patience.0 * SNAPSHOT_PATIENCE);
@@ -191,6 +192,17 @@ impl Leader {
         handler.history_end = from.max(log.last());
         handler.deadline = Some(turn.now + patience);
         handler.sync_bytes = turn.outbox.bytes() - sent_before;
+    }
+
+    /// The zxid that a database is sent by. Java neither cuts its log nor removes newer snapshots for one, and takes up whatever is beyond
+    /// that zxid when it goes on or starts again. So it has to be beyond the history of whoever is ahead of ours: the beginning of this
+    /// epoch is, which is what Java's own leaders say once they are established.
+    fn name_of_database(&self, link: LinkId, zxid: Zxid) -> Zxid {
+        let who = self.learners.get(&link).and_then(|handler| handler.introduction);
+        match who {
+            Some(who) if !who.is_quorate => zxid.max(Zxid::new(self.epoch, 0)),
+            _ => zxid,
+        }
     }
 
     /// The configuration last seen, as text.
