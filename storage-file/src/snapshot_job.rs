@@ -128,7 +128,7 @@ impl<F: Clone + std::fmt::Debug> SnapshotJob<F> {
                 self.phase = Phase::Write { file };
             }
             Phase::Write { file } => {
-                let mut chunk = BytesMut::new();
+                let mut chunk = BytesMut::with_capacity(self.chunk_bytes);
                 let mut more = true;
                 while more && chunk.len() < self.chunk_bytes {
                     more = self.encoder.next_chunk(&mut chunk);

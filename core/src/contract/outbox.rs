@@ -245,6 +245,12 @@ const ARENA_FULL: usize = 64 << 10;
 /// An arena that has grown beyond this is not kept for the next batch: one long reply must not hold its memory for ever.
 const ARENA_KEPT: usize = 4 << 20;
 
+/// A batch has at least so much room at its start, or gets [`ARENA_ROOM`], so that few replies are moved while they are written.
+const BATCH_ROOM: usize = 128;
+
+/// What batches with little to say share: a reply that is kept keeps no more memory than this.
+const ARENA_ROOM: usize = 1 << 10;
+
 /// So many entries back a link's last packets are looked for: those of a batch for an ensemble of nine, with the log's ops.
 const LOOK_BACK: usize = 16;
 
@@ -301,6 +307,8 @@ impl Outbox {
             let begin = self.begin;
             self.begin += bytes.len();
             self.full.push(Arena { begin, bytes });
+        } else if self.arena.is_empty() && self.arena.capacity() < BATCH_ROOM {
+            self.arena.reserve(ARENA_ROOM);
         }
         let start = self.bytes();
         write(&mut self.arena);

@@ -294,6 +294,9 @@ pub fn write_frame(out: &mut BytesMut, body: impl FnOnce(&mut Writer<'_>)) {
     write_frame_within(out, usize::MAX, body).expect("what is written here is limited at admission");
 }
 
+/// Most frames are no longer, and are not moved while they are written.
+const SHORT_FRAME: usize = 64;
+
 /// Appends one frame to `out` that may turn out to be too long.
 ///
 /// # Errors
@@ -306,6 +309,7 @@ pub fn write_frame_within(
 ) -> Result<(), FrameTooLong> {
     let start = out.len();
     let limit = limit.min(i32::MAX as usize);
+    out.reserve(SHORT_FRAME);
     out.put_i32(0);
     let mut writer = Writer { end: start + 4 + limit, out, is_full: false };
     body(&mut writer);

@@ -59,7 +59,13 @@ impl ServerSet {
 
     /// The servers, ascending.
     pub fn iter(&self) -> impl Iterator<Item = ServerId> + '_ {
-        (0..=u8::MAX).map(ServerId).filter(|id| self.contains(*id))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let word = left.iter().position(|word| *word != 0)?;
+            let bit = left[word].trailing_zeros();
+            left[word] &= left[word] - 1;
+            Some(ServerId((word << 6) as u8 | bit as u8))
+        })
     }
 }
 
@@ -76,5 +82,21 @@ impl FromIterator<ServerId> for ServerSet {
 impl fmt::Debug for ServerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(|id| id.0)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_walked_in_ascending_order_and_each_once() {
+        let ids = [255, 0, 64, 63, 192, 7, 127];
+        let set: ServerSet = ids.into_iter().map(ServerId).collect();
+        let walked: Vec<u8> = set.iter().map(|id| id.0).collect();
+        assert_eq!(walked, [0, 7, 63, 64, 127, 192, 255]);
+        assert_eq!(ServerSet::EMPTY.iter().next(), None);
+        let all: ServerSet = (0..=u8::MAX).map(ServerId).collect();
+        assert_eq!(all.iter().count(), 256);
     }
 }
