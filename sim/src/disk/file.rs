@@ -18,10 +18,12 @@ impl Content {
     fn write(&mut self, offset: u64, bytes: &[u8]) {
         let start = offset as usize;
         let end = start + bytes.len();
-        if self.stored.len() < end {
-            self.stored.resize(end, 0);
+        if self.stored.len() < start {
+            self.stored.resize(start, 0);
         }
-        self.stored[start..end].copy_from_slice(bytes);
+        let (over, behind) = bytes.split_at(bytes.len().min(self.stored.len() - start));
+        self.stored[start..start + over.len()].copy_from_slice(over);
+        self.stored.extend_from_slice(behind);
         self.length = self.length.max(end);
     }
 

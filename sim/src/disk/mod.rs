@@ -21,7 +21,7 @@ use file::SimFileData;
 use quorate_storage_file::{
     DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// An open file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,24 @@ enum NameChange {
     Rename { from: String, to: String, file: SimFile },
 }
 
+impl NameChange {
+    fn apply(self, names: &mut BTreeMap<String, SimFile>) {
+        match self {
+            NameChange::Set(name, file) => {
+                names.insert(name, file);
+            }
+            NameChange::Remove(name) => {
+                names.remove(&name);
+            }
+            NameChange::Rename { from, to, file } => {
+                names.remove(&from);
+                names.insert(to, file);
+            }
+        }
+    }
+}
+
+/// Invariant: `durable` with all `changes` applied is `current`.
 #[derive(Clone, Debug, Default)]
 struct Names {
     current: BTreeMap<String, SimFile>,
@@ -185,7 +203,7 @@ impl SimDisk {
 
     /// Files without a name, that no power loss can give one back, are there for who has them open only.
     fn set_nameless_apart(&mut self) {
-        let kept: BTreeSet<SimFile> = self.names.values().flat_map(Names::files).collect();
+        let kept: Vec<SimFile> = self.names.values().flat_map(Names::files).collect();
         self.nameless.extend(self.files.extract_if(.., |id, _| !kept.contains(id)));
     }
 
@@ -247,6 +265,7 @@ impl SimDisk {
     pub(crate) fn uninstall(&mut self, name: &FileName) {
         let names = self.names(name.directory);
         names.current.remove(&name.name);
+        names.changes.push(NameChange::Remove(name.name.clone()));
         names.sync();
     }
 
@@ -271,9 +290,12 @@ impl Names {
     /// True when files may have lost their name for good.
     fn sync(&mut self) -> bool {
         self.is_lied_about = false;
-        self.durable.clone_from(&self.current);
-        let is_loss = |change: &NameChange| !matches!(change, NameChange::Set(..));
-        self.changes.drain(..).fold(false, |found, change| found | is_loss(&change))
+        let mut is_loss = false;
+        for change in self.changes.drain(..) {
+            is_loss |= !matches!(change, NameChange::Set(..));
+            change.apply(&mut self.durable);
+        }
+        is_loss
     }
 
     /// Each change that was not synced is kept or lost, on its own; most often all share one fate.
@@ -287,20 +309,8 @@ impl Names {
                 2 => false,
                 _ => draws.chance(500),
             };
-            if !is_kept {
-                continue;
-            }
-            match change {
-                NameChange::Set(name, file) => {
-                    names.insert(name, file);
-                }
-                NameChange::Remove(name) => {
-                    names.remove(&name);
-                }
-                NameChange::Rename { from, to, file } => {
-                    names.remove(&from);
-                    names.insert(to, file);
-                }
+            if is_kept {
+                change.apply(&mut names);
             }
         }
         self.current.clone_from(&names);
@@ -399,11 +409,9 @@ impl Disk for SimDisk {
 
     fn list(&mut self, directory: Directory) -> Result<Vec<DirEntry>, DiskError> {
         self.begin(DiskOperation::List, "a directory")?;
-        let names = self.names(directory).current.clone();
-        Ok(names
-            .into_iter()
-            .map(|(name, file)| DirEntry { name, length: self.file(&file).length() })
-            .collect())
+        let length = |file| self.files.get(file).expect("a name has its file").length();
+        let names = &self.names.get(&directory).expect("every directory exists from the start").current;
+        Ok(names.iter().map(|(name, file)| DirEntry { name: name.clone(), length: length(file) }).collect())
     }
 
     fn sync_directory(&mut self, directory: Directory) -> Result<(), DiskError> {

@@ -180,7 +180,7 @@ impl World<'_> {
     }
 
     pub(super) fn end_at_client(&mut self, conn: ConnId) {
-        if let Some(link) = self.net.links.get_mut(&conn) {
+        if let Some(link) = self.net.links.get_mut(conn) {
             link.open_at_client = false;
         }
         self.net.tidy(conn);
@@ -233,7 +233,7 @@ impl World<'_> {
             return Ok(());
         }
         let Some(piece) = self.net.arrive(conn, false) else { return Ok(()) };
-        let Some(link) = self.net.links.get(&conn) else { return Ok(()) };
+        let Some(link) = self.net.links.get(conn) else { return Ok(()) };
         let (client, is_open) = (link.client, link.open_at_client);
         if let Piece::Data(_) = &piece {
             self.note_delivered(conn)?;

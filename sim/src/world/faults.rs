@@ -254,7 +254,7 @@ impl World<'_> {
                 self.resume(self.life(server), self.servers[server].pauses)?;
             }
         }
-        let conns: Vec<ConnId> = self.net.links.keys().copied().collect();
+        let conns: Vec<ConnId> = self.net.links.iter().map(|(conn, _)| conn).collect();
         for conn in conns {
             self.reset(conn)?;
         }
@@ -267,7 +267,7 @@ impl World<'_> {
     fn break_connection(&mut self, client: usize, is_silent: bool) -> Result<bool, Violation> {
         let Some(conn) = self.net.of_client(client) else { return Ok(false) };
         if is_silent {
-            if let Some(link) = self.net.links.get_mut(&conn) {
+            if let Some(link) = self.net.links.get_mut(conn) {
                 link.is_half_open = true;
             }
             self.end_at_client(conn);
@@ -294,7 +294,7 @@ impl World<'_> {
 
     /// Both ends learn that the connection is broken; what is on the way is lost.
     pub(super) fn reset(&mut self, conn: ConnId) -> Verdict {
-        let Some(link) = self.net.links.remove(&conn) else { return Ok(()) };
+        let Some(link) = self.net.links.remove(conn) else { return Ok(()) };
         self.note("reset", [conn.0, 0, 0]);
         if link.open_at_client && self.clients[link.client].conn() == Some(conn) {
             self.client_lost(link.client)?;

@@ -9,13 +9,14 @@
 //! What happens when something arrives is in `wires.rs`.
 
 use super::net::RETRY_LIMIT;
+use super::numbered::Numbered;
 use crate::chooser::{Choice, Chooser, Key};
 use bytes::{Bytes, BytesMut};
 use quorate_core::contract::{Port, QuorumDecoder};
 use quorate_core::jute::ElectionDecoder;
 use quorate_core::tree::{SnapshotEncoder, SnapshotImage};
 use quorate_core::vocabulary::LinkId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Bytes that may be on their way without an acknowledgement.
 const WINDOW: u64 = 8 << 10;
@@ -132,9 +133,8 @@ impl Ways {
 /// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Links {
-    pub(super) by_id: BTreeMap<LinkId, Link>,
+    pub(super) by_id: Numbered<LinkId, Link>,
     pub(super) ways: Ways,
-    next: u64,
 }
 
 impl End {
@@ -196,20 +196,17 @@ impl Link {
 
 impl Links {
     pub(super) fn dial(&mut self, (from, life): (usize, u64), to: usize, port: Port) -> LinkId {
-        self.next += 1;
-        let id = LinkId(self.next);
-        self.by_id.insert(id, Link { port, ends: [End::new(from, life), End::new(to, u64::MAX)] });
-        id
+        self.by_id.add(Link { port, ends: [End::new(from, life), End::new(to, u64::MAX)] })
     }
 
     pub(super) fn give(&mut self, link: LinkId, end: usize, bytes: Bytes) {
-        if let Some(link) = self.by_id.get_mut(&link) {
+        if let Some(link) = self.by_id.get_mut(link) {
             link.ends[end].outgoing.push_back(Outgoing::Bytes(bytes));
         }
     }
 
     pub(super) fn give_snapshot(&mut self, link: LinkId, end: usize, image: SnapshotImage) {
-        if let Some(link) = self.by_id.get_mut(&link) {
+        if let Some(link) = self.by_id.get_mut(link) {
             link.ends[end].outgoing.push_back(Outgoing::Snapshot(Box::new(image.stream())));
         }
     }
@@ -231,14 +228,14 @@ impl Links {
 
     /// The connection is to break behind everything that was given before.
     pub(super) fn give_break(&mut self, link: LinkId, end: usize) {
-        if let Some(link) = self.by_id.get_mut(&link) {
+        if let Some(link) = self.by_id.get_mut(link) {
             link.ends[end].outgoing.push_back(Outgoing::Break);
         }
     }
 
     /// The process closes its end, behind everything that it gave before.
     pub(super) fn close(&mut self, link: LinkId, end: usize) {
-        if let Some(link) = self.by_id.get_mut(&link) {
+        if let Some(link) = self.by_id.get_mut(link) {
             let end = &mut link.ends[end];
             end.phase = Phase::Ended;
             end.decoder = None;
@@ -253,7 +250,7 @@ impl Links {
         (now, link, end): (u64, LinkId, usize),
         travel: Travel,
     ) -> Vec<u64> {
-        let Some(Link { port, ends }) = self.by_id.get_mut(&link) else { return Vec::new() };
+        let Some(Link { port, ends }) = self.by_id.get_mut(link) else { return Vec::new() };
         let (from, to) = (ends[end].server, ends[1 - end].server);
         let delay = self.ways.delay(from, to, *port);
         let from = &mut ends[end];
@@ -285,7 +282,7 @@ impl Links {
 
     /// Something should arrive now at the end that is not `from_end`.
     pub(super) fn arrive(&mut self, link: LinkId, from_end: usize, now: u64, is_lost: bool) -> Arrival {
-        let Some(Link { port, ends }) = self.by_id.get_mut(&link) else { return Arrival::Nothing };
+        let Some(Link { port, ends }) = self.by_id.get_mut(link) else { return Arrival::Nothing };
         let (from, to) = (ends[from_end].server, ends[1 - from_end].server);
         let is_cut = self.ways.is_cut(from, to, *port) || is_lost;
         let is_hidden = self.ways.is_hidden(from, to, *port);
@@ -314,7 +311,7 @@ impl Links {
     /// parcels.
     pub(super) fn release(&mut self, dark: &[bool]) -> Vec<(LinkId, usize, u32)> {
         let mut freed = Vec::new();
-        for (id, link) in &mut self.by_id {
+        for (id, link) in self.by_id.iter_mut() {
             for index in 0..2 {
                 let (from, to) = link.ways(index);
                 let end = &mut link.ends[index];
@@ -325,7 +322,7 @@ impl Links {
                 if !self.ways.is_cut(to, from, link.port) {
                     (end.unacknowledged, end.stuck_since) = (0, None);
                 }
-                freed.push((*id, index, std::mem::take(&mut end.held)));
+                freed.push((id, index, std::mem::take(&mut end.held)));
             }
         }
         freed
@@ -337,8 +334,8 @@ impl Links {
             end.phase == Phase::Gone
                 || (end.phase == Phase::Ended && end.is_written() && end.parcels.is_empty())
         };
-        if self.by_id.get(&link).is_some_and(|link| link.ends.iter().all(is_over)) {
-            self.by_id.remove(&link);
+        if self.by_id.get(link).is_some_and(|link| link.ends.iter().all(is_over)) {
+            self.by_id.remove(link);
         }
     }
 }

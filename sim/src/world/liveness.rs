@@ -189,7 +189,7 @@ impl World<'_> {
 
     /// S28.
     fn election_links_are_few(&self) -> Verdict {
-        one_connection::per_pair(self.links.by_id.values().filter_map(|link| {
+        one_connection::per_pair(self.links.by_id.iter().filter_map(|(_, link)| {
             let is_quiet = link.ends.iter().all(|end| {
                 end.is_open()
                     && self.survivors[end.server]

@@ -84,10 +84,10 @@ impl World<'_> {
             .links
             .iter()
             .filter(|(_, link)| link.open_at_server && link.server == server)
-            .map(|(conn, _)| *conn)
+            .map(|(conn, _)| conn)
             .collect();
         for conn in open {
-            if let Some(link) = self.net.links.get_mut(&conn) {
+            if let Some(link) = self.net.links.get_mut(conn) {
                 link.open_at_server = false;
             }
             if has_power {
@@ -230,7 +230,7 @@ impl World<'_> {
 
     /// Acknowledged txns are gone with a lie: clients that remember them would be sent away for ever, so they are begun anew too.
     fn begin_anew(&mut self) -> Verdict {
-        let conns: Vec<ConnId> = self.net.links.keys().copied().collect();
+        let conns: Vec<ConnId> = self.net.links.iter().map(|(conn, _)| conn).collect();
         for conn in conns {
             self.reset(conn)?;
         }

@@ -57,6 +57,7 @@ pub(super) struct Machine {
     servers: usize,
     plan: ClientPlan,
     session: ClientSession,
+    outbox: ClientOutbox,
     rules: ClientSessionRules,
     view: SessionView,
     /// How many sessions there were, and how many connections were lost.
@@ -77,6 +78,7 @@ impl Machine {
             session: session((index, servers), 0, 0, &plan, chooser),
             servers,
             plan,
+            outbox: ClientOutbox::new(),
             rules: ClientSessionRules::new(),
             view: SessionView::default(),
             sessions: 0,
@@ -160,7 +162,7 @@ impl Machine {
         let now = around.now;
         let mut lost = matches!(input, ClientInput::ConnectionLost(_));
         self.note_input(&input, around)?;
-        let mut outbox = ClientOutbox::new();
+        let mut outbox = std::mem::take(&mut self.outbox);
         self.session.handle(Mono(now), input, &mut outbox);
         let mut doings = Vec::new();
         for output in outbox.drain() {
@@ -190,6 +192,7 @@ impl Machine {
                 ClientOutput::StateChanged(state) => self.rules.told(now, state, around.counters)?,
             }
         }
+        self.outbox = outbox;
         self.rules.handled(lost, around.counters)?;
         if lost {
             (self.attempt, self.conn) = (None, None);

@@ -17,6 +17,7 @@ mod lives;
 mod machine;
 mod member;
 mod net;
+mod numbered;
 mod partitions;
 mod process;
 mod scripted;
@@ -37,6 +38,7 @@ use links::Links;
 use member::ensemble_config;
 use net::Net;
 use partitions::WayOf;
+use process::Aftermath;
 use quorate_core::contract::Input;
 use quorate_core::vocabulary::{ConnId, LinkId};
 use server::{Life, Server};
@@ -123,8 +125,20 @@ impl Event {
 
 #[derive(Debug)]
 struct Scheduled {
-    order: (u64, u8, u64),
+    /// Time, class and sequence in one number, since the queue compares them more than anything.
+    order: u128,
     event: Event,
+}
+
+impl Scheduled {
+    fn new(at: u64, event: Event, sequence: u64) -> Self {
+        let order = u128::from(at) << 64 | u128::from(event.class()) << 56 | u128::from(sequence);
+        Scheduled { order, event }
+    }
+
+    fn at(&self) -> u64 {
+        (self.order >> 64) as u64
+    }
 }
 
 impl PartialEq for Scheduled {
@@ -187,6 +201,8 @@ pub(crate) struct World<'p> {
     /// For each client, the time of the timer that is planned.
     client_timers: Vec<u64>,
     real_time: RealTime,
+    /// Of the input that is handled next.
+    aftermath: Aftermath,
     is_over: bool,
     /// The server has refused what a lying disk left: nothing more can be asked of it.
     is_refused: bool,
@@ -250,6 +266,7 @@ impl<'p> World<'p> {
             clients,
             client_timers: vec![u64::MAX; plan.clients.len()],
             real_time: RealTime::new(ensemble.is_some(), has_local),
+            aftermath: Aftermath::default(),
             is_over: false,
             is_refused: false,
         }
@@ -257,8 +274,7 @@ impl<'p> World<'p> {
 
     fn schedule(&mut self, at: u64, event: Event) {
         self.sequence += 1;
-        let order = (at.max(self.now), event.class(), self.sequence);
-        self.queue.push(Reverse(Scheduled { order, event }));
+        self.queue.push(Reverse(Scheduled::new(at.max(self.now), event, self.sequence)));
     }
 
     /// Puts an event of the program into hash and counters.
@@ -302,13 +318,13 @@ impl<'p> World<'p> {
             self.arm_client(client);
         }
         let mut at_once = 0;
-        while let Some(Reverse(Scheduled { order: (at, ..), event })) = self.queue.pop() {
-            at_once = if at == self.now { at_once + 1 } else { 0 };
+        while let Some(Reverse(next)) = self.queue.pop() {
+            at_once = if next.at() == self.now { at_once + 1 } else { 0 };
             if at_once == MOST_AT_ONCE {
-                return violated("livelock", format!("time stands still, the next is {event:?}"));
+                return violated("livelock", format!("time stands still, the next is {:?}", next.event));
             }
-            self.now = at;
-            self.happen(event)?;
+            self.now = next.at();
+            self.happen(next.event)?;
             if self.is_over {
                 return self.finish();
             }

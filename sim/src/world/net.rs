@@ -4,11 +4,12 @@
 //! A direction that is cut delivers nothing while it lasts; the other flows until a window of bytes waits for its
 //! acknowledgement. What waits longer than the retry limit ends the connection at both ends.
 
+use super::numbered::Numbered;
 use crate::chooser::{Choice, Chooser, Key};
 use crate::plan::NetworkPlan;
 use bytes::Bytes;
 use quorate_core::vocabulary::ConnId;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// Bytes that may be on their way without an acknowledgement.
 const WINDOW: u64 = 64 << 10;
@@ -58,19 +59,16 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Net {
     pub(super) plan: NetworkPlan,
-    pub(super) links: BTreeMap<ConnId, Link>,
-    next: u64,
+    pub(super) links: Numbered<ConnId, Link>,
 }
 
 impl Net {
     pub(super) fn new(plan: NetworkPlan) -> Self {
-        Net { plan, links: BTreeMap::new(), next: 0 }
+        Net { plan, links: Numbered::default() }
     }
 
     pub(super) fn open(&mut self, client: usize, server: usize) -> ConnId {
-        self.next += 1;
-        let conn = ConnId(self.next);
-        let link = Link {
+        self.links.add(Link {
             client,
             server,
             to_server: Direction::default(),
@@ -78,13 +76,11 @@ impl Net {
             open_at_server: false,
             open_at_client: true,
             is_half_open: false,
-        };
-        self.links.insert(conn, link);
-        conn
+        })
     }
 
     fn direction(&mut self, conn: ConnId, to_server: bool) -> Option<&mut Direction> {
-        let link = self.links.get_mut(&conn)?;
+        let link = self.links.get_mut(conn)?;
         Some(if to_server { &mut link.to_server } else { &mut link.to_client })
     }
 
@@ -171,13 +167,13 @@ impl Net {
     /// The connection of a client that is open at its end.
     pub(super) fn of_client(&self, client: usize) -> Option<ConnId> {
         let open = |link: &Link| link.client == client && link.open_at_client;
-        self.links.iter().find(|(_, link)| open(link)).map(|(conn, _)| *conn)
+        self.links.iter().find(|(_, link)| open(link)).map(|(conn, _)| conn)
     }
 
     /// Forgets a connection that is open nowhere.
     pub(super) fn tidy(&mut self, conn: ConnId) {
-        if self.links.get(&conn).is_some_and(|link| !link.open_at_client && !link.open_at_server) {
-            self.links.remove(&conn);
+        if self.links.get(conn).is_some_and(|link| !link.open_at_client && !link.open_at_server) {
+            self.links.remove(conn);
         }
     }
 }

@@ -91,14 +91,14 @@ impl World<'_> {
             .filter(|(_, link)| {
                 is_met(link.ways(0), link.port) && link.ends.iter().all(|end| end.phase == Phase::Open)
             })
-            .map(|(id, _)| *id)
+            .map(|(id, _)| id)
             .collect();
         for link in &links {
             for end in 0..2 {
                 let is_told = self
                     .links
                     .by_id
-                    .get(link)
+                    .get(*link)
                     .is_some_and(|known| !is_silent || known.ends[end].server == target);
                 if is_told {
                     self.link_lost(*link, end, "broken")?;

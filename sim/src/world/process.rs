@@ -10,9 +10,10 @@ use quorate_core::jute::PeerState;
 use quorate_core::vocabulary::{ConnId, LinkId};
 use quorate_storage_file::Wanted;
 
-/// What is done when all that one input has brought is carried out.
-#[derive(Default)]
-struct Aftermath {
+/// What one input brings, and what is done when all of that is carried out. Its room is used again by the next input.
+#[derive(Debug, Default)]
+pub(super) struct Aftermath {
+    outputs: Vec<Output>,
     /// Who was sent something, and whom it may be too much for.
     sent_to: Vec<ConnId>,
     links: Vec<LinkId>,
@@ -39,13 +40,15 @@ impl World<'_> {
         process.handled += 1;
         let is_round = process.handled.is_multiple_of(1024);
         process.peer.handle(now, input, &mut machine.outbox);
-        let outputs: Vec<Output> = machine.outbox.drain().collect();
+        // What is handled meanwhile finds an empty one in its place.
+        let mut aftermath = std::mem::take(&mut self.aftermath);
+        let mut outputs = std::mem::take(&mut aftermath.outputs);
+        outputs.extend(machine.outbox.drain());
         self.oracle.applied(server, &process.peer)?;
         if was_timeout && !outputs.is_empty() {
             self.note_at(server, "timeout", [outputs.len() as u64, 0, 0]);
         }
-        let mut aftermath = Aftermath::default();
-        for output in outputs {
+        for output in outputs.drain(..) {
             if let State::Running(process) = &self.servers[server].state {
                 self.oracle.output(server, (&output, &process.peer), &mut self.counters)?;
             }
@@ -60,20 +63,22 @@ impl World<'_> {
         if is_round {
             self.check_server(server)?;
         }
-        if aftermath.is_over {
+        aftermath.outputs = outputs;
+        if std::mem::take(&mut aftermath.is_over) {
             return self.exited(server);
         }
         self.arm_peer(server);
         WORK.into_iter().try_for_each(|work| self.start_work(server, work))?;
-        for conn in aftermath.sent_to {
+        for conn in aftermath.sent_to.drain(..) {
             self.report_backlog(conn, false)?;
         }
-        for link in aftermath.links {
+        for link in aftermath.links.drain(..) {
             self.report_link_backlog(server, link)?;
         }
-        for conn in aftermath.resumed {
+        for conn in aftermath.resumed.drain(..) {
             self.read_on(server, conn)?;
         }
+        self.aftermath = aftermath;
         Ok(())
     }
 

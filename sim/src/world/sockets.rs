@@ -15,13 +15,13 @@ impl World<'_> {
             self.schedule(held, Event::Arrive { conn, to_server: true });
             return Ok(());
         }
-        let Some(server) = self.net.links.get(&conn).map(|link| link.server) else { return Ok(()) };
+        let Some(server) = self.net.links.get(conn).map(|link| link.server) else { return Ok(()) };
         if let Some(waiting) = &mut self.servers[server].waiting {
             waiting.push(Event::Arrive { conn, to_server: true });
             return Ok(());
         }
         let Some(piece) = self.net.arrive(conn, true) else { return Ok(()) };
-        let Some(link) = self.net.links.get_mut(&conn) else { return Ok(()) };
+        let Some(link) = self.net.links.get_mut(conn) else { return Ok(()) };
         let client = link.client;
         match (&self.servers[server].state, &piece) {
             (State::Down { has_power: false }, _) => return Ok(()),
@@ -87,7 +87,7 @@ impl World<'_> {
         if let Some(process) = self.servers[server].process() {
             process.conns.remove(&conn);
         }
-        if let Some(link) = self.net.links.get_mut(&conn) {
+        if let Some(link) = self.net.links.get_mut(conn) {
             link.open_at_server = false;
         }
         if let Some(at) = self.net.signal(self.now, (conn, false), Piece::End) {
@@ -98,7 +98,7 @@ impl World<'_> {
 
     /// The client's end is closed, or the connection broken.
     pub(super) fn closed_at_server(&mut self, server: usize, conn: ConnId) -> Verdict {
-        if let Some(link) = self.net.links.get_mut(&conn) {
+        if let Some(link) = self.net.links.get_mut(conn) {
             link.open_at_server = false;
         }
         self.net.tidy(conn);
@@ -116,7 +116,7 @@ impl World<'_> {
 
     /// Tells the peer how much waits for a client, when it has doubled, and when it is gone.
     pub(super) fn report_backlog(&mut self, conn: ConnId, is_delivery: bool) -> Verdict {
-        let Some(server) = self.net.links.get(&conn).map(|link| link.server) else { return Ok(()) };
+        let Some(server) = self.net.links.get(conn).map(|link| link.server) else { return Ok(()) };
         if self.servers[server].is_paused() {
             return Ok(());
         }

@@ -49,7 +49,7 @@ impl World<'_> {
 
     /// The system at the other end accepts, refuses, or is not there.
     pub(super) fn dial_arrives(&mut self, link: LinkId) -> Verdict {
-        let Some(known) = self.links.by_id.get(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get(link) else { return Ok(()) };
         let (port, (from, to)) = (known.port, known.ways(0));
         let is_there = !matches!(self.servers[to].state, State::Down { has_power: false });
         let ways = &self.links.ways;
@@ -67,7 +67,7 @@ impl World<'_> {
         }
         let life = self.servers[to].life;
         let limit = FieldLimit(self.servers[to].config.limits.max_field());
-        let end = &mut self.links.by_id.get_mut(&link).expect("it was there a moment ago").ends[1];
+        let end = &mut self.links.by_id.get_mut(link).expect("it was there a moment ago").ends[1];
         (end.life, end.phase) = (life, Phase::Open);
         end.decoder = Some(match port {
             Port::Election => Decoder::Election(ElectionDecoder::new(true)),
@@ -78,7 +78,7 @@ impl World<'_> {
 
     /// The process hears of a connection that its system has accepted.
     pub(super) fn accept_link(&mut self, link: LinkId) -> Verdict {
-        let Some(known) = self.links.by_id.get(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get(link) else { return Ok(()) };
         let (port, (from, to)) = (known.port, known.ways(0));
         if !known.ends[1].is_open() || known.ends[1].life != self.servers[to].life {
             return Ok(());
@@ -93,7 +93,7 @@ impl World<'_> {
 
     /// The dialler hears what became of it.
     pub(super) fn dial_done(&mut self, link: LinkId, is_through: bool) -> Verdict {
-        let Some(known) = self.links.by_id.get(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get(link) else { return Ok(()) };
         let (port, (server, to), life) = (known.port, known.ways(0), known.ends[0].life);
         if life != self.servers[server].life {
             self.gone(link, 0);
@@ -112,7 +112,7 @@ impl World<'_> {
             return self.handle(server, Input::DialFailed { port, to: id(to), reason });
         }
         let decoder = self.dialled_decoder(server, port, link);
-        let end = &mut self.links.by_id.get_mut(&link).expect("it was there a moment ago").ends[0];
+        let end = &mut self.links.by_id.get_mut(link).expect("it was there a moment ago").ends[0];
         (end.phase, end.decoder) = (Phase::Open, Some(decoder));
         self.handle(server, Input::Dialled { port, to: id(to), link })
     }
@@ -131,7 +131,7 @@ impl World<'_> {
 
     /// The end of a link at a server that runs; `None` when it is not open any more.
     fn open_end(&self, server: usize, link: LinkId) -> Option<usize> {
-        let known = self.links.by_id.get(&link)?;
+        let known = self.links.by_id.get(link)?;
         let end = known.end_of(server, self.servers[server].life)?;
         known.ends[end].is_open().then_some(end)
     }
@@ -151,7 +151,7 @@ impl World<'_> {
     pub(super) fn send_snapshot(&mut self, server: usize, link: LinkId, image: SnapshotImage) {
         let Some(end) = self.open_end(server, link) else { return };
         self.counters.probe("snapshot_sent");
-        let known = self.links.by_id.get_mut(&link).expect("its end is open");
+        let known = self.links.by_id.get_mut(link).expect("its end is open");
         match std::mem::take(&mut known.ends[end].breaks_at_snapshot) {
             false => self.links.give_snapshot(link, end, image),
             true => self.break_snapshot(link, end, image),
@@ -162,7 +162,7 @@ impl World<'_> {
     /// Of what brings a learner up to date so many bytes arrive before the connection breaks; of a snapshot that is announced here,
     /// that is decided when it comes. None when nothing breaks.
     fn breaks_sync(&mut self, link: LinkId, end: usize, bytes: &Bytes) -> Option<usize> {
-        let known = self.links.by_id.get(&link)?;
+        let known = self.links.by_id.get(link)?;
         let ends = known.ways(end);
         let permille =
             |server: usize| self.servers[server].troubles.break_sync.iter().map(|(_, permille)| *permille);
@@ -179,7 +179,7 @@ impl World<'_> {
         }
         self.counters.fault("break_sync");
         if is_snapshot {
-            let known = self.links.by_id.get_mut(&link)?;
+            let known = self.links.by_id.get_mut(link)?;
             known.ends[end].breaks_at_snapshot = true;
             return None;
         }
@@ -212,7 +212,7 @@ impl World<'_> {
 
     /// Of an election's link: everything is with the system.
     fn note_written(&mut self, server: usize, link: LinkId, end: usize) {
-        let Some(known) = self.links.by_id.get(&link) else { return };
+        let Some(known) = self.links.by_id.get(link) else { return };
         if known.port == Port::Election && known.ends[end].is_open() && known.ends[end].is_written() {
             let life = self.life(server);
             self.schedule(self.now + WRITE_NS, Event::LinkWritten { link, life });
@@ -236,7 +236,7 @@ impl World<'_> {
     /// Tells the peer how much waits for another server, when it has doubled, and when it is gone.
     pub(super) fn report_link_backlog(&mut self, server: usize, link: LinkId) -> Verdict {
         let Some(end) = self.open_end(server, link) else { return Ok(()) };
-        let known = self.links.by_id.get_mut(&link).expect("its end is open");
+        let known = self.links.by_id.get_mut(link).expect("its end is open");
         if known.port == Port::Election || self.servers[server].is_paused() {
             return Ok(());
         }
@@ -251,7 +251,7 @@ impl World<'_> {
 
     /// Something that `from_end` sent should arrive at the other end.
     pub(super) fn link_arrives(&mut self, link: LinkId, from_end: usize) -> Verdict {
-        let Some(known) = self.links.by_id.get(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get(link) else { return Ok(()) };
         let (from, to) = known.ways(from_end);
         let to_end = 1 - from_end;
         let phase = known.ends[to_end].phase;
@@ -302,7 +302,7 @@ impl World<'_> {
                 return self.link_lost(link, 1 - end, "broken");
             }
         };
-        let known = self.links.by_id.get_mut(&link).expect("something was delivered over it");
+        let known = self.links.by_id.get_mut(link).expect("something was delivered over it");
         let server = known.ends[end].server;
         match &mut known.ends[end].decoder {
             Some(Decoder::Election(decoder)) => decoder.push(&bytes),
@@ -311,7 +311,7 @@ impl World<'_> {
         }
         while let Some(open) = self.open_end(server, link).filter(|open| *open == end)
             && let Some(decoder) =
-                self.links.by_id.get_mut(&link).and_then(|known| known.ends[open].decoder.as_mut())
+                self.links.by_id.get_mut(link).and_then(|known| known.ends[open].decoder.as_mut())
         {
             let input = match decoder {
                 Decoder::Election(decoder) => match decoder.poll() {
@@ -333,13 +333,13 @@ impl World<'_> {
 
     /// The decoder gives a connection up; no server says what another can't read.
     fn misunderstood(&self, link: LinkId, end: usize, what: &str) -> Verdict {
-        let from = self.links.by_id.get(&link).map_or(0, |known| known.ends[1 - end].server);
+        let from = self.links.by_id.get(link).map_or(0, |known| known.ends[1 - end].server);
         servers_understand::not_decoded(from, what)
     }
 
     /// The connection is over, as the process at this end sees it; the other end is told, if the network lets it.
     pub(super) fn link_lost(&mut self, link: LinkId, end: usize, why: &str) -> Verdict {
-        let Some(known) = self.links.by_id.get_mut(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get_mut(link) else { return Ok(()) };
         let (server, life, was_open) =
             (known.ends[end].server, known.ends[end].life, known.ends[end].is_open());
         known.ends[end].abandon();
@@ -370,7 +370,7 @@ impl World<'_> {
 
     /// Nobody knows this end any more.
     fn gone(&mut self, link: LinkId, end: usize) {
-        if let Some(known) = self.links.by_id.get_mut(&link) {
+        if let Some(known) = self.links.by_id.get_mut(link) {
             known.ends[end].abandon();
         }
         self.links.tidy(link);
@@ -378,13 +378,13 @@ impl World<'_> {
 
     /// The system at this end tells the other that the connection is over.
     fn tell_of_end(&mut self, link: LinkId, end: usize) {
-        let Some(known) = self.links.by_id.get(&link) else { return };
+        let Some(known) = self.links.by_id.get(link) else { return };
         let (port, (from, to)) = (known.port, known.ways(end));
         match self.crossing(from, to, port) {
             Some(at) => self.schedule(at, Event::LinkReset { link, end: 1 - end }),
             // The word is lost, and said again as soon as it can be heard.
             None => {
-                if let Some(known) = self.links.by_id.get_mut(&link) {
+                if let Some(known) = self.links.by_id.get_mut(link) {
                     known.ends[1 - end].is_owed_reset = true;
                 }
             }
@@ -393,7 +393,7 @@ impl World<'_> {
 
     /// An end learns that the connection is over.
     pub(super) fn link_reset(&mut self, link: LinkId, end: usize) -> Verdict {
-        let Some(known) = self.links.by_id.get_mut(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get_mut(link) else { return Ok(()) };
         if known.ends[end].phase == Phase::Opening {
             // Who dialled hears of it as of a dial that failed.
             known.ends[end].is_owed_reset = true;
@@ -404,7 +404,7 @@ impl World<'_> {
 
     /// What `end` sent has waited for too long.
     pub(super) fn link_gives_up(&mut self, link: LinkId, end: usize, since: u64) -> Verdict {
-        let Some(known) = self.links.by_id.get(&link) else { return Ok(()) };
+        let Some(known) = self.links.by_id.get(link) else { return Ok(()) };
         if known.ends[end].stuck_since != Some(since) {
             return Ok(());
         }
@@ -416,14 +416,10 @@ impl World<'_> {
 
     /// A server's process is gone, and its ends with it; with the power even the system that would say so.
     pub(super) fn ends_gone(&mut self, server: usize, life: u64, has_power: bool) {
-        let ends: Vec<(LinkId, usize)> = self
-            .links
-            .by_id
-            .iter()
-            .filter_map(|(id, link)| Some((*id, link.end_of(server, life)?)))
-            .collect();
+        let ends: Vec<(LinkId, usize)> =
+            self.links.by_id.iter().filter_map(|(id, link)| Some((id, link.end_of(server, life)?))).collect();
         for (link, end) in ends {
-            let known = self.links.by_id.get_mut(&link).expect("it was just found");
+            let known = self.links.by_id.get_mut(link).expect("it was just found");
             if known.ends[end].phase == Phase::Opening {
                 continue;
             }
@@ -455,7 +451,7 @@ impl World<'_> {
         }
         let owed = self.links.by_id.iter().flat_map(|(id, link)| {
             let is_owed = |end: &usize| link.ends[*end].is_owed_reset && link.ends[*end].phase == Phase::Open;
-            (0..2).filter(is_owed).map(|end| (*id, end))
+            (0..2).filter(is_owed).map(move |end| (id, end))
         });
         for (link, end) in owed.collect::<Vec<_>>() {
             self.tell_of_end(link, 1 - end);
