@@ -165,6 +165,17 @@ class Ensemble:
                 lines.append(f"member {sid} ({member.kind}) counts {count:.0f} digest mismatches")
         return lines
 
+    def new_mismatches(self, write):
+        """Members of any kind that count wrong digests while all run and something is written: lines."""
+        counts = {}
+        for when in ("before", "after"):
+            self.same_zxid()
+            counts[when] = {sid: member.metric("zk_digest_mismatches_count") for sid, member in self.running().items()}
+            if when == "before":
+                write()
+        return [f"member {sid} ({self.members[sid].kind}) counts {counts['after'][sid] - count:.0f} digest mismatches more"
+                for sid, count in counts["before"].items() if counts["after"][sid] != count]
+
     def digest_log_disagreements(self):
         """The newest digests that members have logged of the same txn (`hash`); at least two of them have one in common."""
         logs = {sid: dict(re.findall(r"([0-9a-f]+): (-?[0-9]+)", member.four_letter("hash"))) for sid, member in self.running().items()}
