@@ -173,6 +173,12 @@ impl Membership {
         won > counted().count() / 2
     }
 
+    /// Whether the same sets of servers decide by both.
+    pub fn decides_like(&self, other: &Membership) -> bool {
+        let weights_differ = || self.voters.iter().any(|id| self.weight(id) != other.weight(id));
+        self.voters == other.voters && self.groups == other.groups && !weights_differ()
+    }
+
     pub(super) fn groups(&self) -> &BTreeMap<i64, ServerSet> {
         &self.groups
     }

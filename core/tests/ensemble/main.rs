@@ -1,6 +1,7 @@
 //! Ensembles of real peers in a small world: what their clients see, and what is left on their disks.
 
 mod chaos;
+mod configurations;
 mod disk;
 mod forged;
 mod groups;

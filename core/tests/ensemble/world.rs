@@ -94,7 +94,8 @@ pub(crate) struct World {
     pub(crate) observer_masters: bool,
     /// What clients ask for at their handshake, ms.
     pub(crate) timeout: i32,
-    membership: Membership,
+    /// Of servers that are started from now on.
+    pub(crate) membership: Membership,
 }
 
 pub(crate) fn voters(count: usize) -> Vec<Role> {

@@ -6,6 +6,7 @@
 //! PINGs between NEWLEADER and UPTODATE, changes of the configuration.
 
 use super::history::JavaHistory;
+use super::host::{ME, OTHERS};
 use super::sync::{Opening, choose};
 use crate::checkers::Violation;
 use crate::chooser::Draws;
@@ -21,6 +22,14 @@ use std::collections::VecDeque;
 pub(super) struct Around<'a, 'd> {
     pub(super) draws: &'a mut Draws<'d>,
     pub(super) counters: &'a mut Counters,
+}
+
+/// The servers as the learner knows them; a version says that they can be reconfigured.
+fn config_text(is_observer: bool, version: i64) -> Bytes {
+    let me = if is_observer { "observer" } else { "participant" };
+    let me = format!("server.{}=10.0.0.1:2888:3888:{me}\n", ME.0);
+    let others = OTHERS.map(|id| format!("server.{id}=10.0.0.{id}:2888:3888:participant\n"));
+    Bytes::from(me + &others.collect::<String>() + &format!("version={version:x}"))
 }
 
 /// How far the learner is, as its leader sees it.
@@ -316,12 +325,11 @@ impl<'p> Leader<'p> {
     }
 
     fn new_leader(&mut self) {
+        let is_observer = self.learner.as_ref().is_some_and(|learner| learner.is_observer);
         let config = match self.plan.config {
             ConfigText::None => None,
-            ConfigText::Static => Some(Bytes::from_static(b"server.1=h:1:2:participant\nversion=0")),
-            ConfigText::Versioned => {
-                Some(Bytes::from_static(b"server.1=h:1:2:participant\nversion=100000000"))
-            }
+            ConfigText::Static => Some(config_text(is_observer, 0)),
+            ConfigText::Versioned => Some(config_text(is_observer, 1 << 32)),
         };
         let zxid = Zxid::new(self.epoch, 0);
         self.say(&QuorumPacket::NewLeader { zxid, config });

@@ -11,9 +11,10 @@ use crate::jute::{
     PeerState, Reader, Request, Txn, TxnHeader, WirePath,
 };
 use crate::metrics::{Advanced, Basic, Counter};
+use crate::peer::Ending;
 use crate::peer::local::refusal;
 use crate::pipeline::{Connection, Greeting, Origin, PauseReason, Pending, Proposal, Slot};
-use crate::quorum::Role as Part;
+use crate::quorum::{Membership, Role as Part};
 use crate::session::SessionOwner;
 use crate::tree::Database;
 use crate::vocabulary::{Epoch, ErrorCode, Millis, Now, SessionId, Xid, Zxid};
@@ -37,7 +38,7 @@ impl Peer {
 
     pub(super) fn learner_events(&mut self, now: Now, events: Vec<LearnerEvent>, outbox: &mut Outbox) {
         for event in events {
-            if !matches!(self.member_mut().stance, Stance::Learning(_)) {
+            if self.ending == Ending::Ended || !matches!(self.member_mut().stance, Stance::Learning(_)) {
                 return;
             }
             match event {
@@ -58,7 +59,7 @@ impl Peer {
                     self.commit(zxid, txn.clone());
                     self.inform_observers(now, zxid, &txn, outbox);
                 }
-                LearnerEvent::LeaderConfig(_) => {}
+                LearnerEvent::LeaderConfig(config) => self.meet_leader_config(&config, outbox),
                 LearnerEvent::HistoryComplete => self.history_complete(now, outbox),
                 LearnerEvent::Established { epoch } => self.established(now, epoch, outbox),
                 LearnerEvent::Ping { zxid } => self.answer_ping(zxid, outbox),
@@ -127,6 +128,22 @@ impl Peer {
         }
         if let Stance::Learning(learning) = &mut self.member_mut().stance {
             learning.history_ends = Some(asked);
+        }
+    }
+
+    /// A version says that the ensemble can be reconfigured. Where that has made others decide than this server thinks, its vote and
+    /// its reign would count by a quorum that is none.
+    fn meet_leader_config(&mut self, config: &[u8], outbox: &mut Outbox) {
+        let Some(theirs) = str::from_utf8(config).ok().and_then(|text| Membership::parse(text).ok()) else {
+            return;
+        };
+        let ours = self.member_mut().members.committed();
+        if theirs.version() > ours.version() && !theirs.decides_like(ours) {
+            let reason = format!(
+                "the leader's configuration, version {:x}, has other voters than this server's: start it again with that",
+                theirs.version().0.0
+            );
+            self.exit(ExitCode::UnexpectedError, reason, outbox);
         }
     }
 

@@ -282,7 +282,8 @@ impl Learner {
             Misfit::UnmatchedCommit(reason) => self.exit(ExitCode::UnmatchedCommit, reason, turn),
             Misfit::Reconfig(zxid) => {
                 let reason = format!(
-                    "the leader changes the ensemble's configuration ({zxid}), which this server can't follow: start it again                      when that is done, with the new configuration"
+                    "the leader changes the ensemble's configuration ({zxid}), which this server can't follow: start it again \
+                     when that is done, with the new configuration"
                 );
                 self.exit(ExitCode::UnexpectedError, reason, turn);
             }
