@@ -2,13 +2,14 @@
 //!
 //! Replies to one connection that follow each other become one [`Output::Send`], packets to one link one [`Output::SendLink`]; all
 //! of a batch share one allocation, and what goes to several links is written once. A batch with long replies has several, so that
-//! nobody who keeps one of these keeps much else.
+//! nobody who keeps one of these keeps much else. Data that is long is not copied at all: its frame is sent in pieces, one of
+//! which is the tree's own.
 
 use super::link::Port;
 use super::store::{Lane, LoadId, StoreOp, StoreSeq};
-use crate::jute::PeerState;
+use crate::jute::{FrameTooLong, Inset, Insets, PeerState, Writer, write_frame_around};
 use crate::tree::SnapshotImage;
-use crate::vocabulary::{ConnId, Epoch, LinkId, Millis, ServerId, SessionId, Zxid};
+use crate::vocabulary::{ConnId, Epoch, Limits, LinkId, Millis, ServerId, SessionId, Zxid};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
 
@@ -163,7 +164,7 @@ pub enum Output {
     Send {
         /// On which connection.
         conn: ConnId,
-        /// Whole frames.
+        /// Whole frames, or a piece of one that has long data.
         bytes: Bytes,
     },
     /// Close a connection once everything sent to it before is written.
@@ -240,7 +241,7 @@ pub enum Output {
 }
 
 /// An arena that holds this much takes no more, so that one long reply that is not taken keeps hardly more memory than its own.
-const ARENA_FULL: usize = 64 << 10;
+const ARENA_FULL: usize = 16 << 10;
 
 /// An arena that has grown beyond this is not kept for the next batch: one long reply must not hold its memory for ever.
 const ARENA_KEPT: usize = 4 << 20;
@@ -270,6 +271,10 @@ pub struct Outbox {
     arena: BytesMut,
     /// Where the arena under way begins.
     begin: usize,
+    /// Bytes of this batch that are in no arena.
+    shared: usize,
+    /// Reused between frames.
+    insets: Vec<Inset>,
 }
 
 #[derive(Debug)]
@@ -286,7 +291,37 @@ impl Outbox {
 
     /// Sends what `write` appends (whole frames, or nothing) to `conn`.
     pub fn send(&mut self, conn: ConnId, write: impl FnOnce(&mut BytesMut)) {
-        let Range { start, end } = self.write(write);
+        let range = self.write(write);
+        self.send_range(conn, range);
+    }
+
+    /// Sends a frame to `conn` that `body` writes; returns its length.
+    ///
+    /// # Errors
+    /// When it is longer than a reply may be. Nothing is sent then.
+    pub fn send_frame(
+        &mut self,
+        conn: ConnId,
+        limits: &Limits,
+        body: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<usize, FrameTooLong> {
+        let mut insets = Insets { from: limits.share_from, list: std::mem::take(&mut self.insets) };
+        let mut length = Ok(0);
+        let Range { mut start, end } =
+            self.write(|out| length = write_frame_around(out, &mut insets, limits.backlog_close, body));
+        for Inset { at, bytes } in insets.list.drain(..) {
+            let at = self.begin + at;
+            self.send_range(conn, start..at);
+            self.shared += bytes.len();
+            self.push(Output::Send { conn, bytes });
+            start = at;
+        }
+        self.send_range(conn, start..end);
+        self.insets = insets.list;
+        length
+    }
+
+    fn send_range(&mut self, conn: ConnId, Range { start, end }: Range<usize>) {
         if end == start {
             return;
         }
@@ -310,9 +345,9 @@ impl Outbox {
         } else if self.arena.is_empty() && self.arena.capacity() < BATCH_ROOM {
             self.arena.reserve(ARENA_ROOM);
         }
-        let start = self.bytes();
+        let start = self.begin + self.arena.len();
         write(&mut self.arena);
-        start..self.bytes()
+        start..self.begin + self.arena.len()
     }
 
     /// Sends what `write` appends (whole packets) to each of `links`.
@@ -352,11 +387,12 @@ impl Outbox {
 
     /// Bytes to be sent that wait to be taken out.
     pub fn bytes(&self) -> usize {
-        self.begin + self.arena.len()
+        self.begin + self.arena.len() + self.shared
     }
 
     /// Takes everything out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = Output> + '_ {
+        self.shared = 0;
         let bytes = self.arena.split().freeze();
         if bytes.len() + self.arena.capacity() > ARENA_KEPT {
             self.arena = BytesMut::new();

@@ -167,6 +167,24 @@ impl Reader {
     }
 }
 
+/// Bytes that belong into a frame and were not copied there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inset {
+    /// They stand before this place of the buffer.
+    pub at: usize,
+    /// What stands there.
+    pub bytes: Bytes,
+}
+
+/// Where a writer leaves what it does not copy.
+#[derive(Debug)]
+pub struct Insets {
+    /// Bytes that are shared and at least as long are not copied.
+    pub from: usize,
+    /// In their order.
+    pub list: Vec<Inset>,
+}
+
 /// Appends jute primitives to a buffer.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -174,12 +192,13 @@ pub struct Writer<'a> {
     /// Where the buffer may end.
     end: usize,
     is_full: bool,
+    insets: Option<&'a mut Insets>,
 }
 
 impl<'a> Writer<'a> {
     /// A writer that appends to `out`.
     pub fn new(out: &'a mut BytesMut) -> Self {
-        Writer { out, end: usize::MAX, is_full: false }
+        Writer { out, end: usize::MAX, is_full: false, insets: None }
     }
 
     /// Whether something did not fit, so that whatever follows is of no use. Strings, buffers and counts are asked; what has no
@@ -228,6 +247,19 @@ impl<'a> Writer<'a> {
                 self.count(bytes.len());
                 self.raw(bytes);
             }
+        }
+    }
+
+    /// A buffer of bytes that are shared: where that is wanted, they are not copied when they are many.
+    pub fn shared(&mut self, bytes: &Bytes) {
+        let room = self.end.saturating_sub(self.out.len() + 4);
+        match &mut self.insets {
+            Some(insets) if (insets.from..=room).contains(&bytes.len()) => {
+                self.end -= bytes.len();
+                self.out.put_i32(bytes.len() as i32);
+                insets.list.push(Inset { at: self.out.len(), bytes: bytes.clone() });
+            }
+            _ => self.buffer(Some(bytes)),
         }
     }
 
@@ -307,20 +339,35 @@ pub fn write_frame_within(
     limit: usize,
     body: impl FnOnce(&mut Writer<'_>),
 ) -> Result<(), FrameTooLong> {
+    write_frame_around(out, &mut Insets { from: usize::MAX, list: Vec::new() }, limit, body).map(|_| ())
+}
+
+/// The same, around what `body` shares: that is left in `insets`, which has nothing before. Returns the length of the whole frame.
+///
+/// # Errors
+/// As [`write_frame_within`]; nothing is left in `insets` then.
+pub fn write_frame_around(
+    out: &mut BytesMut,
+    insets: &mut Insets,
+    limit: usize,
+    body: impl FnOnce(&mut Writer<'_>),
+) -> Result<usize, FrameTooLong> {
     let start = out.len();
     let limit = limit.min(i32::MAX as usize);
     out.reserve(SHORT_FRAME);
     out.put_i32(0);
-    let mut writer = Writer { end: start + 4 + limit, out, is_full: false };
+    let mut writer = Writer { end: start + 4 + limit, out, is_full: false, insets: Some(insets) };
     body(&mut writer);
     let is_full = writer.is_full;
-    let length = out.len() - start - 4;
+    let shared = insets.list.iter().map(|inset| inset.bytes.len()).sum::<usize>();
+    let length = out.len() - start - 4 + shared;
     if is_full || length > limit {
         out.truncate(start);
+        insets.list.clear();
         return Err(FrameTooLong(limit));
     }
     out[start..start + 4].copy_from_slice(&(length as i32).to_be_bytes());
-    Ok(())
+    Ok(4 + length)
 }
 
 /// Text as Java's decoder has it: each malformed part becomes one U+FFFD, and a surrogate's three bytes, or the two of them

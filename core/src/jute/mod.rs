@@ -17,8 +17,8 @@ mod txn;
 
 pub use client_decoder::{ClientDecoder, ClientMessage, FourLetterCommand, ProtocolViolation};
 pub use codec::{
-    Decode, DecodeError, Encode, FieldLimit, FrameTooLong, Reader, Writer, java_string, write_frame,
-    write_frame_within,
+    Decode, DecodeError, Encode, FieldLimit, FrameTooLong, Inset, Insets, Reader, Writer, java_string,
+    write_frame, write_frame_around, write_frame_within,
 };
 pub use election::{
     ElectionDecoder, ElectionMessage, ElectionViolation, InitialMessage, Notification, PeerState,

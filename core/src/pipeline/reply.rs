@@ -5,9 +5,9 @@ use super::connections::{Connections, Slot};
 use super::operation;
 use super::state::ServerState;
 use crate::contract::Outbox;
-use crate::jute::{Encode, ReplyHeader, Writer, write_frame_within};
+use crate::jute::{Encode, ReplyHeader, Writer};
 use crate::metrics::{Advanced, Counter, Metrics};
-use crate::vocabulary::{ErrorCode, Mono, Now, Xid, Zxid};
+use crate::vocabulary::{ErrorCode, Limits, Mono, Now, Xid, Zxid};
 
 /// What a reply answers.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +26,7 @@ pub(crate) struct Replier<'a> {
     pub(crate) connections: &'a mut Connections,
     pub(crate) metrics: &'a mut Metrics,
     pub(crate) outbox: &'a mut Outbox,
-    /// The longest reply, bytes.
-    pub(crate) limit: usize,
+    pub(crate) limits: &'a Limits,
 }
 
 impl Replier<'_> {
@@ -60,16 +59,10 @@ impl Replier<'_> {
         if self.connections.overlong.contains(&conn) {
             return 0;
         }
-        let (mut size, mut written) = (0, Ok(()));
-        self.outbox.send(conn, |out| {
-            let start = out.len();
-            written = write_frame_within(out, self.limit, frame);
-            size = out.len() - start;
-        });
-        if written.is_err() {
+        let Ok(size) = self.outbox.send_frame(conn, self.limits, frame) else {
             self.connections.overlong.push(conn);
             return 0;
-        }
+        };
         let connection = self.connections.at_mut(slot);
         connection.reply_length = size;
         connection.stats.sent += 1;
@@ -103,8 +96,8 @@ impl Replier<'_> {
 impl ServerState {
     /// The part of the state that replies are sent with.
     pub(crate) fn replier<'a>(&'a mut self, outbox: &'a mut Outbox) -> Replier<'a> {
-        let limit = self.config.limits.backlog_close;
-        Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit }
+        let limits = &self.config.limits;
+        Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limits }
     }
 
     /// Answers a read with an error, at the last zxid.

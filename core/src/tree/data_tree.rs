@@ -17,6 +17,7 @@ use super::snapshot_decoder::SnapshotError;
 use super::stat::StatPersisted;
 use crate::jute::{Acl, Stat};
 use crate::vocabulary::{LookupSeed, Millis, SessionId, Wall, Zxid};
+use bytes::Bytes;
 
 /// What the operator chose that changes what the tree does or how it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -328,6 +329,11 @@ impl<'a> NodeView<'a> {
     /// Its data.
     pub fn data(&self) -> Option<&'a [u8]> {
         self.tree.slab.pages.data(self.id)
+    }
+
+    /// Its data, when it is long and therefore kept by itself.
+    pub fn shared_data(&self) -> Option<&'a Bytes> {
+        self.tree.slab.pages.shared_data(self.id)
     }
 
     /// Its ACL.

@@ -7,7 +7,7 @@
 use super::acl_cache::AclId;
 use super::stat::StatPersisted;
 use crate::vocabulary::Zxid;
-use std::sync::Arc;
+use bytes::Bytes;
 
 /// Nodes in a page.
 pub(super) const PAGE_NODES: usize = 64;
@@ -102,7 +102,7 @@ pub(super) struct Page {
     waste: usize,
     live: usize,
     /// Data above the limit, by slot.
-    large: Vec<(u8, Arc<[u8]>)>,
+    large: Vec<(u8, Bytes)>,
     /// The stored owners that are not 0, by slot.
     owners: Vec<(u8, i64)>,
 }
@@ -148,15 +148,18 @@ impl Page {
         let node = self.node(slot);
         match node.data_length {
             NULL_DATA => None,
-            LARGE_DATA => {
-                let found = self.large.binary_search_by_key(&(slot as u8), |(slot, _)| *slot);
-                Some(&self.large[found.expect("large data is in the list")].1)
-            }
+            LARGE_DATA => self.shared_data(slot).map(Bytes::as_ref),
             length => {
                 let start = (node.offset + node.name_length) as usize;
                 Some(&self.bytes[start..start + length as usize])
             }
         }
+    }
+
+    /// The data in `slot`, when it is above the limit.
+    pub(super) fn shared_data(&self, slot: usize) -> Option<&Bytes> {
+        let found = self.large.binary_search_by_key(&(slot as u8), |(slot, _)| *slot);
+        found.ok().map(|at| &self.large[at].1)
     }
 
     /// The stored owner in `slot`.
@@ -245,7 +248,7 @@ impl Page {
             Some(data) if data.len() <= INLINE_LIMIT => (data, data.len() as u32),
             Some(data) => {
                 let at = self.large.partition_point(|(other, _)| *other < slot as u8);
-                self.large.insert(at, (slot as u8, data.into()));
+                self.large.insert(at, (slot as u8, Bytes::copy_from_slice(data)));
                 (&[][..], LARGE_DATA)
             }
         };

@@ -8,6 +8,7 @@ use super::page::{Node, NodeId, PAGE_NODES, Page};
 use super::stat::StatPersisted;
 use crate::jute::Stat;
 use crate::vocabulary::SessionId;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// The root's id, from the first node on.
@@ -47,6 +48,11 @@ impl Pages {
     /// A node's data.
     pub(super) fn data(&self, id: NodeId) -> Option<&[u8]> {
         self.pages[id.page()].data(id.slot())
+    }
+
+    /// A node's data, when it is kept by itself.
+    pub(super) fn shared_data(&self, id: NodeId) -> Option<&Bytes> {
+        self.pages[id.page()].shared_data(id.slot())
     }
 
     /// What a node lives by, as stored.

@@ -69,6 +69,8 @@ pub struct Limits {
     pub backlog_pause: usize,
     /// Reply bytes that may wait for one slow reader before it is closed.
     pub backlog_close: usize,
+    /// Data of a node that is at least so many bytes long is sent from where it is kept, without a copy.
+    pub share_from: usize,
     /// `nio.sessionlessCnxnTimeout`: how long a connection may live without a session.
     pub handshake_timeout: Millis,
     /// Free bytes on the log's disk below which writes that grow the data are refused.
@@ -150,6 +152,7 @@ impl Default for Limits {
             connections: 0,
             backlog_pause: 1 << 20,
             backlog_close: 64 << 20,
+            share_from: 16 << 10,
             handshake_timeout: Millis(10_000),
             free_space_low: 8 << 20,
             free_space_high: 16 << 20,

@@ -6,7 +6,7 @@
 //! Invariants: bytes are written in the order in which they were queued; what a reader who is slow keeps in memory is
 //! of the size of its own backlog: short pieces are copied out of the batch that they came in, long ones have a batch nearly for themselves.
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Buf as _, Bytes};
 use quorate_core::vocabulary::ConnId;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,8 +17,8 @@ use tokio::net::tcp::OwnedWriteHalf;
 
 /// Pieces that go into one write.
 const PIECES: usize = 64;
-/// A piece that is as long keeps little else of its batch in memory (`quorate_core::contract::Outbox`): copying it would cost more.
-const OWN_FROM: usize = 64 << 10;
+/// A piece that is as long keeps little else in memory than itself (`quorate_core::contract::Outbox`): copying it would cost more.
+const OWN_FROM: usize = 16 << 10;
 /// The peer hears of a backlog from this size on.
 const BACKLOG_REPORTED: usize = 64 << 10;
 
@@ -237,11 +237,12 @@ impl State {
             }
             return;
         }
-        if self.queue.range(self.own..).any(|piece| piece.len() < OWN_FROM) {
-            let length = self.queue.range(self.own..).map(Bytes::len).sum();
-            let mut copy = BytesMut::with_capacity(length);
-            self.queue.drain(self.own..).for_each(|piece| copy.extend_from_slice(&piece));
-            self.queue.push_back(copy.freeze());
+        let is_short = |piece: &Bytes| piece.len() < OWN_FROM;
+        if self.queue.range(self.own..).any(is_short) {
+            let rest: Vec<Bytes> = self.queue.drain(self.own..).collect();
+            let runs = rest.chunk_by(|one, next| is_short(one) && is_short(next));
+            self.queue
+                .extend(runs.map(|run| if is_short(&run[0]) { run.concat().into() } else { run[0].clone() }));
         }
         self.own = self.queue.len();
     }

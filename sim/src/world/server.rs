@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 
 /// Reply bytes that may wait for one client before it is not read any more.
 pub(super) const BACKLOG_PAUSE: usize = 16 << 10;
+/// Some of the data that clients write is longer.
+const SHARE_FROM: usize = 1 << 10;
 
 /// The server's end of a connection.
 #[derive(Debug)]
@@ -114,6 +116,7 @@ impl Server {
         config.limits.outstanding_requests = plan.outstanding_requests;
         config.limits.connections_per_address = 0;
         config.limits.backlog_pause = BACKLOG_PAUSE;
+        config.limits.share_from = SHARE_FROM;
         config.sequences.snap_count = plan.snap_count;
         config.sequences.container_check_interval = Millis(plan.container_check_ms);
         config.sequences.container_max_never_used = Millis(plan.container_max_never_used_ms);

@@ -63,9 +63,9 @@ impl ServerState {
         }
         count_read(&mut self.metrics, path, length_of_names(&node));
         let zxid = self.database.last_zxid();
-        let limit = self.config.limits.backlog_close;
+        let limits = &self.config.limits;
         let mut replier =
-            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
+            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limits };
         replier.succeed(asked, zxid, |out| {
             write_children(&node, out);
             if with_stat {

@@ -1,6 +1,7 @@
 //! multiRead (`client-protocol.md` §13.2): each op succeeds or fails by itself; no watch is left.
 
 use super::children::{length_of_names, write_children};
+use super::node::write_data;
 use super::{Replier, count_read};
 use crate::auth::{Identities, check_acl};
 use crate::contract::Outbox;
@@ -31,9 +32,9 @@ impl ServerState {
             if allowed { Ok(node) } else { Err(ErrorCode::NoAuth) }
         };
         let zxid = self.database.last_zxid();
-        let limit = self.config.limits.backlog_close;
+        let limits = &self.config.limits;
         let mut replier =
-            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
+            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limits };
         let mut granted = Vec::new();
         replier.succeed(asked, zxid, |out| {
             for op in ops {
@@ -46,7 +47,7 @@ impl ServerState {
                     (Ok(node), MultiReadOp::GetData { .. }) => {
                         granted.push((path, node.data().map_or(0, <[u8]>::len) as i64));
                         header(OpCode::GetData, out);
-                        out.buffer(node.data());
+                        write_data(&node, out);
                         node.stat().encode(out);
                     }
                     (Ok(node), MultiReadOp::GetChildren { .. }) => {

@@ -3,9 +3,10 @@
 use super::{Replier, count_read};
 use crate::auth::{Identities, check_acl, mask_acl};
 use crate::contract::Outbox;
-use crate::jute::{Encode, Permissions};
+use crate::jute::{Encode, Permissions, Writer};
 use crate::pipeline::reply::Asked;
 use crate::pipeline::state::ServerState;
+use crate::tree::NodeView;
 use crate::vocabulary::ErrorCode;
 use crate::watch::WatchMode;
 
@@ -23,13 +24,13 @@ impl ServerState {
         if watch {
             self.watches.add(self.connections.at(asked.slot).id, path, WatchMode::Data);
         }
-        let (data, stat, zxid) = (node.data(), node.stat(), self.database.last_zxid());
-        count_read(&mut self.metrics, path, data.map_or(0, <[u8]>::len) as i64);
-        let limit = self.config.limits.backlog_close;
+        let (stat, zxid) = (node.stat(), self.database.last_zxid());
+        count_read(&mut self.metrics, path, node.data().map_or(0, <[u8]>::len) as i64);
+        let limits = &self.config.limits;
         let mut replier =
-            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limit };
+            Replier { connections: &mut self.connections, metrics: &mut self.metrics, outbox, limits };
         replier.succeed(asked, zxid, |out| {
-            out.buffer(data);
+            write_data(&node, out);
             stat.encode(out);
         });
         Ok(())
@@ -85,5 +86,13 @@ impl ServerState {
             stat.encode(out);
         });
         Ok(())
+    }
+}
+
+/// Appends a node's data.
+pub(super) fn write_data(node: &NodeView<'_>, out: &mut Writer<'_>) {
+    match node.shared_data() {
+        Some(data) => out.shared(data),
+        None => out.buffer(node.data()),
     }
 }
