@@ -45,6 +45,8 @@ struct State {
     /// The socket took no more; the task waits until it does.
     blocked: bool,
     paused: bool,
+    /// The task is to look at its socket, whatever the poller says.
+    to_look: bool,
     closing: Closing,
     /// On the owner's list of connections to flush.
     dirty: bool,
@@ -140,6 +142,19 @@ impl<Id> Connection<Id> {
         if !paused {
             state.wake();
         }
+    }
+
+    /// Has its task look at its socket without the poller. False when nothing more is read from it.
+    pub(super) fn look(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        state.to_look = true;
+        state.wake();
+        state.closing == Closing::No
+    }
+
+    /// For the task: whether it is to look, this once.
+    pub(super) fn takes_look(&self) -> bool {
+        std::mem::take(&mut self.state.borrow_mut().to_look)
     }
 
     /// Whether its task should read now.

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bytes of replies that one batch makes for one connection, but for the last reply.
 const A_TURN: usize = 64 << 10;
+/// Messages in a page.
+const A_PAGE: usize = 32;
 
 /// See the module's words.
 #[derive(Debug, Default)]
@@ -31,9 +33,39 @@ pub(super) struct Held {
 /// What one connection said.
 #[derive(Debug, Default)]
 struct Words {
-    messages: VecDeque<ClientMessage>,
+    messages: Messages,
     /// These were its last.
     gone: bool,
+}
+
+/// Messages in order, in pages, so that thousands of them are never moved all at once.
+#[derive(Debug, Default)]
+struct Messages(VecDeque<VecDeque<ClientMessage>>);
+
+impl Messages {
+    fn push(&mut self, message: ClientMessage) {
+        match self.0.back_mut() {
+            Some(page) if page.len() < page.capacity() => page.push_back(message),
+            _ => {
+                let mut page = VecDeque::with_capacity(A_PAGE);
+                page.push_back(message);
+                self.0.push_back(page);
+            }
+        }
+    }
+
+    fn pop(&mut self) -> Option<ClientMessage> {
+        let page = self.0.front_mut()?;
+        let message = page.pop_front();
+        if page.is_empty() {
+            self.0.pop_front();
+        }
+        message
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 impl Held {
@@ -55,7 +87,7 @@ impl Held {
 
     /// Holds a message.
     pub(super) fn add(&mut self, conn: ConnId, message: ClientMessage) {
-        self.paused.get_mut(&conn).expect("only paused connections are held").messages.push_back(message);
+        self.paused.get_mut(&conn).expect("only paused connections are held").messages.push(message);
     }
 
     /// A message of the connection was answered by so many bytes: it may have had its turn.
@@ -91,7 +123,7 @@ impl Held {
     /// What is heard next. None when nobody may say more in this batch.
     pub(super) fn next(&mut self) -> Option<Input> {
         while let Some(conn) = self.heard.first().copied() {
-            if let Some(message) = self.paused.get_mut(&conn).and_then(|words| words.messages.pop_front()) {
+            if let Some(message) = self.paused.get_mut(&conn).and_then(|words| words.messages.pop()) {
                 return Some(Input::Client { conn, message });
             }
             self.heard.remove(&conn);

@@ -4,13 +4,15 @@
 //! whose memory goes to the requests that point into it and comes back when they are done with.
 
 use super::inbox::Inbox;
+use super::regulars::Regulars;
 use super::turnstile::Turnstile;
 use bytes::BytesMut;
 use quorate_core::contract::Input;
 use quorate_core::jute::ClientDecoder;
+use socket2::SockRef;
 use std::cell::RefCell;
 use std::future::Future as _;
-use std::io;
+use std::io::{self, Read as _};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt as _;
@@ -20,6 +22,8 @@ use tokio::net::tcp::OwnedReadHalf;
 const READ: usize = 64 << 10;
 /// With less room than this in the shared buffer, a new one is made.
 const ROOM: usize = 16 << 10;
+/// Bytes that a look may bring.
+const LOOK: usize = 4 << 10;
 /// Connections that are accepted in one turn of the owner, and as many that are heard for the first time.
 const COMINGS_A_TURN: usize = 8;
 /// Connections that end in one turn.
@@ -34,6 +38,8 @@ pub(super) struct Ingress {
     pub(super) entrance: Turnstile,
     /// and those that go.
     pub(super) exit: Turnstile,
+    /// Whom such a crowd is not to keep waiting.
+    pub(super) regulars: Regulars,
 }
 
 impl Default for Ingress {
@@ -43,6 +49,7 @@ impl Default for Ingress {
             buffer: RefCell::default(),
             entrance: Turnstile::new(COMINGS_A_TURN),
             exit: Turnstile::new(GOINGS_A_TURN),
+            regulars: Regulars::default(),
         }
     }
 }
@@ -104,6 +111,15 @@ impl Ingress {
             std::mem::swap(decoder.buffer_mut(), &mut *self.buffer.borrow_mut());
         }
         polled
+    }
+
+    /// Reads what is there into `decoder`, though the poller may not know of it. 0 when that is nothing, or nothing that a read by
+    /// [`poll_read`](Self::poll_read) would not find.
+    pub(super) fn look(&self, socket: &OwnedReadHalf, decoder: &mut ClientDecoder) -> usize {
+        let (socket, mut found) = (SockRef::from(socket.as_ref()), [0; LOOK]);
+        let length = (&*socket).read(&mut found).unwrap_or(0);
+        decoder.buffer_mut().extend_from_slice(&found[..length]);
+        length
     }
 
     /// To be called when every whole frame was taken out of `decoder` after a read: takes the buffer back.

@@ -42,6 +42,7 @@ mod lanes;
 mod links;
 mod mailbox;
 mod owner;
+mod regulars;
 mod serve;
 mod start;
 mod supervise;

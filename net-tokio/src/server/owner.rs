@@ -171,7 +171,7 @@ impl Owner {
         // What the peer wants done before anything happened.
         self.act(self.parts.clock.now());
         loop {
-            if self.begin_turn() {
+            if self.begin_turn().await {
                 yield_now().await;
             }
             poll_fn(|context| self.poll_work(context)).await;
@@ -189,9 +189,16 @@ impl Owner {
         }
     }
 
-    /// Whether something is left of the last turn: then the poller comes between, for others may want something that is less.
-    fn begin_turn(&mut self) -> bool {
+    /// Whether something is left of the last turn: then the poller comes between, for others may want something that is less. Those who
+    /// asked last are heard first, since the poller may bring a whole crowd before it comes to them.
+    async fn begin_turn(&mut self) -> bool {
         let in_line = self.ingress.turn();
+        if in_line > 0 && self.ingress.regulars.look() {
+            come_behind().await;
+            let now = self.parts.clock.now();
+            self.handle_waiting(now);
+            self.act(now);
+        }
         in_line > 0 || self.held.has_resumed() || self.parts.peer.has_more()
     }
 
@@ -452,6 +459,19 @@ impl Owner {
         }
         self.table.borrow().iter().for_each(|connection| connection.shut_down());
     }
+}
+
+/// Comes back behind the tasks that were woken before, and before the poller brings anything.
+async fn come_behind() {
+    let mut is_behind = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_behind, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Does what the peer wants done about other servers.

@@ -80,12 +80,12 @@ fn poll_end(context: &mut Context<'_>, socket: &mut OwnedReadHalf) -> Poll<()> {
 
 /// Reads and decodes until somebody ends it.
 async fn read(
-    connection: &Connection,
+    connection: &Rc<Connection>,
     socket: &mut OwnedReadHalf,
     decoder: &mut ClientDecoder,
     ingress: &Ingress,
 ) -> Result<End, ProtocolViolation> {
-    let mut end = End::Client;
+    let (mut end, mut has_spoken) = (End::Client, false);
     let spoke = |context: &mut Context<'_>| poll_first_word(context, connection, socket, ingress);
     if poll_fn(spoke).await == FirstWord::Unwanted {
         return Ok(End::Server);
@@ -97,6 +97,10 @@ async fn read(
                 let taken = take_messages(connection, decoder, ingress, &mut end);
                 ingress.after_decoding(decoder);
                 taken?;
+                if has_spoken {
+                    ingress.regulars.heard(connection);
+                }
+                has_spoken = true;
             }
             None => return Ok(End::Server),
         }
@@ -141,6 +145,11 @@ fn poll_read(
     }
     if !connection.may_read() {
         return Poll::Pending;
+    }
+    if connection.takes_look()
+        && let found @ 1.. = ingress.look(socket, decoder)
+    {
+        return Poll::Ready(Some(found));
     }
     // A connection that broke has ended; why, its client knows.
     ingress.poll_read(context, socket, decoder).map(|read| Some(read.unwrap_or(0)))
