@@ -448,6 +448,40 @@ mod tests {
     }
 
     #[test]
+    fn long_data_that_is_shared_is_sent_as_it_is_within_its_frame() {
+        let (mut outbox, limits) = (Outbox::new(), Limits { share_from: 100, ..Limits::default() });
+        let (long, short) = (Bytes::from(vec![7; 100]), Bytes::from(vec![8; 99]));
+        let mut frame = |conn, data: &Bytes, limits: &Limits| {
+            outbox.send_frame(ConnId(conn), limits, |out| {
+                out.int(1);
+                out.shared(data);
+                out.int(2);
+            })
+        };
+        assert_eq!(frame(1, &short, &limits), Ok(4 + 12 + 99));
+        assert_eq!(frame(1, &long, &limits), Ok(4 + 12 + 100));
+        assert_eq!(frame(1, &short, &limits), Ok(4 + 12 + 99));
+        let strict = Limits { backlog_close: 111, ..limits.clone() };
+        assert_eq!(frame(1, &long, &strict), Err(FrameTooLong(111)));
+        assert_eq!(outbox.bytes(), 3 * 16 + 99 + 100 + 99);
+        let sent = outbox.drain().map(|output| match output {
+            Output::Send { bytes, .. } => bytes,
+            other => panic!("{other:?}"),
+        });
+        let sent: Vec<Bytes> = sent.collect();
+        assert_eq!(sent.iter().map(Bytes::len).collect::<Vec<_>>(), [115 + 12, 100, 4 + 115]);
+        assert!(std::ptr::eq(sent[1].as_ptr(), long.as_ptr()), "it was copied");
+        let all = sent.concat();
+        assert_eq!(
+            all[115..127],
+            [0, 0, 0, 112, 0, 0, 0, 1, 0, 0, 0, 100],
+            "length, number, length of the data"
+        );
+        assert_eq!(all[227..231], [0, 0, 0, 2]);
+        assert_eq!(outbox.bytes(), 0);
+    }
+
+    #[test]
     fn packets_for_several_links_are_written_once_and_leave_as_one_for_each() {
         let mut outbox = Outbox::new();
         let links = [LinkId(1), LinkId(2)];

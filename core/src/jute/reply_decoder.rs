@@ -53,6 +53,11 @@ impl ReplyDecoder {
         &mut self.buffer
     }
 
+    /// Whether a part of a message waits for the rest.
+    pub fn is_within_frame(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// The next message, if it is complete.
     ///
     /// # Errors

@@ -207,6 +207,20 @@ mod tests {
     }
 
     #[test]
+    fn what_fills_several_pages_keeps_its_order() {
+        let mut messages = Messages::default();
+        let count = 2 * A_PAGE + 1;
+        let of = |number: usize| ClientMessage::Request {
+            xid: quorate_core::vocabulary::Xid(number as i32),
+            request: quorate_core::jute::Request::Ping,
+            frame_length: 8,
+        };
+        (0..count).for_each(|number| messages.push(of(number)));
+        let popped: Vec<_> = std::iter::from_fn(|| messages.pop()).collect();
+        assert_eq!(popped, (0..count).map(of).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn who_had_its_turn_comes_behind_everybody_else() {
         let (mut held, other) = (Held::default(), ConnId(2));
         for conn in [CONN, other] {

@@ -25,9 +25,9 @@ const ROOM: usize = 16 << 10;
 /// Bytes that a look may bring.
 const LOOK: usize = 4 << 10;
 /// Connections that are accepted in one turn of the owner, and as many that are heard for the first time.
-const COMINGS_A_TURN: usize = 8;
+const COMINGS_A_TURN: usize = 2;
 /// Connections that end in one turn.
-const GOINGS_A_TURN: usize = 2;
+const GOINGS_A_TURN: usize = 1;
 
 /// See the module's words. Lives on the owner's thread.
 #[derive(Debug)]

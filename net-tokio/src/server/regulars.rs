@@ -38,3 +38,38 @@ impl Regulars {
         !seats.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quorate_core::vocabulary::ConnId;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::runtime::Builder;
+
+    #[test]
+    fn the_last_who_asked_are_looked_at_until_they_are_gone() {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let mut connections = Vec::new();
+            for number in 0..=SEATS as u64 {
+                let (_, write) = TcpStream::connect(address).await.unwrap().into_split();
+                connections.push(Rc::new(Connection::new(ConnId(number), address, write)));
+            }
+            let regulars = Regulars::default();
+            assert!(!regulars.look());
+            connections[..SEATS].iter().for_each(|connection| regulars.heard(connection));
+            // The first asks again, so the second is who has not asked for the longest.
+            regulars.heard(&connections[0]);
+            regulars.heard(&connections[SEATS]);
+            assert!(regulars.look());
+            let looked_at = |connection: &Rc<Connection>| connection.takes_look();
+            assert_eq!(connections.iter().filter(|connection| !looked_at(connection)).count(), 1);
+            assert!(regulars.look() && !looked_at(&connections[1]) && looked_at(&connections[0]));
+            connections[2].abort();
+            connections.truncate(3);
+            assert!(regulars.look());
+            assert_eq!(regulars.seats.borrow().len(), 1, "seats of those who are gone are free");
+        });
+    }
+}

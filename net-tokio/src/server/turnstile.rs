@@ -4,7 +4,7 @@
 //!
 //! There are two of them ([`super::ingress`]), and fewer pass who go than who come: the end of a connection costs as much as ten
 //! wake-ups, and nobody waits for it. The poller brings what a crowd's sockets say at once in its own order; the less is done between its
-//! rounds, the sooner it comes to those who stay.
+//! rounds, the sooner it comes to those who stay. Those of them who asked last do not wait for it ([`super::regulars`]).
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

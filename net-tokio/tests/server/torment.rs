@@ -1,5 +1,5 @@
 //! Everything that clients should not do, all at once, while others go on: calm and tormented stretches by turns, two of
-//! each with 1,000 connections, or five with 10,000 when `QUORATE_FULL` is set.
+//! each with 1,000 connections, or nine with 10,000 when `QUORATE_FULL` is set.
 
 use crate::bystander::{Bystander, Control, Memory, Span, is_full};
 use crate::client::{Client, create, get, word};
@@ -27,7 +27,7 @@ const GREEDY: usize = 4;
 
 #[test]
 fn whatever_clients_do_others_are_served_as_in_calm() {
-    let (rounds, crowd) = if is_full() { (5, 10_000) } else { (2, 1_000) };
+    let (rounds, crowd) = if is_full() { (9, 10_000) } else { (2, 1_000) };
     raise_descriptor_limit(crowd + HALF_OPEN + 200);
     let dir = tempdir().unwrap();
     let server = Server::start_with_large_log(

@@ -26,7 +26,7 @@ const FAULTS: [&str; 12] = [
     "stall",
     "wall_jump",
 ];
-const PROBES: [&str; 19] = [
+const PROBES: [&str; 20] = [
     "asked_behind_close",
     "client_gives_up",
     "crash_log_empty",
@@ -41,6 +41,7 @@ const PROBES: [&str; 19] = [
     "pause_read",
     "process_exit",
     "recovery_mended",
+    "reply_in_pieces",
     "session_expired",
     "session_reattached",
     "snapshot_durable",

@@ -30,7 +30,12 @@ impl View {
                 detail: format!("what {conn:?} is sent can't be decoded: {error}"),
             })?;
             match message {
-                None => return Ok(()),
+                None => {
+                    if connection.decoder.is_within_frame() {
+                        counters.probe("reply_in_pieces");
+                    }
+                    return Ok(());
+                }
                 Some(ServerMessage::Connected(response)) => self.connected(conn, &response, history)?,
                 Some(ServerMessage::Event { zxid, event }) => {
                     self.event(conn, ExpectedEvent { zxid, event }, history)?;
