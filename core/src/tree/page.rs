@@ -148,7 +148,7 @@ impl Page {
         let node = self.node(slot);
         match node.data_length {
             NULL_DATA => None,
-            LARGE_DATA => self.shared_data(slot).map(Bytes::as_ref),
+            LARGE_DATA => Some(self.shared_data(slot).expect("large data is in the list")),
             length => {
                 let start = (node.offset + node.name_length) as usize;
                 Some(&self.bytes[start..start + length as usize])
@@ -295,9 +295,10 @@ impl Page {
 
     /// Bytes on the heap, about.
     pub(super) fn heap_bytes(&self) -> usize {
-        let large: usize = self.large.iter().map(|(_, data)| data.len() + 16).sum();
+        let large: usize = self.large.iter().map(|(_, data)| data.len()).sum();
         let vectors = self.nodes.capacity() * size_of::<Node>() + self.bytes.capacity();
-        large + vectors + self.large.capacity() * 24 + self.owners.capacity() * 16 + size_of::<Page>() + 16
+        let lists = self.large.capacity() * size_of::<(u8, Bytes)>() + self.owners.capacity() * 16;
+        large + vectors + lists + size_of::<Page>() + 16
     }
 
     /// Every invariant of the page.

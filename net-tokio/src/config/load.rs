@@ -258,6 +258,7 @@ impl Reading {
                 self.membership.take(&key, &value).map_or_else(Verdict::Refused, |()| Verdict::Same);
             self.findings.push(Finding { key, value, origin: Origin::File(path.clone(), line), verdict });
         }
+        self.membership.take_version_of(name);
     }
 
     /// Puts a refusal where its key was set; without such a place it stands for itself.

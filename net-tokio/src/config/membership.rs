@@ -3,8 +3,8 @@
 //! A single server makes a standalone one, and may say where its clients connect. A mistake in a line is told in ZooKeeper's words.
 
 use super::settings::Refusal;
-use quorate_core::quorum::{self, MemberLine, MembershipError, Role, Server};
-use quorate_core::vocabulary::ServerId;
+use quorate_core::quorum::{self, ConfigVersion, MemberLine, MembershipError, Role, Server};
+use quorate_core::vocabulary::{ServerId, Zxid};
 use std::collections::BTreeMap;
 
 /// The servers by id, and all lines in the order they stand.
@@ -25,6 +25,14 @@ impl Membership {
         }
         self.lines.push(line);
         Ok(())
+    }
+
+    /// The version that the name of a dynamic file ends with, if it does: Java names them by it.
+    pub(super) fn take_version_of(&mut self, file: &str) {
+        let suffix = file.rsplit_once('.').and_then(|(_, suffix)| i64::from_str_radix(suffix, 16).ok());
+        if let Some(version) = suffix {
+            self.lines.push(MemberLine::Version(ConfigVersion(Zxid(version))));
+        }
     }
 
     /// The ensemble that the lines describe.
@@ -62,6 +70,22 @@ fn refusal(error: MembershipError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_stands_in_the_name_of_the_file() {
+        let cases = [
+            ("/conf/zoo.cfg.dynamic.100000157", 0x1_0000_0157),
+            ("/conf/zoo.cfg.dynamic", 0),
+            ("/conf/dynamic", 0),
+            ("/conf/zoo.cfg.dynamic.ffffffffffffffffff", 0),
+        ];
+        for (file, version) in cases {
+            let mut membership = Membership::default();
+            membership.take("server.1", "zk1:2888:3888").unwrap();
+            membership.take_version_of(file);
+            assert_eq!(membership.ensemble().unwrap().version(), ConfigVersion(Zxid(version)), "of {file}");
+        }
+    }
 
     fn read(line: &str) -> String {
         let (key, value) = line.split_once('=').unwrap();

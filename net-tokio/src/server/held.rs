@@ -47,7 +47,9 @@ impl Messages {
         match self.0.back_mut() {
             Some(page) if page.len() < page.capacity() => page.push_back(message),
             _ => {
-                let mut page = VecDeque::with_capacity(A_PAGE);
+                // Most who are held said little.
+                let room = if self.0.is_empty() { A_PAGE / 8 } else { A_PAGE };
+                let mut page = VecDeque::with_capacity(room);
                 page.push_back(message);
                 self.0.push_back(page);
             }

@@ -10,6 +10,7 @@
 //! connection    what is to be written to it
 //! ingress       what connections have for the peer
 //! turnstile     who comes or goes, so many in a turn
+//! regulars      who asked last, and does not wait for a crowd
 //! held          what was read of connections that are paused, or had their turn
 //! table         connections by number
 //! links         connections between servers

@@ -44,8 +44,8 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_local, yield_now};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-/// How often the poller may bring more of what waited in sockets before a deadline is believed.
-const CATCH_UP_ROUNDS: usize = 64;
+/// How often the poller may bring more of what waited in sockets, a few at a time, before a deadline is believed.
+const CATCH_UP_ROUNDS: usize = 512;
 /// Inputs after which what the peer wants done is done, though more wait.
 const INPUTS_A_PART: usize = 256;
 /// And bytes of replies.
@@ -205,7 +205,8 @@ impl Owner {
     /// Ready when there is anything to do.
     fn poll_work(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let ingress = &self.ingress;
-        if !ingress.is_empty() || ingress.has_line() || self.held.has_resumed() || self.others_wait() {
+        let is_wanted = !ingress.is_empty() || ingress.has_line() || self.held.has_resumed();
+        if is_wanted || self.others_wait() || self.exit.is_some() {
             return Poll::Ready(());
         }
         let Some(due) = self.parts.peer.next_timeout() else { return Poll::Pending };
@@ -236,11 +237,14 @@ impl Owner {
     /// Handles what was in sockets at `now`: lets the poller bring it until nothing comes, as of `now`.
     async fn catch_up(&mut self, now: Now) {
         // Who comes by now is let in before; who goes asks nothing more, and waits.
-        let in_line = self.ingress.entrance.turn();
+        let mut in_line = self.ingress.entrance.turn();
         for _ in 0..CATCH_UP_ROUNDS + in_line {
+            if in_line > 0 {
+                self.ingress.regulars.look();
+            }
             // Comes back behind everything that the poller found.
             yield_now().await;
-            let in_line = self.ingress.entrance.turn();
+            in_line = self.ingress.entrance.turn();
             if in_line == 0 && self.ingress.is_empty() && !self.held.has_resumed() && !self.others_wait() {
                 return;
             }
@@ -461,7 +465,7 @@ impl Owner {
     }
 }
 
-/// Comes back behind the tasks that were woken before, and before the poller brings anything.
+/// Comes back behind the tasks that were woken before.
 async fn come_behind() {
     let mut is_behind = false;
     poll_fn(|context| {

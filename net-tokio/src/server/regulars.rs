@@ -1,7 +1,8 @@
 //! Regulars: the connections that asked last. While a crowd comes or goes, the owner has their sockets looked at in every
 //! turn, instead of waiting until the poller has brought all of the crowd that was there before them.
 //!
-//! Invariant: a seat keeps no connection open.
+//! Invariants: a seat keeps no connection open; whoever is not read from any more has none, so that a look finds nobody who stands in
+//! line.
 
 use super::connection::Connection;
 use std::cell::RefCell;
@@ -22,7 +23,7 @@ impl Regulars {
     /// A client has asked something, and not for the first time.
     pub(super) fn heard(&self, connection: &Rc<Connection>) {
         let mut seats = self.seats.borrow_mut();
-        let is_its = |seat: &Weak<Connection>| std::ptr::eq(seat.as_ptr(), Rc::as_ptr(connection));
+        let is_its = |seat: &Weak<Connection>| is_of(seat, connection);
         if seats.back().is_some_and(is_its) {
             return;
         }
@@ -31,12 +32,21 @@ impl Regulars {
         seats.push_back(seat.unwrap_or_else(|| Rc::downgrade(connection)));
     }
 
+    /// Nothing more is read from the connection.
+    pub(super) fn forget(&self, connection: &Rc<Connection>) {
+        self.seats.borrow_mut().retain(|seat| !is_of(seat, connection));
+    }
+
     /// Has the task of each look at its socket. False when there is nobody.
     pub(super) fn look(&self) -> bool {
         let mut seats = self.seats.borrow_mut();
         seats.retain(|seat| seat.upgrade().is_some_and(|connection| connection.look()));
         !seats.is_empty()
     }
+}
+
+fn is_of(seat: &Weak<Connection>, connection: &Rc<Connection>) -> bool {
+    std::ptr::eq(seat.as_ptr(), Rc::as_ptr(connection))
 }
 
 #[cfg(test)]
@@ -66,9 +76,12 @@ mod tests {
             let looked_at = |connection: &Rc<Connection>| connection.takes_look();
             assert_eq!(connections.iter().filter(|connection| !looked_at(connection)).count(), 1);
             assert!(regulars.look() && !looked_at(&connections[1]) && looked_at(&connections[0]));
-            connections[2].abort();
-            connections.truncate(3);
-            assert!(regulars.look());
+            assert!(looked_at(&connections[2]));
+            // One is closed, one hangs up, and of the others only the first is left.
+            connections[3].abort();
+            regulars.forget(&connections[2]);
+            connections.drain(4..);
+            assert!(regulars.look() && !looked_at(&connections[2]));
             assert_eq!(regulars.seats.borrow().len(), 1, "seats of those who are gone are free");
         });
     }

@@ -51,6 +51,7 @@ pub(super) async fn serve(
         }
     };
     drop(decoder);
+    ingress.regulars.forget(&connection);
     if end == End::Client {
         ingress.exit.pass().await;
         ingress.push(Input::Closed { conn: connection.id });

@@ -137,14 +137,20 @@ impl Peer {
         let Some(theirs) = str::from_utf8(config).ok().and_then(|text| Membership::parse(text).ok()) else {
             return;
         };
-        let ours = self.member_mut().members.committed();
-        if theirs.version() > ours.version() && !theirs.decides_like(ours) {
-            let reason = format!(
-                "the leader's configuration, version {:x}, has other voters than this server's: start it again with that",
-                theirs.version().0.0
-            );
-            self.exit(ExitCode::UnexpectedError, reason, outbox);
+        let members = &mut self.member_mut().members;
+        if theirs.version() <= members.committed().version() {
+            return;
         }
+        if theirs.decides_like(members.committed()) {
+            // A leader of an older version is followed by nobody who has this one.
+            members.commit(theirs);
+            return;
+        }
+        let lines = theirs.to_string().replace('\n', " ");
+        let reason = format!(
+            "the leader's configuration has other voters, groups or weights than this server's: start it again with {lines}"
+        );
+        self.exit(ExitCode::UnexpectedError, reason, outbox);
     }
 
     fn established(&mut self, now: Now, epoch: Epoch, outbox: &mut Outbox) {
