@@ -53,7 +53,7 @@ const BYTES_A_PART: usize = 1 << 20;
 /// Bytes of replies after which nobody else is heard in this batch whose turn was over in one before.
 const HELD_BYTES_A_PART: usize = 128 << 10;
 /// How long the owner goes on with what the peer left behind, before it takes up anything else.
-const A_PART: Duration = Duration::from_micros(200);
+const A_PART: Duration = Duration::from_micros(100);
 /// What is due and does not fit into a part rests for as long as the part took, so that the end of thousands of sessions leaves
 /// time to those who stay; but no longer than this, for something else may become due.
 const LONGEST_REST: Duration = Duration::from_millis(5);

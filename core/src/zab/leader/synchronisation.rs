@@ -157,7 +157,7 @@ impl Leader {
             Opening::Snap => {
                 let image = (turn.ground.image)();
                 let zxid = image.zxid();
-                let snap = QuorumPacket::Snap { zxid: self.name_of_database(link, zxid) };
+                let snap = QuorumPacket::Snap { zxid: self.name_of_database((link, last), zxid) };
                 turn.outbox.send_links([link], |out| snap.encode(&mut Writer::new(out)));
                 turn.outbox.push(Output::SendSnapshot { link, image });
                 patience = Millis(patience.0 * SNAPSHOT_PATIENCE);
@@ -194,13 +194,13 @@ impl Leader {
         handler.sync_bytes = turn.outbox.bytes() - sent_before;
     }
 
-    /// The zxid that a database is sent by. Java neither cuts its log nor removes newer snapshots for one, and takes up whatever is beyond
-    /// that zxid when it goes on or starts again. So it has to be beyond the history of whoever is ahead of ours: the beginning of this
-    /// epoch is, which is what Java's own leaders say once they are established.
-    fn name_of_database(&self, link: LinkId, zxid: Zxid) -> Zxid {
+    /// The zxid that a database is sent by, to a learner whose log ends with `last`. Java neither cuts its log nor removes newer snapshots
+    /// for one, and takes up whatever is beyond that zxid when it goes on or starts again. So for whoever is ahead of our history it has to
+    /// be beyond theirs: the beginning of this epoch is, which is what Java's own leaders say once they are established.
+    fn name_of_database(&self, (link, last): (LinkId, Zxid), zxid: Zxid) -> Zxid {
         let who = self.learners.get(&link).and_then(|handler| handler.introduction);
         match who {
-            Some(who) if !who.is_quorate => zxid.max(Zxid::new(self.epoch, 0)),
+            Some(who) if !who.is_quorate && last > zxid => zxid.max(Zxid::new(self.epoch, 0)),
             _ => zxid,
         }
     }
