@@ -54,8 +54,10 @@ const BYTES_A_PART: usize = 1 << 20;
 const HELD_BYTES_A_PART: usize = 128 << 10;
 /// How long the owner goes on with what the peer left behind, before it takes up anything else.
 const A_PART: Duration = Duration::from_micros(100);
-/// What is due and does not fit into a part rests for as long as the part took, so that the end of thousands of sessions leaves
-/// time to those who stay; but no longer than this, for something else may become due.
+/// What is due and does not fit into a part rests so many times as long as the part took, so that the end of thousands of sessions,
+/// which is logged and done besides, leaves half of the time to those who stay;
+const RESTS: u32 = 3;
+/// but no longer than this, for something else may become due.
 const LONGEST_REST: Duration = Duration::from_millis(5);
 /// How long replies may take to leave when the process ends.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -260,7 +262,7 @@ impl Owner {
             self.handle(now, Input::Timeout);
         }
         if self.is_due(now) {
-            self.rests_until = Instant::now() + begin.elapsed().min(LONGEST_REST);
+            self.rests_until = Instant::now() + (RESTS * begin.elapsed()).min(LONGEST_REST);
         }
     }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Clients that stay away for longer than a few rounds are none of the load's.
 const SESSION_TIMEOUT: i32 = 30_000;
 /// And of those that are left behind on purpose.
-const SHORT_TIMEOUT: i32 = 2_000;
+pub(crate) const SHORT_TIMEOUT: i32 = 2_000;
 /// Nodes that everybody writes.
 pub(crate) const SHARED: u64 = 6;
 /// Sequential nodes, before they are tidied up.

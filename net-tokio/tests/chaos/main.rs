@@ -33,7 +33,7 @@ use rounds::{Fault, Rig, Rounds};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Clients of the load.
 const CLIENTS: u64 = 6;
@@ -68,6 +68,8 @@ fn run(servers: usize, rounds: usize) {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut rig = Rig::start(servers, CLIENTS, wall.as_nanos() as u64);
     (0..rounds).for_each(|round| rig.round(Fault::SCHEDULE[round % Fault::SCHEDULE.len()]));
+    // Every change of leaders gave those who were left behind their time again.
+    std::thread::sleep(2 * Duration::from_millis(load::SHORT_TIMEOUT as u64));
     let (ensemble, recorder, seen) = rig.end();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let wall_at_zero_ms = now - (recorder.now() / 1_000_000) as i64;
