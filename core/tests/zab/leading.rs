@@ -186,7 +186,7 @@ fn a_learner_that_is_far_behind_gets_what_the_log_has() {
     for txns in [None, loaded(&[zxid(1, 4), zxid(2, 1)])] {
         let mut twin = LeaderRig { leader: twin.leader.clone(), log: twin.log.clone(), ..established() };
         let lines = twin.act(|leader, turn| leader.loaded(id, txns, turn));
-        assert_eq!(lines[..2], ["3 <- SNAP 2.0", "3 <- database 1.3"]);
+        assert_eq!(lines[..2], ["3 <- SNAP 1.3", "3 <- database 1.3"]);
     }
 }
 
