@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The bug zoo: each patch brings a bug back that ZooKeeper had, or plants one that nobody has met (from Z81 on), and the simulator has
+# The bug zoo: each patch brings a bug back that ZooKeeper had (its JIRA line says which), or one that nobody reported, and the simulator has
 # to find it by the checker that the patch names, in the scenario that it names (r0 if none). Applies one after the other in one scratch
 # worktree with one target directory, sweeps until the first violation, and writes sim/ZOO.md: the rows of the bugs that were run; the
 # others stay, and what follows the table does. The empty patch comes last, with a few times the seeds that the slowest catch needed.

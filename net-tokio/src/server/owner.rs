@@ -23,6 +23,7 @@ use super::ingress::Ingress;
 use super::lanes::Lanes;
 use super::links::Links;
 use super::mailbox::Mailbox;
+use super::regulars;
 use super::table::Table;
 use crate::config::ServerConfig;
 use crate::four_letter::{self, DirectorySizes};
@@ -196,7 +197,7 @@ impl Owner {
     async fn begin_turn(&mut self) -> bool {
         let in_line = self.ingress.turn();
         if in_line > 0 && self.ingress.regulars.look() {
-            come_behind().await;
+            regulars::come_behind().await;
             let now = self.parts.clock.now();
             self.handle_waiting(now);
             self.act(now);
@@ -465,19 +466,6 @@ impl Owner {
         }
         self.table.borrow().iter().for_each(|connection| connection.shut_down());
     }
-}
-
-/// Comes back behind the tasks that were woken before.
-async fn come_behind() {
-    let mut is_behind = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut is_behind, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// Does what the peer wants done about other servers.

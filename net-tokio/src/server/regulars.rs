@@ -7,7 +7,9 @@
 use super::connection::Connection;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::rc::{Rc, Weak};
+use std::task::Poll;
 
 /// So many are looked at. One look is a system call that mostly finds nothing.
 const SEATS: usize = 16;
@@ -43,6 +45,19 @@ impl Regulars {
         seats.retain(|seat| seat.upgrade().is_some_and(|connection| connection.look()));
         !seats.is_empty()
     }
+}
+
+/// For who had them looked at: comes back behind their tasks, and does not wait for the poller.
+pub(super) async fn come_behind() {
+    let mut is_behind = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_behind, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn is_of(seat: &Weak<Connection>, connection: &Rc<Connection>) -> bool {

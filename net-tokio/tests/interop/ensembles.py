@@ -198,3 +198,16 @@ class Ensemble:
 
     def __exit__(self, *unused):
         self.remove()
+
+
+def judge(name, run):
+    """Runs a part that passes or fails as a whole; what it returns is said with its verdict. The exit status."""
+    started = time.monotonic()
+    try:
+        said = run()
+    except (AssertionError, OSError, RuntimeError, *tree.Trouble) as error:
+        print(f"FAILED {type(error).__name__}: {error}")
+        print(f"{name}: 0 passed, 1 failed")
+        return 1
+    print(f"{name}: 1 passed, 0 failed, {said} in {time.monotonic() - started:.0f} s")
+    return 0

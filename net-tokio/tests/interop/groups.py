@@ -119,16 +119,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pure", choices=servers.KINDS)
     given = parser.parse_args()
-    started = time.monotonic()
-    try:
-        with ensembles.Ensemble([given.pure] * 5 if given.pure else KINDS, extra=EXTRA) as ensemble:
+
+    def run():
+        kinds = [given.pure] * len(KINDS) if given.pure else KINDS
+        with ensembles.Ensemble(kinds, extra=EXTRA) as ensemble:
             Groups(ensemble).run()
-    except (AssertionError, OSError, RuntimeError, *tree.Trouble) as error:
-        print(f"FAILED {type(error).__name__}: {error}")
-        print("groups and weights: 0 passed, 1 failed")
-        return 1
-    print(f"groups and weights: 1 passed, 0 failed, in {time.monotonic() - started:.0f} s")
-    return 0
+            return f"{len(kinds)} servers"
+
+    return ensembles.judge("groups and weights", run)
 
 
 sys.exit(main())

@@ -148,17 +148,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pure", choices=servers.KINDS)
     given = parser.parse_args()
-    started = time.monotonic()
-    try:
+
+    def run():
         kinds = [given.pure] * len(KINDS) if given.pure else KINDS
         with ensembles.Ensemble(kinds, extra=EXTRA, flags=read_only.FLAGS) as ensemble:
-            requests = Partition(ensemble).run()
-    except (AssertionError, OSError, RuntimeError, *tree.Trouble) as error:
-        print(f"FAILED {type(error).__name__}: {error}")
-        print("read-only members: 0 passed, 1 failed")
-        return 1
-    print(f"read-only members: 1 passed, 0 failed, {requests} requests in {time.monotonic() - started:.0f} s")
-    return 0
+            return f"{Partition(ensemble).run()} requests"
+
+    return ensembles.judge("read-only members", run)
 
 
 sys.exit(main())

@@ -12,7 +12,7 @@
 //! | `history.rs` | what the leaders' log is, and the truth about every txn that was ever proposed |
 //! | `sync.rs` | DIFF, TRUNC or SNAP, as `LearnerHandler.syncFollower` chooses |
 //! | `leader.rs` | everything else a leader says, and what it makes of what the learner says |
-//! | `host.rs` | the learner's process, its disk and its recovery |
+//! | `host.rs` | the Quorate server of either half: its process, its disk and its recovery |
 //! | `story.rs` | what happens next |
 //! | `rules.rs` | what must hold |
 //!
