@@ -84,15 +84,15 @@ mod tests {
             let regulars = Regulars::default();
             assert!(!regulars.look());
             connections[..SEATS].iter().for_each(|connection| regulars.heard(connection));
-            // The first asks again, so the second is who has not asked for the longest.
-            regulars.heard(&connections[0]);
+            // One asks again, and keeps the one seat that it has; the first has not asked for the longest.
+            regulars.heard(&connections[5]);
             regulars.heard(&connections[SEATS]);
             assert!(regulars.look());
             let looked_at = |connection: &Rc<Connection>| connection.takes_look();
             assert_eq!(connections.iter().filter(|connection| !looked_at(connection)).count(), 1);
-            assert!(regulars.look() && !looked_at(&connections[1]) && looked_at(&connections[0]));
+            assert!(regulars.look() && !looked_at(&connections[0]) && looked_at(&connections[5]));
             assert!(looked_at(&connections[2]));
-            // One is closed, one hangs up, and of the others only the first is left.
+            // One is closed, one hangs up, and of those who have seats only one is left.
             connections[3].abort();
             regulars.forget(&connections[2]);
             connections.drain(4..);

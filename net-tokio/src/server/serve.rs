@@ -202,9 +202,38 @@ async fn write_the_rest(connection: &Connection, ingress: &Ingress) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quorate_core::jute::FieldLimit;
+    use quorate_core::vocabulary::ConnId;
+    use std::future::Future as _;
+    use std::pin::pin;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::runtime::Builder;
 
     fn task_size<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
         size_of::<F>()
+    }
+
+    #[test]
+    fn who_hangs_up_is_not_looked_at_while_it_stands_in_line() {
+        Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+            let (read, write) = accepted.unwrap().0.into_split();
+            let connection = Rc::new(Connection::new(ConnId(1), address, write));
+            let ingress = Rc::<Ingress>::default();
+            ingress.regulars.heard(&connection);
+            drop(client);
+            let decoder = ClientDecoder::new(1 << 20, FieldLimit::default());
+            let mut task = pin!(serve(Rc::clone(&connection), read, decoder, Rc::clone(&ingress)));
+            poll_fn(|context| {
+                ingress.entrance.turn();
+                assert!(task.as_mut().poll(context).is_pending());
+                if ingress.exit.has_line() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            assert!(!ingress.regulars.look());
+        });
     }
 
     #[test]
