@@ -1,7 +1,8 @@
 //! The rounds of an election, from the first proposal to a vote that a quorum shares.
 //!
 //! Where Java keeps a queue and waits inside of a loop, this machine keeps a deadline: votes that come while it waits for a better
-//! one are counted, not dropped. That can only end an election sooner.
+//! one are counted, not dropped; and who is heard for the first time in a round is told our proposal. Both can only end an election
+//! sooner.
 //!
 //! A server whose quorum port could not be reached, or is silent, is left out of our own proposals for a while
 //! ([`FastLeaderElection::avoid`]): otherwise a server with the best vote that nobody can follow would be elected for ever. Its own
@@ -217,6 +218,10 @@ impl FastLeaderElection {
             self.propose(now, proposal, members, out);
         } else if !avoided && vote.beats(&looking.proposal, members.committed()) {
             self.propose(now, vote, members, out);
+        } else if !looking.votes.contains_key(&from) {
+            // It may have begun to look only now, and have dropped our word: Java lets it wait until that is told again.
+            let proposal = looking.proposal;
+            out.push(self.tell(from, proposal, self.round, members));
         }
         let Some(looking) = self.looking.as_mut() else { return };
         looking.votes.insert(from, vote);

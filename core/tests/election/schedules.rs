@@ -4,6 +4,7 @@ use quorate_core::election::{Candidacy, ElectionOutput, FastLeaderElection};
 use quorate_core::jute::{Notification, PeerState};
 use quorate_core::quorum::{ElectionTimes, Membership, Memberships};
 use quorate_core::vocabulary::{Millis, Mono, ServerId, Zxid};
+use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ struct World {
     servers: BTreeMap<ServerId, Server>,
     /// By time and a number: whom it reaches, who says it.
     mail: BTreeMap<(Mono, u64), (ServerId, ServerId, Notification)>,
+    /// When the newest from one to another gets there: in a healed network they come in order.
+    newest: BTreeMap<(ServerId, ServerId), Mono>,
     sent: u64,
     now: Mono,
     loss_percent: u32,
@@ -55,6 +58,7 @@ impl World {
             members,
             servers,
             mail: BTreeMap::new(),
+            newest: BTreeMap::new(),
             sent: 0,
             now,
             loss_percent,
@@ -77,7 +81,12 @@ impl World {
                     self.lost += u64::from(copies == 0);
                     for _ in 0..copies {
                         let late = if is_lossy { 1_500 } else { 20 };
-                        let at = self.now + Millis(self.rng.random_range(0..late));
+                        let mut at = self.now + Millis(self.rng.random_range(0..late));
+                        if !is_lossy {
+                            let newest = self.newest.entry((from, to)).or_insert(at);
+                            at = at.max(*newest);
+                            *newest = at;
+                        }
                         self.sent += 1;
                         self.mail.insert((at, self.sent), (to, from, notification.clone()));
                     }
@@ -256,6 +265,34 @@ fn a_late_server_follows_the_settled_leader_though_its_own_vote_is_better() {
     world.run(world.now + Millis(1_000));
     assert_eq!(world.agreed_leader(), leader);
     assert_eq!(world.servers[&ServerId(3)].election.state(), PeerState::Observing);
+}
+
+#[test]
+fn who_begins_to_look_last_is_not_waited_for_longer_than_its_messages_take() {
+    let mut elected = 0;
+    for seed in 0..300 {
+        let voters = 3 + seed as usize % 4;
+        let mut world = World::new(seed, &majority_of(voters, 0), 0);
+        world.now = HEALED_AT;
+        // All were settled, and a bare quorum is left.
+        for server in world.servers.values_mut().take((voters - 1) / 2) {
+            server.alive = false;
+        }
+        let mut living: Vec<ServerId> =
+            world.servers.iter().filter(|(_, server)| server.alive).map(|(id, _)| *id).collect();
+        living.shuffle(&mut world.rng);
+        for id in living {
+            let later = Millis(world.rng.random_range(0..150));
+            world.run(world.now + later);
+            world.start(id);
+        }
+        assert!(world.agreed_leader().is_none());
+        // It is heard, hears the others, and says whom it supports.
+        world.run(world.now + TIMES.finalize_wait + Millis(3 * 20));
+        assert!(world.agreed_leader().is_some(), "seed {seed}");
+        elected += world.elected;
+    }
+    assert!(elected > 800, "{elected} ends");
 }
 
 #[test]
