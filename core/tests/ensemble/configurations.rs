@@ -2,10 +2,12 @@
 
 use crate::support::{create, get};
 use crate::world::{Server, World, voters};
-use quorate_core::contract::ExitCode;
+use bytes::Bytes;
+use quorate_core::contract::{ExitCode, Input, QuorumMessage};
+use quorate_core::jute::QuorumPacket;
 use quorate_core::peer::Mode;
 use quorate_core::quorum::Membership;
-use quorate_core::vocabulary::SessionId;
+use quorate_core::vocabulary::{Epoch, SessionId, Zxid};
 
 const RECONFIGURED: &str = "version=100000005";
 
@@ -54,4 +56,33 @@ fn other_words_out_of_files_alone_end_nobody() {
     world.membership = without(&world.membership, &["server.1="]);
     world.start(3);
     world.until("it serves", |world| world.servers.iter().all(Server::is_serving));
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_followed_by_nobody() {
+    let mut world = World::new(&voters(3));
+    (0..2).for_each(|at| world.start(at));
+    world.until("two serve", |world| world.servers[..2].iter().all(Server::is_serving));
+    let leader = world.leader();
+    // What it says from now on is said by this test.
+    world.mute_quorum_port = Some(leader);
+    world.start(2);
+    world.until("it is elected there", |world| world.find_quorum_link(2, leader).is_some());
+    let link = world.quorum_link(2, leader);
+    let (epoch, zxid) = (Epoch(9), Zxid(9 << 32));
+    let config = Some(Bytes::from_static(b"server.1=a:1:2:participant\nserver.300=b:1:2\nversion=5"));
+    for packet in [
+        QuorumPacket::LeaderInfo { epoch },
+        QuorumPacket::Diff { zxid: Zxid::ZERO },
+        QuorumPacket::NewLeader { zxid, config },
+    ] {
+        world.handle(2, Input::Quorum { link, message: QuorumMessage::Packet(packet) });
+        world.run(20);
+    }
+    let (code, reason) = world.servers[2].exit.clone().expect("it has ended");
+    assert_eq!(code, ExitCode::UnexpectedError);
+    assert!(
+        reason.contains("(300 can't be the top byte") && reason.contains("server.300=b:1:2 version=5"),
+        "{reason}"
+    );
 }

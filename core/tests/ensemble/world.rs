@@ -472,9 +472,12 @@ impl World {
 
     /// The quorum connection of `at` with another server.
     pub(crate) fn quorum_link(&self, at: usize, other: usize) -> LinkId {
-        let mut ends = self.servers[at].ends.iter();
+        self.find_quorum_link(at, other).expect("they are connected")
+    }
+
+    pub(crate) fn find_quorum_link(&self, at: usize, other: usize) -> Option<LinkId> {
         let is_it = |end: &End| end.port == Port::Quorum && end.other.0 == other;
-        *ends.find(|(_, end)| is_it(end)).expect("they are connected").0
+        self.servers[at].ends.iter().find(|(_, end)| is_it(end)).map(|(link, _)| *link)
     }
 
     /// Who leads, as an index; the one of the newest epoch when an old one does not know yet.

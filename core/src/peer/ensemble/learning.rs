@@ -134,8 +134,16 @@ impl Peer {
     /// A version says that the ensemble can be reconfigured. Where that has made others decide than this server thinks, its vote and
     /// its reign would count by a quorum that is none.
     fn meet_leader_config(&mut self, config: &[u8], outbox: &mut Outbox) {
-        let Some(theirs) = str::from_utf8(config).ok().and_then(|text| Membership::parse(text).ok()) else {
-            return;
+        let text = String::from_utf8_lossy(config);
+        let theirs = match Membership::parse(&text) {
+            Ok(theirs) => theirs,
+            Err(error) => {
+                let reason = format!(
+                    "who votes can't be read from the leader's configuration ({error}), so it is not followed: {}",
+                    text.replace('\n', " ")
+                );
+                return self.exit(ExitCode::UnexpectedError, reason, outbox);
+            }
         };
         let members = &mut self.member_mut().members;
         if theirs.version() <= members.committed().version() {
