@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""How long writes stop when a leader goes, Quorate beside Java in one run: killed by kill -9, or stopped by SIGSTOP.
+"""How long writes stop when a leader goes, Quorate beside Java in one run: killed by kill -9, frozen by SIGSTOP, or told to end by SIGTERM.
 
 A raw client tries the survivors every 10 ms, each time with a new connection and its old session, until a write is acknowledged;
-the time from the signal to that is printed as median and worst of `--rounds`. Both ensembles have the same tickTime and limits.
-Judged with `--judge`: a kill takes Quorate at most Java's median, and at most the finalize wait plus 100 ms; a stopped leader at most
-syncLimit times tickTime plus 500 ms.
+the time from the signal to that is printed as median and worst of `--rounds`. A leader that is told to end still serves for a moment:
+there it is the longest time between two acknowledgements until one comes that was asked for behind the leader's end. Both
+ensembles have the same tickTime and limits.
+Judged with `--judge`: a kill takes Quorate at most Java's median, and at most the finalize wait plus 100 ms; a frozen leader at most
+syncLimit times tickTime plus 500 ms; a planned end 300 ms in the median. Nobody loses a session.
 """
 
 import argparse
@@ -19,12 +21,15 @@ import tree
 
 RETRY_S = 0.01
 FINALIZE_WAIT_MS = 200
+PLANNED_MS = 300
+WAIT_S = 60
 
 
 def write_until_acknowledged(members, session, password):
     """Tries the members in turn; when a write is acknowledged, the time of that."""
-    at = 0
+    at, deadline = 0, time.monotonic() + WAIT_S
     while True:
+        assert time.monotonic() < deadline, f"no write is acknowledged within {WAIT_S} s"
         member = members[at % len(members)]
         at += 1
         try:
@@ -40,6 +45,16 @@ def write_until_acknowledged(members, session, password):
         time.sleep(RETRY_S)
 
 
+def longest_gap(members, client, process):
+    """Seconds between two acknowledged writes, from now until the process has ended and one was asked for after that."""
+    last, longest, is_over = time.monotonic(), 0, False
+    while not is_over:
+        is_over = process.poll() is not None
+        now = write_until_acknowledged(members, client.session, client.password)
+        last, longest = now, max(longest, now - last)
+    return longest
+
+
 def one_round(ensemble, how):
     leader = ensemble.settle()
     survivors = [member for sid, member in ensemble.running().items() if sid != leader]
@@ -48,13 +63,17 @@ def one_round(ensemble, how):
     member = ensemble.members[leader]
     since = time.monotonic()
     member.process.send_signal(how)
-    took_ms = (write_until_acknowledged(survivors, client.session, client.password) - since) * 1000
-    member.process.send_signal(signal.SIGCONT)
-    if how == signal.SIGKILL:
+    if how == signal.SIGTERM:
+        took = longest_gap(survivors, client, member.process)
+    else:
+        took = write_until_acknowledged(survivors, client.session, client.password) - since
+    if how == signal.SIGSTOP:
+        member.process.send_signal(signal.SIGCONT)
+    else:
         member.kill()
         member.start()
     ensemble.settle()
-    return took_ms
+    return took * 1000
 
 
 def main():
@@ -65,7 +84,7 @@ def main():
     parser.add_argument("--judge", action="store_true")
     given = parser.parse_args()
     medians, problems = {}, []
-    for name, how in (("kill -9", signal.SIGKILL), ("SIGSTOP", signal.SIGSTOP)):
+    for name, how in (("kill -9", signal.SIGKILL), ("SIGTERM", signal.SIGTERM), ("SIGSTOP", signal.SIGSTOP)):
         built = {kind: ensembles.Ensemble([kind] * 3, tick_ms=given.tick_ms) for kind in given.kinds}
         try:
             took = {kind: [] for kind in built}
@@ -87,6 +106,9 @@ def main():
             problems.append(f"after kill -9 {median:.0f} ms, at most {bound} wanted")
         if ("kill -9", servers.JAVA_39) in medians and median > medians["kill -9", servers.JAVA_39][0]:
             problems.append("after kill -9 slower than Java")
+        planned, _ = medians["SIGTERM", servers.QUORATE]
+        if planned > PLANNED_MS:
+            problems.append(f"after SIGTERM {planned:.0f} ms, at most {PLANNED_MS} wanted")
         stop = 10 * given.tick_ms + 500
         if medians["SIGSTOP", servers.QUORATE][1] > stop:
             problems.append(f"after SIGSTOP up to {medians['SIGSTOP', servers.QUORATE][1]:.0f} ms, at most {stop} wanted")
