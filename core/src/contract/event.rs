@@ -68,6 +68,12 @@ pub enum PeerEvent {
         zxid: Zxid,
         epoch: i64,
     },
+    /// No leader was found for so long. Of the other voters whom each has named last, and those of whom nothing is heard.
+    NoLeader {
+        looking: Millis,
+        heard: Vec<(ServerId, Option<ServerId>)>,
+        silent: Vec<ServerId>,
+    },
     /// The election lasts: reads are served meanwhile, up to this txn.
     ReadOnly {
         zxid: Zxid,

@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 /// A zxid that says that the server's data is missing (ZOOKEEPER-2325): it neither elects nor is elected.
 const DATA_MISSING: Zxid = Zxid(-1);
 
+/// An election that lasts longer is told of, with each telling of the proposal.
+const LONG: Millis = Millis(5_000);
+
 /// What a server brings into an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Candidacy {
@@ -41,6 +44,13 @@ pub enum ElectionOutput {
     },
     /// The election is over: lead, when the vote is for oneself, otherwise follow or observe.
     Elected(Vote),
+    /// It has lasted for long, and goes on: an operator may want to know.
+    Lasts {
+        /// Of other voters that were heard the last vote, usable or not.
+        heard: Vec<(ServerId, Option<ServerId>)>,
+        /// The others.
+        silent: Vec<ServerId>,
+    },
 }
 
 /// See the module's words.
@@ -59,12 +69,15 @@ pub struct FastLeaderElection {
 /// An election under way.
 #[derive(Clone, Debug)]
 struct Looking {
+    since: Mono,
     own: Vote,
     proposal: Vote,
     /// What was heard in this round.
     votes: BTreeMap<ServerId, Vote>,
     /// What settled servers said, of whatever round.
     settled: BTreeMap<ServerId, Vote>,
+    /// Whom each voter named last, in whatever way it counts.
+    heard: BTreeMap<ServerId, Option<ServerId>>,
     interval: Millis,
     resend_at: Mono,
     /// When the proposal wins unless a better one comes.
@@ -120,10 +133,12 @@ impl FastLeaderElection {
         self.avoided.retain(|_, until| *until > now);
         let interval = self.times.min_interval;
         self.looking = Some(Looking {
+            since: now,
             own,
             proposal: own,
             votes: BTreeMap::new(),
             settled: BTreeMap::new(),
+            heard: BTreeMap::new(),
             interval,
             resend_at: now + interval,
             finalize_at: None,
@@ -158,6 +173,13 @@ impl FastLeaderElection {
         if looking.resend_at <= now {
             looking.interval = Millis((looking.interval.0 * 2).min(self.times.max_interval.0));
             looking.resend_at = now + looking.interval;
+            if now >= looking.since + LONG {
+                let voters = members.voters();
+                let others = || voters.iter().filter(|id| *id != self.me);
+                let heard = others().filter_map(|id| Some((id, *looking.heard.get(&id)?))).collect();
+                let silent = others().filter(|id| !looking.heard.contains_key(id)).collect();
+                out.push(ElectionOutput::Lasts { heard, silent });
+            }
             let proposal = looking.proposal;
             self.broadcast(proposal, members, out);
         }
@@ -178,14 +200,16 @@ impl FastLeaderElection {
             // An observer or a joiner asks who leads.
             return out.push(self.tell(from, self.current, self.round, members));
         }
-        let Some(looking) = &self.looking else {
+        let Some(looking) = &mut self.looking else {
             if vote.state == PeerState::Looking {
                 out.push(self.tell(from, self.current, self.current.round, members));
             }
             return;
         };
+        looking.heard.insert(from, vote.leader);
+        let proposal = looking.proposal;
         if vote.state == PeerState::Looking && vote.round < self.round {
-            out.push(self.tell(from, looking.proposal, self.round, members));
+            out.push(self.tell(from, proposal, self.round, members));
         }
         if !vote.leader.is_some_and(|leader| voters.contains(leader)) {
             return;

@@ -39,6 +39,8 @@ struct World {
     loss_percent: u32,
     lost: u64,
     elected: u64,
+    /// Of elections that last: whom the others name, and who is silent.
+    told: Vec<(Vec<(ServerId, Option<ServerId>)>, Vec<ServerId>)>,
 }
 
 impl World {
@@ -64,6 +66,7 @@ impl World {
             loss_percent,
             lost: 0,
             elected: 0,
+            told: Vec::new(),
         }
     }
 
@@ -71,6 +74,7 @@ impl World {
         for output in outputs {
             match output {
                 ElectionOutput::Elected(_) => self.elected += 1,
+                ElectionOutput::Lasts { heard, silent } => self.told.push((heard, silent)),
                 ElectionOutput::Send { to, notification } => {
                     let is_lossy = self.now < HEALED_AT;
                     let copies = match self.rng.random_range(0..100) {
@@ -353,4 +357,35 @@ fn a_server_whose_data_is_missing_neither_elects_nor_is_elected() {
     world.start(ServerId(1));
     world.run(world.now + Millis(5_000));
     assert!(world.agreed_leader().is_some_and(|leader| leader != ServerId(2)), "it follows the others");
+}
+
+#[test]
+fn an_election_that_lasts_is_told_of_with_whom_the_others_name() {
+    let mut world = World::new(7, &majority_of(3, 0), 0);
+    world.now = HEALED_AT;
+    let (lonely, other, dead) = (ServerId(0), ServerId(1), ServerId(2));
+    for id in [other, dead] {
+        world.servers.get_mut(&id).unwrap().alive = false;
+    }
+    world.start(lonely);
+    world.run(HEALED_AT + Millis(4_999));
+    assert_eq!(world.told, []);
+    // A leader that this server's configuration does not know is no use, and worth a word.
+    let stranger = ServerId(77);
+    let word = Notification {
+        state: PeerState::Following,
+        leader: 77,
+        zxid: Zxid(7),
+        election_epoch: 9,
+        peer_epoch: 1,
+        version: 2,
+        config: Default::default(),
+    };
+    world.act(lonely, |server, now, members, out| server.election.receive(now, other, &word, members, out));
+    world.run(HEALED_AT + Millis(60_000));
+    assert!((10..40).contains(&world.told.len()), "{} times in a minute", world.told.len());
+    for told in &world.told {
+        assert_eq!(*told, (vec![(other, Some(stranger))], vec![dead]));
+    }
+    assert_eq!(world.elected, 0);
 }

@@ -3,7 +3,7 @@
 use super::table::Table;
 use quorate_core::contract::{PeerEvent, SyncMode};
 use quorate_core::jute::PeerState;
-use quorate_core::vocabulary::ConnId;
+use quorate_core::vocabulary::{ConnId, ServerId};
 use tracing::{debug, error, info, warn};
 
 /// Logs an event; connections are shown by their address.
@@ -36,6 +36,11 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         }
         PeerEvent::QuotaExceeded { path, hard } => warn!(name: "quota_exceeded", path, hard),
         PeerEvent::Looking { zxid, epoch } => info!(name: "looking", %zxid, epoch, "for a leader"),
+        PeerEvent::NoLeader { looking, heard, silent } => {
+            let (heard, silent) = (votes(&heard), list(silent.iter().map(|id| id.0.to_string())));
+            warn!(name: "no_leader", looking_ms = looking.0, heard, silent, "a quorum has to agree on one of those that vote here: see that they run, and \
+                that their election ports and `server` lines are the same everywhere");
+        }
         PeerEvent::ReadOnly { zxid } => {
             warn!(name: "read_only", %zxid, "no leader is found: reads are served meanwhile")
         }
@@ -70,6 +75,18 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
         }
         other => debug!(name: "peer_event", "{other:?}"),
     }
+}
+
+/// Who names whom.
+fn votes(heard: &[(ServerId, Option<ServerId>)]) -> String {
+    list(heard.iter().map(|(from, leader)| match leader {
+        Some(leader) => format!("{} names {}", from.0, leader.0),
+        None => format!("{} names nobody", from.0),
+    }))
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    items.collect::<Vec<_>>().join(", ")
 }
 
 fn sync_name(mode: SyncMode) -> &'static str {

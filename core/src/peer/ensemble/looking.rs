@@ -38,6 +38,10 @@ impl Peer {
                     self.with_links(outbox, |links, out| links.send(to, &notification, out));
                 }
                 ElectionOutput::Elected(vote) => self.elected(now, vote, outbox),
+                ElectionOutput::Lasts { heard, silent } => {
+                    let looking = now.mono.millis_since(self.member_mut().since);
+                    outbox.event(PeerEvent::NoLeader { looking, heard, silent });
+                }
             }
         }
     }
