@@ -29,9 +29,9 @@ pub(super) struct SweepArguments {
     /// Prints one JSON object.
     #[arg(long)]
     json: bool,
-    /// Ends with the first violation.
-    #[arg(long)]
-    until_violation: bool,
+    /// Ends with the first violation; with the first one of this checker, if it is named.
+    #[arg(long, value_name = "CHECKER", num_args = 0..=1, default_missing_value = "")]
+    until_violation: Option<String>,
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
@@ -67,8 +67,16 @@ struct Shared {
     next: AtomicU64,
     to: u64,
     stop: AtomicBool,
-    until_violation: bool,
+    until_violation: Option<String>,
     bar: Option<ProgressBar>,
+}
+
+impl Shared {
+    fn is_looked_for(&self, violation: &Violation) -> bool {
+        self.until_violation
+            .as_ref()
+            .is_some_and(|checker| checker.is_empty() || checker == violation.checker)
+    }
 }
 
 /// What one thread found: its sums, and a sum of hashes that does not depend on who ran what.
@@ -88,7 +96,7 @@ fn work(shared: &Shared) -> (Total, u64) {
         total.counters.merge(&outcome.counters);
         hash = hash.wrapping_add(outcome.trace_hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         if let Some(violation) = outcome.violation {
-            shared.stop.fetch_or(shared.until_violation, Ordering::Relaxed);
+            shared.stop.fetch_or(shared.is_looked_for(&violation), Ordering::Relaxed);
             total.broken.push(Broken { seed, violation });
         }
         if let Some(bar) = &shared.bar {
@@ -118,7 +126,7 @@ pub(super) fn main(arguments: &SweepArguments) -> ExitCode {
         next: AtomicU64::new(from),
         to,
         stop: AtomicBool::new(false),
-        until_violation: arguments.until_violation,
+        until_violation: arguments.until_violation.clone(),
         bar: progress(arguments),
     };
     let mut total = Total::default();
@@ -137,7 +145,7 @@ pub(super) fn main(arguments: &SweepArguments) -> ExitCode {
     if let Some(bar) = &shared.bar {
         bar.finish_and_clear();
     }
-    total.broken.sort_by_key(|broken| broken.seed);
+    total.broken.sort_by_key(|broken| (!shared.is_looked_for(&broken.violation), broken.seed));
     total.trace_hash = format!("{hash:016x}");
     // What nobody watches is not counted.
     if total.seeds >= floors::seeds(shared.scenario) && arguments.checks == Checks::All {
