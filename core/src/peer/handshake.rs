@@ -77,6 +77,9 @@ impl Peer {
         if !self.decides() {
             return self.forward_session(now, slot, read_only, outbox);
         }
+        if !self.has_room() {
+            return self.drop_connection(conn, "the zxids of this epoch are used up", outbox);
+        }
         self.state.sessions.create(session, timeout, now.mono);
         self.state.sessions.take_over(session, SessionOwner::Here);
         let connection = self.state.connections.at(slot);

@@ -33,7 +33,7 @@ impl Reaper {
 
 impl Peer {
     pub(super) fn reap(&mut self, now: Now, outbox: &mut Outbox) {
-        if now.mono < self.reaper.next_timeout() || !self.decides() {
+        if now.mono < self.reaper.next_timeout() || !self.decides() || !self.has_room() {
             return;
         }
         if self.reaper.due.is_empty() {

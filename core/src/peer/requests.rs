@@ -107,7 +107,7 @@ impl Peer {
             return self.refuse(now, slot, (xid, opcode), outbox);
         }
         if self.decides() && !self.has_room() {
-            return;
+            return self.ignore_from_here(slot);
         }
         let connection = self.state.connections.at(slot);
         let (conn, session) = (connection.id, connection.session);
@@ -120,10 +120,13 @@ impl Peer {
         }
         // The session's upgrade may have been the last txn of the epoch.
         if !self.has_room() {
-            return;
+            return self.ignore_from_here(slot);
         }
         if let Request::CloseSession = request {
             self.begin_closing(now, session, outbox);
+            if !self.has_room() {
+                return self.ignore_from_here(slot);
+            }
         }
         let connection = self.state.connections.at(slot);
         let asker = Asker { session, cxid: xid, identities: &connection.identities, may_own };
@@ -133,6 +136,12 @@ impl Peer {
         self.state.connections.enqueue(slot, Pending::Write { zxid, refusal: refusal(may_own) });
         self.submit(now, prepared, Origin::Request { conn, opcode, arrived: now.mono }, outbox);
         self.throttle(slot, outbox);
+    }
+
+    /// A write can't become a txn of this epoch any more, and what is asked behind it must not be answered before it. The connection
+    /// ends with the leader's part.
+    fn ignore_from_here(&mut self, slot: Slot) {
+        self.state.connections.at_mut(slot).state = ConnectionState::Condemned;
     }
 
     /// The disk is nearly full: the write is answered in its turn, and is no txn.
@@ -146,11 +155,14 @@ impl Peer {
         self.throttle(slot, outbox);
     }
 
-    /// From here on the session can't do anything (ZOOKEEPER-1208); ephemerals that no closeSession could list go first.
+    /// From here on the session can't do anything (ZOOKEEPER-1208); ephemerals that no closeSession could list go first. Where their
+    /// deletions use up the epoch's zxids there is no closeSession, and the session lives on under the next leader.
     pub(super) fn begin_closing(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.state.sessions.set_closing(session);
         let asker = Asker::global(session, Xid(0), Identities::server());
-        while let Some(prepared) = self.prep.shed_ephemerals(Ground::of(&self.state, now), asker) {
+        while self.has_room()
+            && let Some(prepared) = self.prep.shed_ephemerals(Ground::of(&self.state, now), asker)
+        {
             self.submit(now, prepared, Origin::Server, outbox);
         }
     }

@@ -38,7 +38,7 @@ impl Peer {
         let handshake = self.handshakes.first().map(|(deadline, _)| *deadline);
         let expiry = self.state.sessions.next_expiry(SessionScope::Global).filter(|_| self.may_expire());
         let local_expiry = self.state.sessions.next_expiry(SessionScope::Local).filter(|_| self.is_serving());
-        let reaping = self.decides().then(|| self.reaper.next_timeout());
+        let reaping = (self.decides() && self.has_room()).then(|| self.reaper.next_timeout());
         [handshake, expiry, local_expiry, reaping, self.snapshots.retry_at(), self.member_timeout()]
             .into_iter()
             .flatten()
@@ -101,7 +101,7 @@ impl Peer {
 
     fn may_expire(&self) -> bool {
         let is_room = self.commit.own_work() < self.state.config.sequences.expiries_under_way;
-        self.decides() && is_room
+        self.decides() && is_room && self.has_room()
     }
 
     fn tell_expired(&mut self, session: SessionId, outbox: &mut Outbox) {
@@ -113,6 +113,9 @@ impl Peer {
     /// Ends a session without its client's wish.
     pub(super) fn close_session(&mut self, now: Now, session: SessionId, outbox: &mut Outbox) {
         self.begin_closing(now, session, outbox);
+        if !self.has_room() {
+            return;
+        }
         let asker = Asker::global(session, Xid(0), Identities::server());
         let prepared = self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession);
         self.submit(now, prepared, Origin::Server, outbox);

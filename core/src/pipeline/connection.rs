@@ -25,7 +25,7 @@ pub enum ConnectionState {
     Establishing,
     /// It has a session.
     Established,
-    /// A request that ends it is in the queue; whatever comes behind is ignored.
+    /// A request that ends it is in the queue, or one that can't be done any more before it ends; whatever comes behind is ignored.
     Condemned,
 }
 

@@ -1,7 +1,7 @@
 //! What a member of an ensemble is configured with, beyond what every server is.
 
 use super::membership::{Membership, Role};
-use crate::vocabulary::Millis;
+use crate::vocabulary::{LAST_COUNTER, Millis};
 
 /// The rhythm of an election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,9 @@ pub struct EnsembleConfig {
     pub observer_logs: bool,
     /// `commitLogCount`: committed txns kept in memory for learners that come back.
     pub commit_log_count: usize,
+    /// The last counter that a txn of an epoch may have, at least 1; with it the leader's part ends. Nothing in `zoo.cfg` says it:
+    /// only what is to see many epochs has a smaller one.
+    pub last_counter: u32,
     /// `observerMasterPort`: whether followers serve observers, and observers ask them.
     pub observer_masters: bool,
     /// `observerMaster.sizeLimit`: bytes that may wait to be written to an observer of a follower before it is closed.
@@ -63,6 +66,7 @@ impl EnsembleConfig {
             leader_serves: true,
             observer_logs: true,
             commit_log_count: 500,
+            last_counter: LAST_COUNTER,
             observer_masters: false,
             observer_backlog_close: 32 << 20,
             election: ElectionTimes::default(),

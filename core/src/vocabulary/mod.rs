@@ -16,4 +16,4 @@ pub use error_code::ErrorCode;
 pub use ids::{ConnId, Cxid, LinkId, ServerId, SessionId, Xid};
 pub use lookup::{LookupKey, LookupMap, LookupSeed};
 pub use time::{Millis, Mono, Now, Wall};
-pub use zxid::{Epoch, Zxid};
+pub use zxid::{Epoch, LAST_COUNTER, Zxid};

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The last counter that a leader gives to a txn: the one behind it is kept free (ZOOKEEPER-1277).
+pub const LAST_COUNTER: u32 = u32::MAX - 1;
+
 /// The number of a leader's reign. A standalone server's is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u32);

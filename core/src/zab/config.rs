@@ -2,7 +2,7 @@
 
 use crate::contract::{Epochs, Port};
 use crate::quorum::ConfigVersion;
-use crate::vocabulary::{Epoch, Millis, ServerId, Zxid};
+use crate::vocabulary::{Epoch, LAST_COUNTER, Millis, ServerId, Zxid};
 
 /// Epochs that are written as a negative int mean something else.
 pub(super) const LAST_EPOCH: Epoch = Epoch(i32::MAX as u32);
@@ -25,12 +25,22 @@ pub struct ZabConfig {
     pub backlog_close: usize,
     /// The most that is read back from the log to bring a learner up to date; what is further behind gets a snapshot.
     pub load_bytes: u64,
+    /// The last counter that a txn of an epoch may have, at least 1.
+    pub last_counter: u32,
 }
 
 impl ZabConfig {
     /// The defaults for this server.
     pub fn new(me: ServerId, tick: Millis) -> Self {
-        ZabConfig { me, tick, init_limit: 10, sync_limit: 5, backlog_close: 64 << 20, load_bytes: 16 << 20 }
+        ZabConfig {
+            me,
+            tick,
+            init_limit: 10,
+            sync_limit: 5,
+            backlog_close: 64 << 20,
+            load_bytes: 16 << 20,
+            last_counter: LAST_COUNTER,
+        }
     }
 
     /// `initLimit` as a span.

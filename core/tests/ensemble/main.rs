@@ -10,5 +10,6 @@ mod observer_masters;
 mod read_only;
 mod recovery;
 mod replication;
+mod rollover;
 mod support;
 mod world;

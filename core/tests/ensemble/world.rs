@@ -13,8 +13,8 @@ use quorate_core::quorum::{EnsembleConfig, Membership, Role};
 use quorate_core::session::password;
 use quorate_core::tree::TreeOptions;
 use quorate_core::vocabulary::{
-    ConnId, Entropy, LinkId, LookupSeed, Millis, Mono, Now, PeerConfig, ServerId, SessionId, Switches, Wall,
-    Xid, Zxid,
+    ConnId, Entropy, LAST_COUNTER, LinkId, LookupSeed, Millis, Mono, Now, PeerConfig, ServerId, SessionId,
+    Switches, Wall, Xid, Zxid,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -92,6 +92,8 @@ pub(crate) struct World {
     pub(crate) switches: Switches,
     /// Whether followers serve observers.
     pub(crate) observer_masters: bool,
+    /// The last counter of an epoch.
+    pub(crate) last_counter: u32,
     /// What clients ask for at their handshake, ms.
     pub(crate) timeout: i32,
     /// Of servers that are started from now on.
@@ -145,6 +147,7 @@ impl World {
             mute_quorum_port: None,
             switches: Switches::default(),
             observer_masters: false,
+            last_counter: LAST_COUNTER,
             timeout: 4000,
             membership,
         }
@@ -170,7 +173,7 @@ impl World {
         config.switches = self.switches.clone();
         let mut ensemble = EnsembleConfig::new(self.membership.clone(), self.servers[at].role);
         (ensemble.init_limit, ensemble.sync_limit, ensemble.commit_log_count) = (10, 5, 5);
-        ensemble.observer_masters = self.observer_masters;
+        (ensemble.observer_masters, ensemble.last_counter) = (self.observer_masters, self.last_counter);
         let now = self.clocks();
         let server = &mut self.servers[at];
         assert!(server.peer.is_none(), "it runs");

@@ -371,8 +371,26 @@ fn an_epoch_ends_when_its_zxids_are_used_up() {
     assert!(rig.leader.has_room());
     rig.proposes(zxid(2, u32::MAX - 1));
     assert!(!rig.leader.has_room());
-    let lines = rig.logs(zxid(2, u32::MAX - 1));
-    expect(&lines, &["commit 2.4294967294", "ends: the zxids of this epoch are used up"]);
+    expect(&rig.logs(zxid(2, u32::MAX - 1)), &["commit 2.4294967294"]);
+    let lines = rig.act(|leader, turn| leader.timeout(turn));
+    expect(&lines, &["ends: the zxids of this epoch are used up"]);
+}
+
+#[test]
+fn an_epoch_may_have_fewer_zxids() {
+    let config = quorate_core::zab::ZabConfig { last_counter: 2, ..config() };
+    let (mut rig, _) = LeaderRig::with_config(config, 1, standing(1, 1, zxid(1, 9)), &[]);
+    stored(&mut rig, EpochKind::Accepted, 2);
+    stored(&mut rig, EpochKind::Current, 2);
+    for counter in 1..=2 {
+        assert!(rig.leader.has_room(), "whatever counter the history of an earlier epoch ends in");
+        rig.proposes(zxid(2, counter));
+    }
+    assert!(!rig.leader.has_room());
+    expect(&rig.logs(zxid(2, 1)), &["commit 2.1"]);
+    expect(&rig.logs(zxid(2, 2)), &["commit 2.2"]);
+    let lines = rig.act(|leader, turn| leader.timeout(turn));
+    expect(&lines, &["ends: the zxids of this epoch are used up"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! S14, S15, S16, S18, D8: epochs never fall, are promised by a quorum before anybody leads in them, come back from a disk as they
-//! were, and are written behind the history they stand for; nothing of an earlier one is acknowledged any more.
+//! S14, S15, S16, S18, L7, D8: epochs never fall, are promised by a quorum before anybody leads in them, come back from a disk as they
+//! were, and are written behind the history they stand for; nothing of an earlier one is acknowledged any more, and none has more txns
+//! than it has numbers for.
 
 use super::{Verdict, require};
 use crate::oracle::{Ledger, Voters};
@@ -21,6 +22,13 @@ pub(crate) fn rises(server: usize, kind: EpochKind, known: Epochs, epoch: Epoch)
 pub(crate) fn promised(epoch: Epoch, voters: Voters, is_enough: bool) -> Verdict {
     require(NAME, is_enough, || {
         format!("{epoch:?} begins with the word of {voters:?}, and there is a quorum without them")
+    })
+}
+
+/// A leader logs `zxid` of its own; its epoch has numbers up to `last`.
+pub(crate) fn has_room(zxid: Zxid, last: u32) -> Verdict {
+    require(NAME, zxid.counter() <= last, || {
+        format!("{zxid} is logged, and the zxids of an epoch are used up at {last}")
     })
 }
 

@@ -27,16 +27,30 @@ pub(crate) fn established(epoch: Epoch, server: usize, before: Option<usize>) ->
     })
 }
 
-/// There were so many leaders until the end of faults.
-pub(crate) fn stable(is_whole: bool, leaders: usize) -> Verdict {
-    require("leadership_is_stable", !is_whole || leaders <= 1, || {
-        format!("nothing was broken, and there were {leaders} leaders")
+/// There were so many leaders, of whom so many had used up the zxids of their epoch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reigns {
+    pub(crate) leaders: usize,
+    pub(crate) used_up: usize,
+}
+
+impl Reigns {
+    /// Those that came behind `before`.
+    pub(crate) fn since(self, before: Reigns) -> Reigns {
+        Reigns { leaders: self.leaders - before.leaders, used_up: self.used_up - before.used_up }
+    }
+}
+
+/// These were the leaders until the end of faults: behind the first, each follows one whose zxids were used up.
+pub(crate) fn stable(is_whole: bool, reigns: Reigns) -> Verdict {
+    require("leadership_is_stable", !is_whole || reigns.leaders <= 1 + reigns.used_up, || {
+        format!("nothing was broken, and there were {reigns:?}")
     })
 }
 
-/// There were so many leaders since then.
-pub(crate) fn settles(leaders: usize, most: usize) -> Verdict {
-    require("elections_settle", leaders <= most, || {
-        format!("everything was healed, and there were {leaders} leaders before it was quiet")
+/// These were the leaders since then.
+pub(crate) fn settles(reigns: Reigns, most: usize) -> Verdict {
+    require("elections_settle", reigns.leaders <= most + reigns.used_up, || {
+        format!("everything was healed, and there were {reigns:?} before it was quiet")
     })
 }

@@ -78,7 +78,7 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_freeze",
 ];
 const ENSEMBLE_CODES: [i32; 3] = [-112, -119, -120];
-const ENSEMBLE_PROBES: [&str; 54] = [
+const ENSEMBLE_PROBES: [&str; 55] = [
     "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
@@ -133,6 +133,7 @@ const ENSEMBLE_PROBES: [&str; 54] = [
     "weightless_voter_serves",
     "write_behind_master",
     "xid_used_again_in_flight",
+    "zxids_used_up",
 ];
 
 /// From this many seeds on, whatever exists must have happened at least once.

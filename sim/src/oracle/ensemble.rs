@@ -5,6 +5,7 @@ use super::ledger::Ledger;
 use super::local::Local;
 use super::quorums::{Quorums, Voters};
 use super::session::Lead;
+use crate::checkers::leadership::Reigns;
 use crate::checkers::{
     Verdict, committed_never_lost, epochs, leadership, prefix, recovered_state, state_equality,
 };
@@ -25,6 +26,8 @@ pub(crate) struct Ensemble {
     /// Who had a quorum for an epoch's number, by its own epoch file, and who was established as its leader.
     elected: BTreeMap<Epoch, usize>,
     leader_of: BTreeMap<Epoch, usize>,
+    /// How many of those have committed the last txn that their epoch had a zxid for.
+    used_up: usize,
     /// The digest of every state that some server was in.
     digests: BTreeMap<Zxid, u64>,
     /// Some voter has lost its disk, as far as a quorum can bear that.
@@ -121,6 +124,10 @@ impl Oracle {
         if !self.ensemble.quorums.are_majority(acknowledged) {
             self.probes.push("minority_commits");
         }
+        if last == Zxid::new(epoch, self.views[server].config.last_counter) {
+            self.ensemble.used_up += 1;
+            self.probes.push("zxids_used_up");
+        }
         self.history.commit(last)
     }
 
@@ -179,8 +186,8 @@ impl Oracle {
     }
 
     /// How many leaders were established so far.
-    pub(crate) fn reigns(&self) -> usize {
-        self.ensemble.leader_of.len()
+    pub(crate) fn reigns(&self) -> Reigns {
+        Reigns { leaders: self.ensemble.leader_of.len(), used_up: self.ensemble.used_up }
     }
 
     /// S10: what is committed is on disks that meet every quorum.

@@ -4,8 +4,8 @@ use super::execute::{SESSION_EXPIRED, SESSION_MOVED, is_refusal};
 use super::history::{Cause, History, Origin};
 use super::view::View;
 use crate::checkers::{
-    Verdict, Violation, committed_never_lost, ephemerals, executed_at_most_once, no_early_expiry, prefix,
-    read_only, session_moved, session_validity, txns_match_model, zxid_unique,
+    Verdict, Violation, committed_never_lost, ephemerals, epochs, executed_at_most_once, no_early_expiry,
+    prefix, read_only, session_moved, session_validity, txns_match_model, zxid_unique,
 };
 use bytes::Bytes;
 use quorate_core::contract::StoreSeq;
@@ -52,6 +52,7 @@ impl View {
         }
         let before = self.ledger.end;
         txns_match_model::next(&txn, zxid, before, self.ledger.epochs.current)?;
+        epochs::has_room(zxid, self.config.last_counter)?;
         self.judge_session(&txn)?;
         let records: Vec<&TxnRecord> =
             history.behind(before, self.model.zxid).map(|txn| &txn.record).collect();

@@ -54,6 +54,8 @@ pub(crate) struct OracleConfig {
     /// Of members of an ensemble; a server alone has no local sessions.
     pub(crate) local_sessions: bool,
     pub(crate) local_sessions_upgrading: bool,
+    /// The last counter of an epoch's zxids.
+    pub(crate) last_counter: u32,
 }
 
 /// See the module's words.

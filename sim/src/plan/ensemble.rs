@@ -26,6 +26,8 @@ pub struct EnsemblePlan {
     /// How long a server that could not be followed is left out of proposals, beyond the time that the attempt took.
     pub avoid_ms: u64,
     pub commit_log_count: u64,
+    /// The last counter of an epoch's zxids.
+    pub last_counter: u32,
     /// Whether an empty disk is a new database without the marker that says so.
     pub db_autocreate: bool,
     /// Servers that serve reads while they find no leader.

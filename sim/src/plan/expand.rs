@@ -39,6 +39,7 @@ pub(super) enum Part {
     Xids,
     ReadOnly,
     Masters,
+    Rollover,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

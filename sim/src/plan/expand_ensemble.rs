@@ -10,6 +10,7 @@ use super::{
 };
 use crate::chooser::Draws;
 use quorate_core::jute::OpCode;
+use quorate_core::vocabulary::LAST_COUNTER;
 
 const CLIENTS: u64 = 20;
 const OPERATIONS_PER_SECOND: u64 = 20;
@@ -81,6 +82,7 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
     draw(seed, Part::Rest, |draws| half_break(draws, &mut ensemble));
     ensemble.observer_masters =
         ensemble.observers > 0 && draw(seed, Part::Masters, |draws| draws.chance(600));
+    ensemble.last_counter = draw(seed, Part::Rollover, last_counter);
     let people = (CLIENTS, ensemble.servers() as u64);
     let mut clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
@@ -312,10 +314,16 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
         finalize_wait_ms: draws.of(&[20, 200, 200]),
         avoid_ms: 10_000,
         commit_log_count: draws.of(&[1, 5, 50, 500]),
+        last_counter: LAST_COUNTER,
         db_autocreate: true,
         read_only: Vec::new(),
         rest: draws.of(&[Rest::Healed, Rest::Dead, Rest::Paused, Rest::CutOff]),
     }
+}
+
+/// In an eighth of the plans an epoch has few zxids (ZOOKEEPER-1277).
+fn last_counter(draws: &mut Draws<'_>) -> u32 {
+    if draws.chance(125) { draws.of(&[30, 100, 300]) } else { LAST_COUNTER }
 }
 
 /// In a fifth of the plans the rest is half-broken.

@@ -24,7 +24,7 @@ pub use led::{Introduces, JavaLearnerPlan, JavaRelease, LedPlan};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 11;
+pub const FORMAT: u32 = 12;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

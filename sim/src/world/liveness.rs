@@ -145,7 +145,7 @@ impl World<'_> {
             return violated("liveness", wrong);
         }
         self.election_links_are_few()?;
-        leadership::settles(self.oracle.reigns() - self.elections_before, MOST_ELECTIONS)?;
+        leadership::settles(self.oracle.reigns().since(self.elections_before), MOST_ELECTIONS)?;
         if self.oracle.history.has_lost() {
             self.counters.probe("proposals_lost");
         }

@@ -55,7 +55,7 @@ pub(super) fn ensemble_config(plan: &EnsemblePlan, index: usize) -> EnsembleConf
     let mut config = EnsembleConfig::new(membership, role(index));
     (config.init_limit, config.sync_limit) = (plan.init_limit, plan.sync_limit);
     config.commit_log_count = plan.commit_log_count as usize;
-    config.observer_masters = plan.observer_masters;
+    (config.observer_masters, config.last_counter) = (plan.observer_masters, plan.last_counter);
     config.election = ElectionTimes {
         min_interval: Millis(plan.min_notification_ms),
         max_interval: Millis(plan.max_notification_ms),

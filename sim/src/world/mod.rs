@@ -25,6 +25,7 @@ mod server;
 mod sockets;
 mod wires;
 
+use crate::checkers::leadership::Reigns;
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
 use crate::chooser::{Chooser, Seeded};
@@ -193,8 +194,8 @@ pub(crate) struct World<'p> {
     doomed_truncations: VecDeque<usize>,
     /// Who is not lost for good.
     survivors: Vec<bool>,
-    /// How many leaders were established before all was healed.
-    elections_before: usize,
+    /// The leaders that were established before all was healed.
+    elections_before: Reigns,
     servers: Vec<Server>,
     oracle: Oracle,
     clients: Vec<Client>,
@@ -260,7 +261,7 @@ impl<'p> World<'p> {
             doomed: VecDeque::new(),
             doomed_truncations: VecDeque::new(),
             survivors: vec![true; count],
-            elections_before: 0,
+            elections_before: Reigns::default(),
             servers,
             oracle,
             clients,

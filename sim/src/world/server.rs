@@ -175,6 +175,7 @@ impl Server {
             handshake_timeout_ms: self.config.limits.handshake_timeout.0,
             local_sessions: self.config.switches.local_sessions && ensemble.is_some(),
             local_sessions_upgrading: self.config.switches.local_sessions_upgrading,
+            last_counter: ensemble.map_or(u32::MAX, |ensemble| ensemble.last_counter),
         };
         Oracle::new(self.model.clone(), config, ensemble, checks)
     }

@@ -142,6 +142,9 @@ impl Peer {
         } else if opcode == OpCode::CloseSession.code() {
             // Whoever asks: the session's end is what its client wanted last, wherever it is by now. As in ZooKeeper.
             self.begin_closing(now, session, outbox);
+            if !self.has_room() {
+                return;
+            }
             self.prep.request(Ground::of(&self.state, now), asker, &Request::CloseSession)
         } else {
             self.prepare_forwarded(now, asker, (owner, opcode), &mut reader)

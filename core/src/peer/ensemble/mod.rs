@@ -139,6 +139,7 @@ impl Member {
         });
         let mut zab = ZabConfig::new(me, config.tick_time);
         (zab.init_limit, zab.sync_limit) = (ensemble.init_limit, ensemble.sync_limit);
+        zab.last_counter = ensemble.last_counter;
         let mut committed_log = CommittedLog::new(last, ensemble.commit_log_count, COMMITTED_LOG_BYTES);
         committed_log.refill(last, recent);
         Member {

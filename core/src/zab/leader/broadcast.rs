@@ -14,9 +14,6 @@ use crate::zab::event::LeaderEvent;
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// The last counter that a txn may have: the one behind it is kept free (ZOOKEEPER-1277).
-pub(super) const LAST_COUNTER: u32 = u32::MAX - 1;
-
 /// What was proposed.
 #[derive(Clone, Debug)]
 pub(super) struct Proposals {
@@ -100,7 +97,8 @@ impl Leader {
     pub(super) fn broadcast(&mut self, zxid: Zxid, txn: Bytes, turn: &mut LeaderTurn<'_>) {
         assert!(matches!(self.phase, Phase::Broadcast), "only an established leader proposes");
         assert!(self.proposals.last_proposed.may_precede(zxid), "{zxid} leaves a gap");
-        assert!(zxid.epoch() == self.epoch && zxid.counter() <= LAST_COUNTER, "{zxid} is not of this epoch");
+        let has_number = zxid.epoch() == self.epoch && zxid.counter() <= self.config.last_counter;
+        assert!(has_number, "{zxid} is not of this epoch");
         let links = self.hearing(LearnerKind::Follower);
         turn.outbox.send_links(links, |out| write_proposal(zxid, &txn, out));
         self.proposals.sizes.add(txn.len());
@@ -158,9 +156,15 @@ impl Leader {
         }
         self.answer_syncs(turn);
         self.tell_up_to_date(turn);
-        if self.proposals.last_committed.counter() == LAST_COUNTER {
-            self.give_up("the zxids of this epoch are used up".to_owned(), turn);
+        if self.has_used_up_its_zxids() {
+            // Next, but behind the answers to what is committed.
+            self.timers.next = turn.now;
         }
+    }
+
+    /// Whether the last txn that this epoch has room for is committed.
+    pub(super) fn has_used_up_its_zxids(&self) -> bool {
+        self.proposals.last_committed == Zxid::new(self.epoch, self.config.last_counter)
     }
 
     /// INFORM of what is committed.

@@ -23,7 +23,7 @@ mod synchronisation;
 mod timers;
 
 pub use self::broadcast::ProposalSizes;
-use self::broadcast::{LAST_COUNTER, Proposals};
+use self::broadcast::Proposals;
 use self::discovery::{Discovery, Promise};
 use self::learners::{LearnerHandler, Step};
 pub use self::observer_master::ObserverMaster;
@@ -232,7 +232,7 @@ impl Leader {
     /// Whether this epoch has room for one more txn; without it the role ends when what was proposed is committed.
     pub fn has_room(&self) -> bool {
         let last = self.proposals.last_proposed();
-        last.epoch() != self.epoch || last.counter() < LAST_COUNTER
+        last.epoch() != self.epoch || last.counter() < self.config.last_counter
     }
 
     /// A txn was prepared, and is being logged: the one behind [`Leader::last_proposed`], or the first of the epoch.

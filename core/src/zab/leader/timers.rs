@@ -42,6 +42,9 @@ impl Leader {
                 self.give_up("no quorum has taken over the history within initLimit".to_owned(), turn);
             }
             Phase::Synchronisation(_) | Phase::Relay => self.begin_round(turn),
+            Phase::Broadcast if self.has_used_up_its_zxids() => {
+                self.give_up("the zxids of this epoch are used up".to_owned(), turn);
+            }
             Phase::Broadcast => self.beat_of_broadcast(turn),
             Phase::Discovery(_) | Phase::Promise(_) | Phase::Ended => {}
         }
