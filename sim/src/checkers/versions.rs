@@ -1,4 +1,5 @@
-//! C17: each setData raises the version by one, so that no update is lost. Counted from the txns alone.
+//! C17: each setData raises the version by one, so that no update is lost. Counted from the txns alone. Behind the last int comes the
+//! first, and -1, which would mean any version, is left out.
 
 use super::{Verdict, require};
 use quorate_core::jute::{OpCode, TxnRecord};
@@ -12,7 +13,18 @@ pub(crate) struct Versions {
     data: BTreeMap<String, i32>,
 }
 
+fn next(version: i32) -> i32 {
+    if version == -2 { 0 } else { version.wrapping_add(1) }
+}
+
 impl Versions {
+    /// A txn of before the run: what came before it, nobody knows.
+    pub(crate) fn counted(&mut self, record: &TxnRecord) {
+        if let TxnRecord::SetData { path, version, .. } = record {
+            self.data.insert(path.clone(), *version);
+        }
+    }
+
     /// A txn is committed that did what it says.
     pub(crate) fn committed(&mut self, opcode: OpCode, record: &TxnRecord) -> Verdict {
         match record {
@@ -29,7 +41,7 @@ impl Versions {
             }
             TxnRecord::SetData { path, version, .. } if opcode == OpCode::SetData => {
                 let before = self.data.insert(path.clone(), *version).unwrap_or(0);
-                require(NAME, before.checked_add(1) == Some(*version), || {
+                require(NAME, next(before) == *version, || {
                     format!("{path:?} goes from version {before} to {version}")
                 })?;
             }

@@ -26,7 +26,8 @@ const FAULTS: [&str; 12] = [
     "stall",
     "wall_jump",
 ];
-const PROBES: [&str; 20] = [
+const PROBES: [&str; 26] = [
+    "acl_version_ends",
     "asked_behind_close",
     "client_gives_up",
     "crash_log_empty",
@@ -35,16 +36,21 @@ const PROBES: [&str; 20] = [
     "crash_log_header_zeroed",
     "free_space_low",
     "handshake_refused",
+    "image",
     "machine_expired",
     "machine_reattached",
     "machine_reregistered_watches",
+    "old_session_expired",
     "pause_read",
     "process_exit",
     "recovery_mended",
     "reply_in_pieces",
+    "sequence_number_ends",
     "session_expired",
     "session_reattached",
     "snapshot_durable",
+    "version_ends",
+    "version_that_means_any_left_out",
     "watch_event",
     "xids_restarted",
 ];

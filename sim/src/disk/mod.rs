@@ -12,12 +12,14 @@
 //! Absent: damage to what was synced.
 
 mod file;
+mod image;
 mod shapes;
 
 use crate::checkers::lies::Lies;
 use crate::chooser::{Choice, Chooser, Draws};
 use crate::plan::Moment;
 use file::SimFileData;
+pub(crate) use image::Image;
 use quorate_storage_file::{
     DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode,
 };

@@ -11,6 +11,7 @@ mod auth;
 mod path;
 mod quota;
 mod read;
+mod replay;
 mod session;
 mod tree;
 mod watch;

@@ -165,8 +165,10 @@ impl Tree {
     pub(super) fn insert(&mut self, path: &str, node: Node) {
         let zxid = node.stat.czxid;
         let parent = self.get_mut(parent_of(path)).expect("the parent was found before");
-        parent.stat.cversion = parent.stat.cversion.wrapping_add(1);
-        parent.stat.pzxid = zxid;
+        // It only rises: at its end it stays, and so does what is told of the last change.
+        if let Some(cversion) = parent.stat.cversion.checked_add(1) {
+            (parent.stat.cversion, parent.stat.pzxid) = (cversion, zxid);
+        }
         parent.children.push(name_of(path).to_string());
         self.remember(path);
         self.nodes.insert(path.to_string(), node);

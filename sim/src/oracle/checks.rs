@@ -41,7 +41,7 @@ impl std::str::FromStr for Checks {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     commits: u64,
-    tail: Zxid,
+    pub(super) tail: Zxid,
 }
 
 impl Tally {
@@ -63,7 +63,8 @@ impl Oracle {
 
     /// How many txns were committed so far.
     pub(crate) fn commits(&self) -> u64 {
-        if self.is_on() { self.history.committed.len() as u64 } else { self.tally.commits }
+        let committed = self.history.committed.len() - self.history.image;
+        if self.is_on() { committed as u64 } else { self.tally.commits }
     }
 
     /// An input was handled by a server that nobody watches.

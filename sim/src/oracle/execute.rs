@@ -40,6 +40,11 @@ pub(super) fn execute(model: &mut Model, txn: &Txn, origin: &Origin) -> Result<E
                 violated("reaping", format!("{path:?} is reaped at {zxid} and may not be"))?;
             }
         },
+        (Cause::Image, _) => {
+            if !model.replay(txn) {
+                txns_match_model::unlike_its_cause(txn, cause)?;
+            }
+        }
         (Cause::Reaper, TxnRecord::Error { .. }) => model.zxid = zxid,
         (Cause::Request(_) | Cause::Expiry, TxnRecord::CloseSession { paths }) => {
             let session = txn.header.session;

@@ -4,6 +4,7 @@
 //! txns are a growing prefix that every server follows at its own pace. No server ever reads any of this.
 
 use super::execute::execute;
+use super::image::ends_reached;
 use crate::checkers::sequence_numbers::SequenceNumbers;
 use crate::checkers::versions::Versions;
 use crate::checkers::{
@@ -38,6 +39,8 @@ pub(super) struct Asked {
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
     Request(Asked),
+    /// It was there before the run.
+    Image,
     Handshake,
     /// A session that one server alone knew of wants an ephemeral.
     Upgrade,
@@ -68,11 +71,13 @@ pub(crate) struct History {
     open: BTreeMap<Zxid, (Txn, Origin)>,
     /// The committed txns, oldest first, and beside each what else is known of it.
     pub(crate) committed: Vec<Txn>,
-    origins: Vec<Origin>,
+    pub(super) origins: Vec<Origin>,
+    /// How many of them were there before the run.
+    pub(super) image: usize,
     /// How many of them were judged; the first server that applies one judges it for all.
     judged: usize,
-    sequence_numbers: SequenceNumbers,
-    versions: Versions,
+    pub(super) sequence_numbers: SequenceNumbers,
+    pub(super) versions: Versions,
     /// Requests that may still become txns.
     asked: BTreeMap<(SessionId, Xid, u64), Asked>,
     asked_so_far: u64,
@@ -109,6 +114,7 @@ impl History {
             open: BTreeMap::new(),
             committed: Vec::new(),
             origins: Vec::new(),
+            image: 0,
             judged: 0,
             sequence_numbers: SequenceNumbers::default(),
             versions: Versions::default(),
@@ -410,7 +416,15 @@ impl History {
         if let (Cause::Request(asked), Some(outcome)) = (&self.origins[position].cause, outcome) {
             txns_match_model::judge(txn, &asked.request, outcome, &mut self.sequence_numbers)?;
         }
-        self.versions.committed(txn.header.opcode, &txn.record)?;
+        if let Cause::Image = self.origins[position].cause {
+            self.count_image(position);
+        } else {
+            self.versions.committed(txn.header.opcode, &txn.record)?;
+            if self.image > 0 {
+                ends_reached(&txn.record, &mut self.probes);
+                self.note_old_session(position);
+            }
+        }
         if !self.is_alone && self.judged.is_multiple_of(self.spacing) {
             let mut kept = model.clone();
             kept.forget_connections();
@@ -461,8 +475,10 @@ impl History {
         self.committed.truncate(kept);
         self.origins.truncate(kept);
         self.judged = kept;
+        self.image = self.image.min(kept);
         (self.versions, self.sequence_numbers) = (Versions::default(), SequenceNumbers::default());
-        for txn in &self.committed {
+        (0..self.image).for_each(|position| self.count_image(position));
+        for txn in &self.committed[self.image..] {
             self.versions.committed(txn.header.opcode, &txn.record)?;
             match &txn.record {
                 TxnRecord::Create(create) => self.sequence_numbers.recreated(create),

@@ -10,6 +10,7 @@ mod ensemble;
 mod execute;
 mod handshake;
 mod history;
+mod image;
 mod ledger;
 mod local;
 mod logged;

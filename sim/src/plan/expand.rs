@@ -1,5 +1,6 @@
 //! From a seed to a plan: what scenarios have in common, and R0.
 
+use super::image::image;
 use super::operations::Vocabulary;
 use super::swarm::{FAULTS, FaultKind, Swarm};
 use super::{
@@ -40,6 +41,7 @@ pub(super) enum Part {
     ReadOnly,
     Masters,
     Rollover,
+    Image,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
@@ -55,18 +57,23 @@ pub(super) fn r0(seed: u64) -> Plan {
     draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
     let operations =
         draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
+    let disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
+    // What old servers wrote does not converge over a fuzzy snapshot.
+    let may_be_old = disk.fuzzy_permille == 0;
+    let image = draw(seed, Part::Image, |draws| image(draws, swarm.breadth, may_be_old));
     Plan {
         format: FORMAT,
         scenario: "R0".to_string(),
         seed,
         network: draw(seed, Part::Network, network),
-        disk: draw(seed, Part::Disk, |draws| disk(draws, &server)),
+        disk,
         faults: draw(seed, Part::Faults, |draws| faults(draws, &swarm)),
         clients,
         operations,
         server,
         ensemble: None,
         accent: None,
+        image,
         duration_ms: SECONDS * 1000,
     }
 }

@@ -3,6 +3,7 @@
 use super::expand::{
     Part, SECONDS, clients, disk, draw, fault, local_sessions, network, operations, restart_xids, server,
 };
+use super::image::image;
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
     ClientPlan, ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault,
@@ -118,6 +119,7 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
         server,
         ensemble: Some(ensemble),
         accent: None,
+        image: draw(seed, Part::Image, |draws| image(draws, swarm.breadth, true)),
         duration_ms: SECONDS * 1000,
     }
 }

@@ -13,6 +13,7 @@ mod ensemble;
 mod expand;
 mod expand_ensemble;
 mod fault;
+mod image;
 mod led;
 mod operations;
 mod swarm;
@@ -20,6 +21,7 @@ mod swarm;
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment};
+pub use image::{ImageNode, ImagePlan, ImageSession};
 pub use led::{Introduces, JavaLearnerPlan, JavaRelease, LedPlan};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +43,8 @@ pub struct Plan {
     pub ensemble: Option<EnsemblePlan>,
     /// The others, when those are scripts; then there are no clients and no faults but crashes and connections that break.
     pub accent: Option<AccentPlan>,
+    /// What every disk begins with, if it is not empty.
+    pub image: Option<ImagePlan>,
     /// How the network behaves.
     pub network: NetworkPlan,
     /// How the disk behaves.
@@ -319,8 +323,9 @@ impl Plan {
                 format!("{voters} voters in groups {groups:?} of weights {weights:?}, {observers} observers")
             }
         };
+        let image = if self.image.is_some() { " on an image" } else { "" };
         format!(
-            "{}: {servers} (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",
+            "{}: {servers}{image} (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",
             self.scenario,
             self.server.tick_time_ms,
             self.server.snap_count,

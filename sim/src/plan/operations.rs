@@ -5,7 +5,7 @@ use super::{AclChoice, Data, Operation, Version};
 use crate::chooser::Draws;
 use quorate_core::jute::OpCode;
 
-const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
+pub(super) const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const ODD_PATHS: [Option<&str>; 20] = [
     None,
     Some(""),

@@ -30,6 +30,7 @@ use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
 use crate::chooser::{Chooser, Seeded};
 use crate::counters::Counters;
+use crate::disk::Image;
 use crate::oracle::{Checks, Oracle};
 use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
@@ -241,8 +242,15 @@ impl<'p> World<'p> {
             let serves_reads = ensemble.is_some_and(|plan| plan.read_only.contains(&(index as u32)));
             Server::new(&plan.server, (config, db_autocreate, serves_reads), index)
         };
-        let servers: Vec<Server> = (0..count).map(server).collect();
-        let oracle = servers[0].oracle(ensemble, checks);
+        let mut servers: Vec<Server> = (0..count).map(server).collect();
+        let mut oracle = servers[0].oracle(ensemble, checks);
+        let mut counters = Counters::default();
+        if let Some(image) = &plan.image {
+            let image = Image::new(image, ensemble.is_some());
+            servers.iter_mut().for_each(|server| server.disk = image.disk());
+            oracle.begins_with(&image);
+            counters.probe("image");
+        }
         let has_local = ensemble.is_some_and(|plan| !plan.read_only.is_empty())
             || ensemble.is_some() && plan.server.local_sessions;
         let clients = plan.clients.iter().enumerate();
@@ -254,7 +262,7 @@ impl<'p> World<'p> {
             queue: BinaryHeap::new(),
             sequence: 0,
             trace: Trace::new(plan.seed, shown),
-            counters: Counters::default(),
+            counters,
             net: Net::new(plan.network.clone()),
             links: Links::default(),
             broken_ways: BTreeMap::new(),
