@@ -26,6 +26,9 @@ struct Server {
     alive: bool,
 }
 
+/// Who is heard, and whom each names.
+type Heard = Vec<(ServerId, Option<ServerId>)>;
+
 struct World {
     rng: ChaCha8Rng,
     members: Memberships,
@@ -40,7 +43,7 @@ struct World {
     lost: u64,
     elected: u64,
     /// Of elections that last: whom the others name, and who is silent.
-    told: Vec<(Vec<(ServerId, Option<ServerId>)>, Vec<ServerId>)>,
+    told: Vec<(Heard, Vec<ServerId>)>,
 }
 
 impl World {
