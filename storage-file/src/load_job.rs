@@ -5,7 +5,7 @@
 //! ends with a txn of it, because over one that a leader sent, logs from before are of another history.
 
 use crate::disk::{DirEntry, Directory, Disk, DiskError, FileName, OpenMode};
-use crate::log_format::{LogEntry, LogItem, LogParser};
+use crate::log_format::{ENTRY_HEAD, LogEntry, LogItem, LogParser};
 use crate::names::{parse_log_name, parse_snapshot_name};
 use bytes::Bytes;
 use quorate_core::vocabulary::Zxid;
@@ -68,6 +68,11 @@ impl From<DiskError> for Missing {
     fn from(_: DiskError) -> Self {
         Missing
     }
+}
+
+/// Whether no entry begins here.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().take(ENTRY_HEAD).all(|byte| *byte == 0)
 }
 
 impl<F: Clone> LoadJob<F> {
@@ -165,8 +170,10 @@ impl<F: Clone> LoadJob<F> {
                     self.reading = Some(reading);
                     return Ok(false);
                 }
-                // What is lost with a bad end of a file is missed when the next one begins.
-                _ => return Ok(false),
+                LogItem::EndOfFile => return Ok(false),
+                LogItem::Padding if is_blank(reading.parser.rest()) => return Ok(false),
+                // What is lost with a bad end of a file is not missed when an epoch begins behind it.
+                _ => return Err(Missing),
             }
         }
     }

@@ -212,6 +212,55 @@ transcript!(
 );
 
 transcript!(
+    a_torn_tail_in_front_of_an_epoch_is_forgiven,
+    "snapshot
+     log log.1 3
+     append log.1 00000000deadbeef0000000a112233
+     epoch 2
+     log log.200000001 1
+     recover"
+);
+
+transcript!(
+    what_was_whole_and_is_wrong_in_front_of_an_epoch_is_damage,
+    "snapshot
+     log log.1 3
+     epoch 2
+     log log.200000001 1
+     copy log.1 whole
+     # A payload.
+     flip log.1 -5
+     recover
+     # An end mark.
+     copy whole log.1
+     flip log.1 -1
+     recover
+     # Lengths that grew, shrank and make no sense.
+     copy whole log.1
+     write log.1 229 ff
+     recover
+     copy whole log.1
+     write log.1 229 21
+     recover
+     copy whole log.1
+     flip log.1 226
+     recover
+     ls"
+);
+
+transcript!(
+    a_snapshot_that_held_the_end_of_an_epoch_is_missed,
+    "snapshot
+     log log.1 3
+     skip 2
+     snapshot
+     epoch 2
+     log log.200000001 1
+     flip snapshot.5 60
+     recover"
+);
+
+transcript!(
     a_missing_log_is_a_hole,
     "snapshot
      log log.1 2

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use quorate_core::contract::{EpochKind, Lane, LoadId, StoreOp, StoreSeq};
 use quorate_core::vocabulary::{Epoch, Zxid};
 use quorate_storage_file::{
-    Directory, Disk, Recovered, Recovery, RecoveryStep, StdDisk, StdDiskOptions, Step, Storage, Wanted,
+    Directory, Disk, FileName, OpenMode, Recovered, Recovery, RecoveryStep, StdDisk, StdDiskOptions, Step,
+    Storage, Wanted,
 };
 use std::collections::BTreeSet;
 use support::calls::CallDisk;
@@ -422,6 +423,22 @@ fn nothing_is_loaded_across_a_snapshot_that_the_log_does_not_pass() {
     bench.run();
     assert_eq!(load(&mut bench, Zxid::new(Epoch(1), 6), Zxid::new(Epoch(3), 1), 1 << 20), None);
     assert_eq!(load(&mut bench, Zxid::new(Epoch(2), 1), Zxid::new(Epoch(3), 1), 1 << 20), Some(1));
+}
+
+#[test]
+fn nothing_is_loaded_across_damage_in_front_of_an_epoch() {
+    let mut bench = Bench::new();
+    let mut history = History::new(1);
+    bench.write(&mut history, 1);
+    let up_to = Zxid::new(Epoch(2), 1);
+    bench.queue(Lane::Log, StoreOp::Roll);
+    bench.append(vec![history.create_node_at(up_to, "/two")]);
+    bench.run();
+    assert_eq!(load(&mut bench, Zxid(0), up_to, 1 << 20), Some(3));
+    // In the last txn of epoch 0.
+    let log = bench.disk.open(&FileName::log("log.1"), OpenMode::Write).unwrap();
+    bench.disk.write(&log, 190, b"?").unwrap();
+    assert_eq!(load(&mut bench, Zxid(0), up_to, 1 << 20), None);
 }
 
 #[test]

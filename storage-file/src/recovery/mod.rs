@@ -390,7 +390,11 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
     }
 
     /// Leaves out the logs that lie wholly below the snapshot: all but the last that begins at or below its successor.
-    fn begin_replay(&mut self, replay: Box<Replay>) -> Phase<F> {
+    fn begin_replay(&mut self, mut replay: Box<Replay>) -> Phase<F> {
+        let skipped = self.report.skipped_snapshots.iter();
+        replay.without(
+            skipped.filter_map(|(name, _)| Some((parse_snapshot_name(name)?.0, name.clone()))).collect(),
+        );
         let start = replay.base().next();
         let first = self.logs.iter().rposition(|(zxid, _)| *zxid <= start).unwrap_or(0);
         self.logs.drain(..first);

@@ -2,7 +2,9 @@
 //! ends with.
 //!
 //! Invariants: a txn is applied at most once and never behind a later one; between two applied txns of one epoch none is
-//! missing. A file that ends badly is forgiven when the next txn proves that nothing was lost with its tail.
+//! missing. A file that ends badly is forgiven when the next txn proves that nothing was lost with its tail. The first txn of a later
+//! epoch follows whatever came before, and so proves less: that nothing was lost in front of it, it takes a tail that is a torn
+//! write beyond doubt, and no snapshot from between that can't be loaded.
 
 use super::mend::Mend;
 use super::report::{LogSummary, RecoveryError, TailProblem};
@@ -31,6 +33,8 @@ pub(crate) struct Replay {
     pub(crate) out_of_order: u64,
     /// Files read to their end, ascending.
     files: Vec<FinishedLog>,
+    /// Snapshots that could not be loaded: history reached as far as they.
+    unreadable: Vec<(Zxid, String)>,
 }
 
 /// The newest of the txns that were replayed. What a snapshot holds is not among them: over one that took the place of a history
@@ -64,6 +68,8 @@ impl Recent {
 struct FinishedLog {
     summary: LogSummary,
     tail: Tail,
+    /// Whether what stands there was whole once.
+    is_spoiled: bool,
 }
 
 /// A log that is being read.
@@ -107,7 +113,13 @@ impl Replay {
             replayed: 0,
             out_of_order: 0,
             files: Vec::new(),
+            unreadable: Vec::new(),
         }
+    }
+
+    /// These snapshots were there, and could not be loaded.
+    pub(crate) fn without(&mut self, unreadable: Vec<(Zxid, String)>) {
+        self.unreadable = unreadable;
     }
 
     pub(crate) fn base(&self) -> Zxid {
@@ -189,6 +201,9 @@ impl Replay {
         if !begins && !last.may_precede(zxid) {
             return Err(self.explain_hole(log, entry.offset, zxid));
         }
+        if !begins && zxid != last.next() {
+            self.ends_an_epoch(log, zxid)?;
+        }
         // A txn that failed when it was made fails again here; over a fuzzy snapshot others may too (§6.3).
         let _outcome = self.database.apply(&txn, &mut Unobserved);
         assert!(self.database.last_zxid() == zxid, "a replayed txn is the end of the history");
@@ -197,22 +212,50 @@ impl Replay {
         Ok(())
     }
 
+    /// An epoch ends with the last txn, because `found` belongs to a later one: nothing may speak of txns between the two.
+    fn ends_an_epoch(&self, log: &LogInProgress, found: Zxid) -> Result<(), RecoveryError> {
+        let last = self.database.last_zxid();
+        let beyond = self.unreadable.iter().find(|(zxid, _)| (last.next()..found).contains(zxid));
+        if let Some((_, snapshot)) = beyond {
+            return Err(RecoveryError::LostWithSnapshot { name: snapshot.clone(), last, found });
+        }
+        for file in self.files.iter().rev() {
+            if let Tail::Torn(problem, _) | Tail::Damaged(problem, _) = &file.tail
+                && file.is_spoiled
+            {
+                return Err(self.damaged_before(file, *problem, (&log.name, found)));
+            }
+            if file.summary.entries > 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn damaged_before(
+        &self,
+        file: &FinishedLog,
+        problem: TailProblem,
+        (next, found): (&str, Zxid),
+    ) -> RecoveryError {
+        RecoveryError::DamagedLog {
+            name: file.summary.name.clone(),
+            offset: file.summary.end,
+            last: self.database.last_zxid(),
+            problem: problem.to_string(),
+            consequence: format!(
+                "and {next} goes on with {found}, so acknowledged txns are lost: restore the file from a backup"
+            ),
+        }
+    }
+
     /// A hole is the fault of the file before it, if that one ends badly.
     fn explain_hole(&self, log: &LogInProgress, offset: u64, found: Zxid) -> RecoveryError {
         let last = self.database.last_zxid();
         // Nothing between the last file with a txn and this one holds any, or it would have been applied.
         for file in self.files.iter().rev() {
             if let Tail::Torn(problem, _) | Tail::Damaged(problem, _) = &file.tail {
-                return RecoveryError::DamagedLog {
-                    name: file.summary.name.clone(),
-                    offset: file.summary.end,
-                    last,
-                    problem: problem.to_string(),
-                    consequence: format!(
-                        "and {} goes on with {found}, so acknowledged txns are lost: restore the file from a backup",
-                        log.name
-                    ),
-                };
+                return self.damaged_before(file, *problem, (&log.name, found));
             }
             if file.summary.entries > 0 {
                 break;
@@ -233,7 +276,11 @@ impl Replay {
             end: log.parser.offset(),
             length: log.length,
         };
-        self.files.push(FinishedLog { summary, tail });
+        let is_spoiled = match &log.tail {
+            None => false,
+            Some((problem, bytes)) => matches!(tail, Tail::Damaged(..)) || bytes.was_whole(*problem),
+        };
+        self.files.push(FinishedLog { summary, tail, is_spoiled });
     }
 
     /// All logs have been read: what has to be mended, or why that can't be done.
@@ -243,7 +290,7 @@ impl Replay {
     pub(crate) fn repairs(&self) -> Result<Vec<Mend>, RecoveryError> {
         let end_of_history = self.files.iter().rposition(|file| file.summary.entries > 0).unwrap_or(0);
         let mut repairs = Vec::new();
-        for (index, FinishedLog { summary, tail }) in self.files.iter().enumerate() {
+        for (index, FinishedLog { summary, tail, .. }) in self.files.iter().enumerate() {
             let name = FileName::log(summary.name.clone());
             if let Tail::Damaged(problem, why) = tail
                 && (index >= end_of_history || summary.entries == 0)

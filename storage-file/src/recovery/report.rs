@@ -185,6 +185,19 @@ pub enum RecoveryError {
         /// The txn behind it.
         found: Zxid,
     },
+    /// A snapshot that can't be loaded held the last txns of an epoch.
+    #[error(
+        "{name} can't be loaded, and behind {last} the logs go on with {found}: what it held of the txns between them is missing; \
+         restore it from a backup"
+    )]
+    LostWithSnapshot {
+        /// The snapshot.
+        name: String,
+        /// The last txn before it.
+        last: Zxid,
+        /// The first txn of the next epoch.
+        found: Zxid,
+    },
     /// The directory is empty, and may not become a new database.
     #[error(
         "the data directory is empty, db.autocreate is false and there is no file named initialize: if this is to be a new \

@@ -10,7 +10,9 @@
 //! away: they are [`Remains`], kept in a file of their own before the log is cut.
 
 use super::report::TailProblem;
-use crate::log_format::{Damage, ENTRY_HEAD, find_entry_after};
+use crate::log_format::{Damage, END_OF_RECORD, ENTRY_HEAD, find_entry_after};
+use bytes::Bytes;
+use quorate_core::jute::{Reader, Txn};
 use quorate_core::vocabulary::Zxid;
 use std::fmt;
 
@@ -114,6 +116,33 @@ impl TailBytes {
                 )
             }
         }
+    }
+
+    /// Whether its first entry was whole once, so that it is no torn write whatever is wrong with it now: it is all there but for its
+    /// length or its end mark, or it has both, or says what was never written. `problem` is the parser's verdict on it.
+    pub fn was_whole(&self, problem: TailProblem) -> bool {
+        let TailProblem::Entry(damage) = problem else {
+            return problem == TailProblem::BytesBehindZeros && self.is_one_entry();
+        };
+        match damage {
+            // Java refuses to start over this, so nothing would follow.
+            Damage::Checksum { .. } | Damage::Length(_) => true,
+            Damage::NoEndMark { found } if found != 0 && !self.lost_a_sector(problem, u64::MAX) => true,
+            Damage::NoEndMark { .. } | Damage::CutShort => self.is_one_entry(),
+        }
+    }
+
+    /// Whether these are the bytes of one entry that has its end mark, or has its checksum.
+    fn is_one_entry(&self) -> bool {
+        let Some((head, behind)) = self.bytes.split_at_checked(ENTRY_HEAD) else { return false };
+        let by_end = behind.split_last().is_some_and(|(end, payload)| {
+            let txn = || Txn::decode_all(&mut Reader::new(Bytes::copy_from_slice(payload)));
+            *end == END_OF_RECORD && txn().is_ok()
+        });
+        let stored = u64::from_be_bytes(head[..8].try_into().expect("eight bytes were asked"));
+        let length = self.first_entry_length().unwrap_or_default() as usize;
+        let payload = length.checked_sub(ENTRY_HEAD + 1).and_then(|length| behind.get(..length));
+        by_end || payload.is_some_and(|payload| u64::from(simd_adler32::adler32(&payload)) == stored)
     }
 
     /// Counts the whole txns.
