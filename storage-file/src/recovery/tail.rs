@@ -18,6 +18,8 @@ use std::fmt;
 
 /// What a disk writes as a whole.
 const SECTOR: u64 = 512;
+/// The length of an entry's checksum.
+const CHECKSUM: usize = 8;
 /// A torn write reaches no further than this behind its first byte. Ours are 1 MiB at most; Java's are as long as a
 /// thousand requests.
 const TEAR_REACH: usize = 16 << 20;
@@ -174,7 +176,8 @@ impl TailBytes {
             let sector_end = (start / SECTOR + 1) * SECTOR;
             let from = (start - self.offset) as usize;
             let to = ((sector_end - self.offset) as usize).min(self.bytes.len());
-            if from >= self.bytes.len() || self.bytes[from..to].iter().all(|byte| *byte == 0) {
+            let is_zero = from >= self.bytes.len() || self.bytes[from..to].iter().all(|byte| *byte == 0);
+            if is_zero && !(from == 0 && zeros_are_as_written(problem, to)) {
                 return true;
             }
             start = sector_end;
@@ -189,6 +192,19 @@ impl TailBytes {
     }
 }
 
+/// Whether an entry may begin with so many zeros though nothing of it is lost: the upper half of its checksum is always zero, and what
+/// follows of that is known if the payload is whole.
+fn zeros_are_as_written(problem: TailProblem, count: usize) -> bool {
+    match problem {
+        TailProblem::Entry(_) if count >= CHECKSUM => false,
+        TailProblem::Entry(Damage::Checksum { stored, computed }) => {
+            stored != computed & (u64::MAX >> (8 * count))
+        }
+        TailProblem::Entry(_) => true,
+        TailProblem::BytesBehindZeros | TailProblem::Header | TailProblem::NotALog => false,
+    }
+}
+
 /// The length of `bytes` without the zeros at their end. A log may have 64 MiB of them, so they are looked at in blocks.
 fn content_length(bytes: &[u8]) -> usize {
     let is_zero = |block: &&[u8]| block.iter().fold(0, |any, byte| any | byte) == 0;
@@ -199,7 +215,7 @@ fn content_length(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log_format::write_log_entry;
+    use crate::log_format::{LogItem, LogParser, write_log_entry};
     use bytes::BytesMut;
 
     fn payload(zxid: i64, length: usize) -> Vec<u8> {
@@ -232,20 +248,43 @@ mod tests {
         }
     }
 
-    const CHECKSUM: TailProblem = TailProblem::Entry(Damage::Checksum { stored: 1, computed: 2 });
+    const WRONG: TailProblem = TailProblem::Entry(Damage::Checksum { stored: 1, computed: 2 });
 
     #[test]
     fn a_lost_sector_of_a_batch_is_a_torn_write_even_when_later_entries_are_whole() {
         let mut bytes = batch();
         bytes[24..536].fill(0);
-        assert_eq!(torn(judge(&bytes, CHECKSUM)), Some((CHECKSUM, 1)));
+        assert_eq!(torn(judge(&bytes, WRONG)), Some((WRONG, 1)));
     }
 
     #[test]
     fn a_flipped_bit_in_front_of_a_whole_entry_is_damage() {
         let mut bytes = batch();
         bytes[700] ^= 1;
-        assert!(matches!(judge(&bytes, CHECKSUM), Tail::Damaged(..)));
+        assert!(matches!(judge(&bytes, WRONG), Tail::Damaged(..)));
+    }
+
+    #[test]
+    fn a_checksum_that_begins_at_the_end_of_a_sector_has_lost_nothing_by_its_zeros() {
+        for in_sector in 1..=7 {
+            let mut bytes = batch();
+            let lost = |bytes: &[u8]| {
+                let mut parser = LogParser::new();
+                parser.push(b"ZKLG\0\0\0\x02\0\0\0\0\0\0\0\0");
+                parser.push(bytes);
+                let LogItem::Damaged(damage) = parser.next_item() else { return None };
+                let mut tail = TailBytes::new(1024 - in_sector);
+                tail.push(bytes);
+                torn(tail.judge(TailProblem::Entry(damage), Zxid(1)))
+            };
+            assert_eq!(lost(&bytes), None, "nothing is wrong");
+            bytes[700] ^= 1;
+            assert_eq!(lost(&bytes), None, "{in_sector} bytes are as they were");
+            bytes[700] ^= 1;
+            bytes[..in_sector as usize].fill(0);
+            let is_lost = in_sector > 4;
+            assert_eq!(lost(&bytes).is_some(), is_lost, "{in_sector} bytes are lost");
+        }
     }
 
     #[test]
@@ -263,7 +302,7 @@ mod tests {
         let mut bytes = batch();
         bytes.truncate(1613);
         bytes[700] ^= 1;
-        assert_eq!(torn(judge(&bytes, CHECKSUM)), Some((CHECKSUM, 0)));
+        assert_eq!(torn(judge(&bytes, WRONG)), Some((WRONG, 0)));
     }
 
     #[test]
