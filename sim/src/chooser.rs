@@ -39,6 +39,8 @@ pub enum Choice {
     LinkBreak = 13,
     /// What happens next in a small scene.
     Scene = 14,
+    /// Which bytes rot.
+    Rot = 15,
 }
 
 /// What a choice belongs to.

@@ -28,6 +28,9 @@ pub(crate) fn check(disk: &SimDisk) -> Verdict {
     let mut lister = disk.clone();
     for entry in lister.list(Directory::Log).unwrap_or_default() {
         let name = FileName::log(entry.name);
+        if disk.is_rotten(&name) {
+            continue;
+        }
         let content = disk.content(&name).expect("a listed file is there");
         log(&name.name, &content)?;
     }

@@ -15,11 +15,13 @@ pub(crate) fn each_snapshot_suffices(
     (model, floor): (&Model, Zxid),
 ) -> Verdict {
     let mut copy = disk.clone();
+    // What has rotted and was missed is no snapshot any more.
+    copy.heal();
     let Ok(entries) = copy.list(Directory::Snap) else { return Ok(()) };
     let mut names: Vec<_> = entries
         .into_iter()
         .filter_map(|entry| Some((parse_snapshot_name(&entry.name)?.0, entry.name)))
-        .filter(|(zxid, _)| *zxid >= floor)
+        .filter(|(zxid, name)| *zxid >= floor && !copy.is_rotten(&FileName::snap(name.clone())))
         .collect();
     names.sort();
     while names.len() > 1 {

@@ -64,7 +64,8 @@ const ALONE_PROBES: [&str; 5] = [
     "recovery_failed",
 ];
 
-const ENSEMBLE_FAULTS: [&str; 17] = [
+const ENSEMBLE_FAULTS: [&str; 19] = [
+    "bit_rot",
     "break_links",
     "break_sync",
     "bridge",
@@ -75,6 +76,7 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "half_open_links",
     "halves",
     "isolate",
+    "lying_disk",
     "mono_drift",
     "mono_freeze",
     "mono_jump",
@@ -84,7 +86,7 @@ const ENSEMBLE_FAULTS: [&str; 17] = [
     "wall_freeze",
 ];
 const ENSEMBLE_CODES: [i32; 3] = [-112, -119, -120];
-const ENSEMBLE_PROBES: [&str; 55] = [
+const ENSEMBLE_PROBES: [&str; 62] = [
     "closed_during_upgrade",
     "deposed_leader_proposes",
     "dial_failed",
@@ -99,6 +101,9 @@ const ENSEMBLE_PROBES: [&str; 55] = [
     "leader_gone_by_itself",
     "leader_serves",
     "learner_gone",
+    "lie_kept_for_the_quorum",
+    "lie_lost_in_ensemble",
+    "lie_refused_in_ensemble",
     "link_backlog",
     "link_gave_up",
     "local_session",
@@ -126,6 +131,10 @@ const ENSEMBLE_PROBES: [&str; 55] = [
     "rest_half_broken_refuses",
     "rest_healed",
     "rest_paused",
+    "rot_harmless",
+    "rot_kept_for_the_quorum",
+    "rot_recovered_less",
+    "rot_refused",
     "session_moved_to_another_server",
     "session_revalidated",
     "session_revalidated_through_master",

@@ -102,6 +102,11 @@ impl SimFileData {
         self.durable.length == 0 && self.current.length > 0
     }
 
+    /// Whether some content of it is synced.
+    pub(super) fn is_durable(&self) -> bool {
+        self.durable.length > 0
+    }
+
     pub(super) fn unsynced_bytes(&self) -> u64 {
         let written = |change: &Change| match change {
             Change::Write { bytes, .. } => bytes.len() as u64,
@@ -119,6 +124,12 @@ impl SimFileData {
         if !bytes.is_empty() {
             self.change(Change::Write { offset, bytes: bytes.to_vec() });
         }
+    }
+
+    /// What stands there is this, and nobody has written it.
+    pub(super) fn rot(&mut self, offset: u64, bytes: &[u8]) {
+        Arc::make_mut(&mut self.durable).write(offset, bytes);
+        Arc::make_mut(&mut self.current).write(offset, bytes);
     }
 
     pub(super) fn set_length(&mut self, length: u64) {

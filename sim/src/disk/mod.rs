@@ -8,11 +8,11 @@
 //!
 //! - It may lie ([`SimDisk::set_lying`]): a sync says that it succeeded and has done nothing; the next one that is honest makes up
 //!   for it. [`SimDisk::lies`] tells what rests on such a word.
-//!
-//! Absent: damage to what was synced.
+//! - What was synced may rot: `rot.rs`.
 
 mod file;
 mod image;
+mod rot;
 mod shapes;
 
 use crate::checkers::lies::Lies;
@@ -20,9 +20,13 @@ use crate::chooser::{Choice, Chooser, Draws};
 use crate::plan::Moment;
 use file::SimFileData;
 pub(crate) use image::Image;
+use quorate_core::contract::EpochKind;
+use quorate_storage_file::names::{parse_snapshot_name, snapshot_of_replacement};
 use quorate_storage_file::{
-    DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode,
+    DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode, epoch_name,
 };
+use rot::Rotten;
+pub(crate) use rot::Spared;
 use std::collections::BTreeMap;
 
 /// An open file.
@@ -83,6 +87,8 @@ pub struct SimDisk {
     is_lying: bool,
     /// Whether it ever was.
     has_lied: bool,
+    /// What has rotted and may still be found.
+    rotten: Vec<Rotten>,
 }
 
 impl Default for SimDisk {
@@ -107,6 +113,7 @@ impl SimDisk {
             last_failed: false,
             is_lying: false,
             has_lied: false,
+            rotten: Vec::new(),
         }
     }
 
@@ -133,6 +140,41 @@ impl SimDisk {
             })
         };
         Lies { of_logs: of(Directory::Log) || of(Directory::LogRoot), of_snapshots: of(Directory::Snap) }
+    }
+
+    /// What it has lied about comes to the disk after all.
+    pub(crate) fn make_good(&mut self) {
+        self.files.values_mut().filter(|file| file.is_lied_about()).for_each(SimFileData::sync);
+        let mut is_loss = false;
+        for names in self.names.values_mut().filter(|names| names.is_lied_about) {
+            is_loss |= names.sync();
+        }
+        if is_loss {
+            self.set_nameless_apart();
+        }
+    }
+
+    /// Whether a snapshot, or the name of one, is among what was said to be synced and is not.
+    pub(crate) fn lies_about_snapshots(&self) -> bool {
+        let is_one =
+            |name: &String| parse_snapshot_name(name).is_some() || snapshot_of_replacement(name).is_some();
+        let Some(names) = self.names.get(&Directory::Snap) else { return false };
+        let is_renamed = names.changes.iter().any(|change| match change {
+            NameChange::Set(name, _) | NameChange::Remove(name) => is_one(name),
+            NameChange::Rename { from, to, .. } => is_one(from) || is_one(to),
+        });
+        let mut files = names.current.iter().filter(|(name, _)| is_one(name));
+        names.is_lied_about && is_renamed
+            || files.any(|(_, file)| self.files.get(file).is_some_and(SimFileData::is_lied_about))
+    }
+
+    /// Whether both epochs are written, whatever a power loss takes.
+    pub(crate) fn has_epochs(&self) -> bool {
+        let Some(names) = self.names.get(&Directory::Snap) else { return false };
+        [EpochKind::Accepted, EpochKind::Current].into_iter().all(|kind| {
+            let file = names.durable.get(epoch_name(kind)).and_then(|file| self.files.get(file));
+            file.is_some_and(SimFileData::is_durable)
+        })
     }
 
     /// Whether it ever lied: what is on it then is as good as the last recovery found it, no better.

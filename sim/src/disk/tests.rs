@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::chooser::Seeded;
+use crate::plan::RotPlace;
+use quorate_core::vocabulary::{Epoch, Zxid};
 
 #[test]
 fn it_is_a_disk() {
@@ -67,4 +69,62 @@ fn what_was_not_synced_is_kept_lost_and_torn_over_many_seeds() {
         }
     }
     assert!(whole > 10 && lost > 10 && torn > 10 && unnamed > 10, "{whole} {lost} {torn} {unnamed}");
+}
+
+#[test]
+fn what_a_disk_makes_good_is_synced() {
+    for seed in 0..50 {
+        let mut disk = SimDisk::new();
+        disk.set_lying(true);
+        let file = open(&mut disk, "log.1");
+        disk.write(&file, 0, &[7; 100]).unwrap();
+        disk.sync(&file).unwrap();
+        disk.sync_directory(Directory::Log).unwrap();
+        disk.make_good();
+        assert!(!disk.lies().any());
+        disk.lose_power(&mut Seeded { seed }, 1);
+        assert_eq!(disk.content(&FileName::log("log.1")), Some(vec![7; 100]));
+    }
+}
+
+#[test]
+fn rot_changes_what_was_synced_and_ends_with_the_process_unless_it_was_missed() {
+    let name = FileName::snap("snapshot.5");
+    for seed in 0..50 {
+        let mut disk = SimDisk::new();
+        disk.install(&name, &[7; 1000]);
+        let mut chooser = Seeded { seed };
+        let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
+        let spared = disk.rot(RotPlace::SnapshotMiddle, &mut draws).expect("there is a snapshot");
+        assert_eq!(spared.history, Zxid::ZERO, "nothing else reaches as far");
+        let rotten = disk.content(&name).unwrap();
+        assert!(rotten != [7; 1000] && !rotten.contains(&0) && disk.is_rotten(&name));
+        disk.lose_power(&mut chooser, 1);
+        assert_eq!(disk.content(&name).unwrap(), rotten, "power has nothing to do with it");
+        if seed % 2 == 0 {
+            disk.rot_missed(std::iter::once("snapshot.5"));
+        }
+        disk.heal();
+        let expected = if seed % 2 == 0 { rotten } else { vec![7; 1000] };
+        assert_eq!(disk.content(&name).unwrap(), expected);
+    }
+}
+
+#[test]
+fn an_epoch_rots_to_what_nobody_takes_for_a_newer_one() {
+    let name = FileName::snap("acceptedEpoch");
+    let read = |disk: &SimDisk| String::from_utf8_lossy(&disk.content(&name).unwrap()).into_owned();
+    let mut numbers = 0;
+    for seed in 0..200 {
+        let mut disk = SimDisk::new();
+        disk.install(&name, b"27");
+        let mut chooser = Seeded { seed };
+        let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
+        let spared = disk.rot(RotPlace::AcceptedEpoch, &mut draws).expect("there is an epoch");
+        let epoch: Option<u32> = read(&disk).trim_end().parse().ok();
+        assert!(epoch.is_none_or(|epoch| epoch < 27), "{:?}", read(&disk));
+        assert_eq!(spared.epoch, Some((EpochKind::Accepted, epoch.map(Epoch))));
+        numbers += usize::from(epoch.is_some());
+    }
+    assert!((20..180).contains(&numbers), "{numbers}");
 }

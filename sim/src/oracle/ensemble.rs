@@ -10,7 +10,7 @@ use crate::checkers::{
     Verdict, committed_never_lost, epochs, leadership, prefix, recovered_state, state_equality,
 };
 use bytes::Bytes;
-use quorate_core::contract::EpochKind;
+use quorate_core::contract::{EpochKind, Epochs};
 use quorate_core::jute::{Reader, Txn};
 use quorate_core::peer::{Mode, Peer};
 use quorate_core::tree::Database;
@@ -170,6 +170,8 @@ impl Oracle {
         committed_never_lost::recovered(server, last, &view.ledger, may)?;
         let may = view.ledger.may_recover_epochs(recovered.epochs);
         epochs::recovered(server, recovered.epochs, &view.ledger, may)?;
+        self.found_again(server, last, recovered.epochs);
+        let view = &mut self.views[server];
         view.ledger.recovered(last, recovered.epochs);
         if recovered.report.logs.iter().all(|log| log.last < last) {
             // The snapshot came to the disk before the txns that lead to it.
@@ -199,25 +201,35 @@ impl Oracle {
 
     /// Whether a quorum bears it if this server's disk is lost: what it has acknowledged and promised, enough of the others have.
     pub(crate) fn may_forget(&self, server: usize) -> bool {
+        let own = &self.views[server].ledger;
+        self.others_have(server, (own.end, own.epochs))
+    }
+
+    /// Whether every quorum meets another server that has this much.
+    pub(super) fn others_have(&self, server: usize, (end, epochs): (Zxid, Epochs)) -> bool {
         if !self.is_on() {
             return false;
         }
         if server >= self.ensemble.quorums.voters() {
             return true;
         }
-        let (own, history) = (&self.views[server].ledger, &self.history);
         let bears = |ledger: &Ledger| {
-            ledger.keeps(own.end, history)
-                && ledger.durable_epochs.accepted >= own.epochs.accepted
-                && ledger.durable_epochs.current >= own.epochs.current
+            ledger.keeps(end, &self.history)
+                && ledger.durable_epochs.accepted >= epochs.accepted
+                && ledger.durable_epochs.current >= epochs.current
         };
         self.ensemble.quorums.block(self.voters_with(Some(server), bears))
     }
 
     /// Its disk is this other one from now on.
     pub(crate) fn forgets(&mut self, server: usize, ledger: Ledger) {
-        self.ensemble.has_forgotten |= server < self.ensemble.quorums.voters();
+        self.has_forgotten(server);
         self.views[server].ledger = ledger;
+    }
+
+    /// Something that was on its disk is not any more.
+    pub(super) fn has_forgotten(&mut self, server: usize) {
+        self.ensemble.has_forgotten |= server < self.ensemble.quorums.voters();
     }
 
     /// Old txns were read back for a learner: of one history, without a hole.

@@ -5,6 +5,7 @@
 //! broke off, only the op behind it tells, which is confirmed in the first case alone.
 
 use super::history::History;
+use super::loss::{Doubt, Loss};
 use quorate_core::contract::{EpochKind, Epochs, StoreSeq};
 use quorate_core::vocabulary::{Epoch, Zxid};
 use std::collections::{BTreeMap, VecDeque};
@@ -36,7 +37,11 @@ pub(crate) struct Ledger {
     /// As they are behind a power loss, at least.
     pub(crate) durable_epochs: Epochs,
     /// Of which epochs' leaders it has acknowledged history, and how far.
-    acknowledged: BTreeMap<Epoch, Zxid>,
+    pub(super) acknowledged: BTreeMap<Epoch, Zxid>,
+    /// What of that rests on lies of the disk.
+    pub(super) doubt: Option<Doubt>,
+    /// What may be gone since it was looked at last.
+    pub(super) loss: Option<Loss>,
 }
 
 fn set(epochs: &mut Epochs, kind: EpochKind, epoch: Epoch) {
@@ -118,6 +123,9 @@ impl Ledger {
 
     /// Whether a history that ends at `end` may come back from the disk as it is now.
     pub(super) fn may_recover(&self, end: Zxid, history: &History) -> bool {
+        if let Some(loss) = &self.loss {
+            return loss.may_recover(end, history);
+        }
         if end == self.durable {
             return true;
         }
@@ -136,6 +144,9 @@ impl Ledger {
 
     /// Whether these epochs may come back.
     pub(super) fn may_recover_epochs(&self, epochs: Epochs) -> bool {
+        if let Some(loss) = &self.loss {
+            return loss.may_recover_epochs(epochs);
+        }
         let mut possible = self.durable_epochs;
         let mut is_possible = possible == epochs;
         for (_, kind, epoch) in &self.pending_epochs {
@@ -164,7 +175,9 @@ impl Ledger {
     /// The process has come back over this.
     pub(super) fn recovered(&mut self, end: Zxid, epochs: Epochs) {
         let acknowledged = std::mem::take(&mut self.acknowledged);
+        let doubt = self.doubt.take().map(|doubt| doubt.over_a_restart(self.end, end));
         *self = Ledger {
+            doubt,
             end,
             floor: self.floor,
             durable: end,

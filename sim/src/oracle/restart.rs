@@ -31,6 +31,7 @@ impl View {
         if !lies.any() && !self.was_lied_to() {
             self.honest = self.ledger.durable;
         }
+        self.ledger.disk_says(lies.any());
     }
 
     /// The power is about to go; it may be gone again before history has come back.

@@ -42,6 +42,8 @@ pub(super) enum Part {
     Masters,
     Rollover,
     Image,
+    Lies,
+    Rot,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

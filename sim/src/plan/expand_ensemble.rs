@@ -7,7 +7,7 @@ use super::image::image;
 use super::swarm::{FaultKind, Kind, Swarm};
 use super::{
     ClientPlan, ClockKind, Direction, EnsemblePlan, FORMAT, Fault, Operation, Plan, PlannedFault,
-    PlannedOperation, Ports, Rest, ServerPlan, Shape, Target,
+    PlannedOperation, Ports, Rest, RotPlace, ServerPlan, Shape, Target,
 };
 use crate::chooser::Draws;
 use quorate_core::jute::OpCode;
@@ -105,6 +105,8 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
         faults.extend(draw(seed, Part::Elections, failed_elections));
         faults.extend(draw(seed, Part::Truncations, failed_truncations));
         faults.extend(draw(seed, Part::Clocks, |draws| broken_clocks(draws, &ensemble)));
+        faults.extend(draw(seed, Part::Lies, |draws| lying_disks(draws, &ensemble)));
+        faults.extend(draw(seed, Part::Rot, |draws| rotting_disks(draws, &ensemble)));
         faults.sort_by_key(|planned| planned.at_us);
     }
     Plan {
@@ -288,6 +290,56 @@ fn broken_clocks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedF
                 }
             };
             PlannedFault { at_us, target, fault }
+        })
+        .collect()
+}
+
+/// Disks that lie, in a few runs, and lose power meanwhile or soon after.
+fn lying_disks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    let count = draws.of(&[0, 0, 1, 4]);
+    let mut faults = Vec::new();
+    for _ in 0..count {
+        let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
+        let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
+        let target = draws.of(&[Target::Leader, one, one]);
+        let ms = draws.of(&[200, 2000, 10_000]);
+        faults.push(PlannedFault { at_us, target, fault: Fault::LyingDisk { ms } });
+        let fault = fault(draws, FaultKind::PowerLoss, CLIENTS);
+        faults.push(PlannedFault { at_us: at_us + draws.below(ms * 1000), target, fault });
+    }
+    faults.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    faults
+}
+
+/// Disks that rot, in a few runs; the newest txns, which recovery has the most to say about, more often.
+fn rotting_disks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    let count = draws.of(&[0, 0, 1, 4]);
+    let places = [
+        RotPlace::LogTail,
+        RotPlace::LogTail,
+        RotPlace::LogTail,
+        RotPlace::LogMiddle,
+        RotPlace::LogMiddle,
+        RotPlace::LogHeader,
+        RotPlace::SnapshotHeader,
+        RotPlace::SnapshotMiddle,
+        RotPlace::SnapshotMiddle,
+        RotPlace::SnapshotSeal,
+        RotPlace::AcceptedEpoch,
+        RotPlace::CurrentEpoch,
+    ];
+    (0..count)
+        .map(|_| {
+            let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
+            PlannedFault {
+                at_us: draws.between(1_000_000, SECONDS * 1_000_000 - 1),
+                target: draws.of(&[Target::Leader, one, one]),
+                fault: Fault::BitRot {
+                    place: draws.of(&places),
+                    has_power: draws.chance(500),
+                    down_ms: draws.of(&[1, 100, 1000, 5000]),
+                },
+            }
         })
         .collect()
 }

@@ -26,6 +26,27 @@ pub enum ClockKind {
     Wall,
 }
 
+/// Which bytes rot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RotPlace {
+    /// Of a log's header.
+    LogHeader,
+    /// Of an entry of a log that others follow.
+    LogMiddle,
+    /// Of a log's last entry.
+    LogTail,
+    /// Of a snapshot's header.
+    SnapshotHeader,
+    /// Anywhere in a snapshot.
+    SnapshotMiddle,
+    /// Of the end of a snapshot, which seals it.
+    SnapshotSeal,
+    /// Of `acceptedEpoch`.
+    AcceptedEpoch,
+    /// Of `currentEpoch`.
+    CurrentEpoch,
+}
+
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fault {
@@ -114,7 +135,7 @@ pub enum Fault {
         /// For how long.
         ms: u64,
     },
-    /// Syncs report success and do nothing.
+    /// Syncs report success and do nothing; in an ensemble the power takes of that what a quorum may lose.
     LyingDisk {
         /// For how long.
         ms: u64,
@@ -135,6 +156,15 @@ pub enum Fault {
     OldDisk {
         /// How much later.
         ms: u64,
+    },
+    /// The process dies, and while it is down, some bytes of a file that was synced rot, if a quorum may lose what that may cost.
+    BitRot {
+        /// Which.
+        place: RotPlace,
+        /// Whether only its process dies.
+        has_power: bool,
+        /// How long it is down.
+        down_ms: u64,
     },
     /// Ways between servers are cut.
     CutLinks {
@@ -235,6 +265,7 @@ impl Fault {
             Fault::SlowDisk { .. } => "slow_disk",
             Fault::EmptyDisk { .. } => "empty_disk",
             Fault::OldDisk { .. } => "old_disk",
+            Fault::BitRot { .. } => "bit_rot",
             Fault::CutLinks { shape: Shape::Pair(_), .. } => "cut_pair",
             Fault::CutLinks { shape: Shape::Isolate, .. } => "isolate",
             Fault::CutLinks { shape: Shape::Bridge(_), .. } => "bridge",

@@ -20,13 +20,13 @@ mod swarm;
 
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
-pub use fault::{ClockKind, Fault, Moment};
+pub use fault::{ClockKind, Fault, Moment, RotPlace};
 pub use image::{ImageNode, ImagePlan, ImageSession};
 pub use led::{Introduces, JavaLearnerPlan, JavaRelease, LedPlan};
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.
-pub const FORMAT: u32 = 12;
+pub const FORMAT: u32 = 13;
 
 /// A run, before it is run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::net::RETRY_LIMIT;
 use super::server::{Life, Server};
 use super::{Event, World};
 use crate::checkers::{Verdict, Violation};
-use crate::plan::{ClockKind, Fault, Moment, Target};
+use crate::plan::{ClockKind, Fault, Moment, RotPlace, Target};
 use quorate_core::vocabulary::ConnId;
 
 const MS: u64 = 1_000_000;
@@ -30,6 +30,8 @@ pub(super) struct Troubles {
     pub(super) clocks: Vec<(usize, ClockKind, u64)>,
     /// Of the connections that bring a learner up to date so many in a thousand break in the middle.
     pub(super) break_sync: Vec<(usize, u64)>,
+    /// What rots before the next restart.
+    pub(super) rots: Vec<RotPlace>,
     /// The power is about to go.
     pub(super) power_loss: Option<PowerLoss>,
     /// How long the machine stays down when the process ends by itself, ns.
@@ -166,6 +168,14 @@ impl World<'_> {
                 let backup = self.back_up(server);
                 self.servers[server].backups.push((index, backup));
                 false
+            }
+            Fault::BitRot { place, has_power, down_ms } => {
+                troubles.rots.push(*place);
+                // It counts when it happens.
+                return match has_power {
+                    true => self.kill(server, "kill", down_ms * MS),
+                    false => self.lose_power(server, down_ms * MS),
+                };
             }
             Fault::BreakSync { permille, .. } => {
                 troubles.break_sync.push((index, *permille));

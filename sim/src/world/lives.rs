@@ -32,8 +32,7 @@ impl World<'_> {
         self.note_at(server, "power loss", [self.servers[server].life, 0, 0]);
         self.check_server(server)?;
         self.process_gone(server, false);
-        let lies = self.servers[server].disk.lies();
-        self.oracle.views[server].loses_power(lies);
+        self.judge_lies(server);
         let life = self.life(server).key();
         self.servers[server].disk.lose_power(&mut *self.chooser, life);
         self.servers[server].disk.torn_logs().into_iter().for_each(|shape| self.counters.probe(shape));
@@ -71,13 +70,14 @@ impl World<'_> {
     }
 
     /// The process is gone; what it had written, the system still has.
-    fn process_gone(&mut self, server: usize, has_power: bool) {
+    pub(super) fn process_gone(&mut self, server: usize, has_power: bool) {
         self.oracle.process_ended(server);
         let life = self.servers[server].life;
         self.servers[server].life += 1;
         self.servers[server].state = State::Down { has_power };
         self.servers[server].waiting = None;
         self.servers[server].disk.process_ended();
+        self.servers[server].disk.heal();
         self.ends_gone(server, life, has_power);
         let open: Vec<ConnId> = self
             .net
@@ -132,6 +132,7 @@ impl World<'_> {
         let server = life.server;
         self.note_at(server, "restart", [life.number, 0, 0]);
         self.maybe_change_disk(server);
+        self.maybe_rot(server);
         self.release_links();
         self.maybe_replace_snapshot(server)?;
         let recovery = Box::new(Recovery::new(self.servers[server].recovery_options()));
@@ -162,6 +163,9 @@ impl World<'_> {
             }
             Err(RecoveryError::Disk(_)) if had_errors => self.try_again(server),
             Err(_) if had_errors => self.try_again(server),
+            Err(refusal) if let Some(cause) = self.oracle.has_lost(server) => {
+                self.refuses_its_disk(server, cause, &refusal);
+            }
             Err(_) if self.oracle.views[server].was_lied_to() => {
                 // The operator has to restore it from elsewhere; here it ends.
                 self.counters.probe("lie_ends_in_refusal");
@@ -194,11 +198,15 @@ impl World<'_> {
         if !recovered.report.repairs.is_empty() {
             self.counters.probe("recovery_mended");
         }
+        let lies = self.servers[server].disk.lies();
+        self.oracle.views[server].disk_says(lies);
         let fresh = Database::new(LookupSeed(self.servers[server].life), self.servers[server].tree_options);
         if self.oracle.recovered(server, &recovered, (now.mono, fresh))? {
             self.counters.probe("lie_loses_acknowledged");
             self.begin_anew()?;
         }
+        let skipped = recovered.report.skipped_snapshots.iter().map(|(name, _)| name.as_str());
+        self.servers[server].disk.rot_missed(skipped);
         let options = self.servers[server].recovery_options();
         self.oracle.disk_is_good(server, &self.servers[server].disk, &options)?;
         if self.servers[server].ensemble.is_some() && recovered.database.last_zxid() > Zxid::ZERO {

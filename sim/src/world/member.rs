@@ -95,8 +95,12 @@ impl World<'_> {
     pub(super) fn back_up(&mut self, server: usize) -> ForeignDisk {
         let mut disk = self.servers[server].disk.clone();
         let life = self.life(server).key();
+        // What is known of it is what it has said.
+        disk.make_good();
         disk.lose_power(&mut *self.chooser, life | 1 << 60);
-        ForeignDisk { disk, ledger: self.oracle.views[server].ledger.clone() }
+        let mut ledger = self.oracle.views[server].ledger.clone();
+        ledger.disk_says(false);
+        ForeignDisk { disk, ledger }
     }
 
     /// It did not start on an empty disk, of which nobody has said that it is new: now somebody says so, if a quorum may lose what was on

@@ -7,6 +7,7 @@
 mod client;
 mod clients;
 mod clock;
+mod damage;
 mod encode;
 mod faults;
 pub(crate) mod fuzzy;

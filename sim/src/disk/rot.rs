@@ -1,0 +1,227 @@
+//! Rot: bytes of files that were synced are others than were written, while the server is down ([`SimDisk::rot`]).
+//!
+//! It is a rot that can be told: no checksum vouches for an epoch's file, so a number there is never turned into a greater one, which nobody
+//! could doubt. It leaves no zeros, and no txn rots that holds a sector of them: those are what a write leaves that never came to the disk.
+//!
+//! It stays for one life of the process, and what nobody has missed by then is right again ([`SimDisk::heal`]).
+
+use super::{SimDisk, SimFile};
+use crate::chooser::Draws;
+use crate::plan::RotPlace;
+use quorate_core::contract::EpochKind;
+use quorate_core::vocabulary::{Epoch, Zxid};
+use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
+use quorate_storage_file::{Directory, FileName, epoch_name};
+use std::ops::Range;
+
+const SECTOR: usize = 512;
+const LOG_HEADER: usize = 16;
+const ENTRY_HEAD: usize = 12;
+/// Where an entry holds the zxid of its txn.
+const ZXID: Range<usize> = ENTRY_HEAD + 12..ENTRY_HEAD + 20;
+const SNAPSHOT_HEADER: usize = 16;
+/// The last seal and what it seals.
+const SNAPSHOT_SEAL: usize = 30;
+
+/// A file that has rotted.
+#[derive(Clone, Debug)]
+pub(super) struct Rotten {
+    file: SimFile,
+    at: u64,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// Recovery has passed it over, and goes on passing it over.
+    is_missed: bool,
+}
+
+/// What rot leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spared {
+    /// How far history still reaches, by all files but for what has rotted of one.
+    pub(crate) history: Zxid,
+    /// What an epoch's file says now, if it is one, and nothing if that is no number.
+    pub(crate) epoch: Option<(EpochKind, Option<Epoch>)>,
+}
+
+/// Where the entries of a log stand, and their zxids.
+fn entries(log: &[u8]) -> Vec<(Range<usize>, Zxid)> {
+    let mut found = Vec::new();
+    let mut at = LOG_HEADER;
+    while let Some(head) = log.get(at..at + ENTRY_HEAD)
+        && let length @ 1.. = i32::from_be_bytes(head[8..].try_into().expect("four bytes are left"))
+        && let Some(entry) = log.get(at..at + ENTRY_HEAD + length as usize + 1)
+        && let Some(zxid) = entry.get(ZXID)
+    {
+        let zxid = Zxid(i64::from_be_bytes(zxid.try_into().expect("eight bytes were asked")));
+        found.push((at..at + entry.len(), zxid));
+        at += entry.len();
+    }
+    found
+}
+
+/// Whether a sector of it holds zeros though nothing is lost: recovery could not tell.
+fn has_empty_sector(log: &[u8], range: &Range<usize>) -> bool {
+    let sectors = (range.start.div_ceil(SECTOR)..range.end / SECTOR).map(|sector| sector * SECTOR);
+    sectors.into_iter().any(|at| log[at..at + SECTOR].iter().all(|byte| *byte == 0))
+}
+
+fn parse(content: &[u8]) -> Option<Epoch> {
+    String::from_utf8_lossy(content).trim_end().parse().ok().map(Epoch)
+}
+
+impl SimDisk {
+    /// Lets some bytes rot there, if there is such a place; what is left then.
+    pub(crate) fn rot(&mut self, place: RotPlace, draws: &mut Draws<'_>) -> Option<Spared> {
+        match place {
+            RotPlace::LogHeader | RotPlace::LogMiddle | RotPlace::LogTail => self.rot_log(place, draws),
+            RotPlace::SnapshotHeader | RotPlace::SnapshotMiddle | RotPlace::SnapshotSeal => {
+                self.rot_snapshot(place, draws)
+            }
+            RotPlace::AcceptedEpoch => self.rot_epoch(EpochKind::Accepted, draws),
+            RotPlace::CurrentEpoch => self.rot_epoch(EpochKind::Current, draws),
+        }
+    }
+
+    /// The files of a directory whose names mean something, all of them synced, ascending.
+    fn synced<'a>(
+        &'a self,
+        directory: Directory,
+        parse: fn(&str) -> Option<Zxid>,
+    ) -> impl Iterator<Item = (Zxid, SimFile, Vec<u8>)> + 'a {
+        let names = self.names.get(&directory).into_iter().flat_map(|names| &names.current);
+        let mut files: Vec<(Zxid, SimFile)> =
+            names.filter_map(|(name, file)| Some((parse(name)?, *file))).collect();
+        files.sort();
+        files.into_iter().filter_map(|(zxid, id)| {
+            let file = self.files.get(&id).filter(|file| file.is_clean() && file.length() > 0)?;
+            Some((zxid, id, file.content()))
+        })
+    }
+
+    /// How far history reaches by the snapshots and logs, but for the file `rotten`.
+    fn reach(&self, rotten: SimFile) -> Zxid {
+        let others = self.synced(Directory::Snap, snapshot_zxid).filter(|(_, id, _)| *id != rotten);
+        let snapshots = others.map(|(zxid, ..)| zxid);
+        let logs = self.synced(Directory::Log, parse_log_name).filter(|(_, id, _)| *id != rotten);
+        let logs = logs.filter_map(|(_, _, log)| entries(&log).last().map(|(_, zxid)| *zxid));
+        snapshots.chain(logs).max().unwrap_or_default()
+    }
+
+    fn rot_log(&mut self, place: RotPlace, draws: &mut Draws<'_>) -> Option<Spared> {
+        let logs: Vec<(Zxid, SimFile, Vec<u8>)> = self.synced(Directory::Log, parse_log_name).collect();
+        let last = logs.len().checked_sub(1)?;
+        let chosen = if draws.chance(600) { last } else { draws.between(0, last as u64) as usize };
+        let (_, file, log) = &logs[chosen];
+        let entries = entries(log);
+        let (newest, before) = entries.split_last()?;
+        let range = match place {
+            RotPlace::LogHeader => 0..LOG_HEADER.min(log.len()),
+            RotPlace::LogTail => newest.0.clone(),
+            _ if before.is_empty() => return None,
+            _ => before[draws.below(before.len() as u64) as usize].0.clone(),
+        };
+        if has_empty_sector(log, &range) {
+            return None;
+        }
+        let of_this = match place {
+            RotPlace::LogTail => before.last(),
+            _ => Some(newest),
+        };
+        let history = self.reach(*file).max(of_this.map_or(Zxid::ZERO, |(_, zxid)| *zxid));
+        self.rot_bytes(*file, (log, range), draws);
+        Some(Spared { history, epoch: None })
+    }
+
+    fn rot_snapshot(&mut self, place: RotPlace, draws: &mut Draws<'_>) -> Option<Spared> {
+        let snapshots: Vec<(Zxid, SimFile, Vec<u8>)> = self.synced(Directory::Snap, snapshot_zxid).collect();
+        let last = snapshots.len().checked_sub(1)?;
+        let chosen = if draws.chance(700) { last } else { draws.between(0, last as u64) as usize };
+        let (_, file, snapshot) = &snapshots[chosen];
+        let length = snapshot.len();
+        let range = match place {
+            RotPlace::SnapshotHeader => 0..SNAPSHOT_HEADER.min(length),
+            RotPlace::SnapshotSeal => length.saturating_sub(SNAPSHOT_SEAL)..length,
+            _ => 0..length,
+        };
+        let history = self.reach(*file);
+        self.rot_bytes(*file, (snapshot, range), draws);
+        Some(Spared { history, epoch: None })
+    }
+
+    fn rot_epoch(&mut self, kind: EpochKind, draws: &mut Draws<'_>) -> Option<Spared> {
+        let file = *self.names.get(&Directory::Snap)?.current.get(epoch_name(kind))?;
+        let content = self.files.get(&file).filter(|file| file.is_clean() && file.length() > 0)?.content();
+        let known = parse(&content)?;
+        let at = draws.below(content.len() as u64) as usize;
+        let mut rotten = content.clone();
+        rotten[at] = draws.of(b"01+\n\xc3~");
+        if rotten == content || parse(&rotten).is_some_and(|epoch| epoch > known) {
+            rotten[at] = b'p';
+        }
+        let epoch = Some((kind, parse(&rotten)));
+        let history = self.reach(file);
+        self.replace(file, at as u64, (&content[at..=at], &rotten[at..=at]));
+        Some(Spared { history, epoch })
+    }
+
+    /// A few bytes within that range.
+    fn rot_bytes(&mut self, file: SimFile, (content, range): (&[u8], Range<usize>), draws: &mut Draws<'_>) {
+        let at = draws.between(range.start as u64, range.end as u64 - 1) as usize;
+        let most = range.end - at;
+        let count = (draws.of(&[1, 1, 2, 16]) as usize).min(most);
+        let before = &content[at..at + count];
+        let after: Vec<u8> = before
+            .iter()
+            .map(|byte| match byte ^ draws.between(1, 255) as u8 {
+                0 => {
+                    if *byte == 1 {
+                        2
+                    } else {
+                        1
+                    }
+                }
+                other => other,
+            })
+            .collect();
+        self.replace(file, at as u64, (before, &after));
+    }
+
+    fn replace(&mut self, file: SimFile, at: u64, (before, after): (&[u8], &[u8])) {
+        if let Some(data) = self.files.get_mut(&file) {
+            data.rot(at, after);
+            let (before, after) = (before.to_vec(), after.to_vec());
+            self.rotten.push(Rotten { file, at, before, after, is_missed: false });
+        }
+    }
+
+    /// Recovery has passed over these snapshots: their rot stays, or it would find them some day.
+    pub(crate) fn rot_missed<'a>(&mut self, snapshots: impl Iterator<Item = &'a str>) {
+        for name in snapshots {
+            let names = self.names.get(&Directory::Snap);
+            let file = names.and_then(|names| names.current.get(name)).copied();
+            let rotten = self.rotten.iter_mut().filter(|rotten| Some(rotten.file) == file);
+            rotten.for_each(|rotten| rotten.is_missed = true);
+        }
+    }
+
+    /// What has rotted and was not missed is as it was.
+    pub(crate) fn heal(&mut self) {
+        for rotten in self.rotten.extract_if(.., |rotten| !rotten.is_missed) {
+            let Some(data) = self.files.get_mut(&rotten.file) else { continue };
+            let mut now = vec![0; rotten.after.len()];
+            if data.read(rotten.at, &mut now) == now.len() && now == rotten.after {
+                data.rot(rotten.at, &rotten.before);
+            }
+        }
+    }
+
+    /// Whether this file has rotted.
+    pub(crate) fn is_rotten(&self, name: &FileName) -> bool {
+        let file = self.names.get(&name.directory).and_then(|names| names.current.get(&name.name));
+        self.rotten.iter().any(|rotten| Some(&rotten.file) == file)
+    }
+}
+
+fn snapshot_zxid(name: &str) -> Option<Zxid> {
+    parse_snapshot_name(name).map(|(zxid, _)| zxid)
+}
