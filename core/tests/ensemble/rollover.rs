@@ -101,3 +101,26 @@ fn nothing_is_prepared_while_the_last_zxid_of_an_epoch_waits_for_its_commit() {
     });
     world.agree();
 }
+
+#[test]
+fn what_is_committed_at_once_is_answered_before_its_epoch_ends() {
+    let mut world = World::new(&voters(3));
+    world.last_counter = 1000;
+    (0..3).for_each(|at| world.start(at));
+    everybody_serves(&mut world);
+    let (leader, follower) = (world.leader(), world.follower());
+    let writers: Vec<usize> = (0..20).map(|_| world.client(leader, SessionId::NONE)).collect();
+    // One follower acknowledges everything before the leader's own disk does.
+    let third = (0..3).find(|at| *at != leader && *at != follower).unwrap();
+    [leader, third].into_iter().for_each(|at| world.servers[at].disk_hangs = true);
+    for number in 0..980 {
+        world.ask(writers[number % 20], create(&format!("/n{number}")));
+    }
+    world.run(50);
+    [leader, third].into_iter().for_each(|at| world.mend_disk_at_once(at));
+    world.until("the epoch is over", |world| used_up(world) == 1);
+    let answers: usize = writers.iter().map(|writer| world.clients[*writer].heard.len() - 1).sum();
+    assert_eq!(answers, 980);
+    everybody_serves(&mut world);
+    world.agree();
+}

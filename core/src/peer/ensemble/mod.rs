@@ -295,8 +295,11 @@ impl Peer {
     /// Time-outs of elections and of both machines.
     pub(super) fn time_passes(&mut self, now: Now, outbox: &mut Outbox) {
         let Some(member) = self.as_member() else { return };
+        let has_used_up_its_zxids = member.leader().is_some_and(Leader::has_used_up_its_zxids);
         match member.stance {
             Stance::Draining => self.look_when_drained(now, outbox),
+            // What is committed is applied and answered before its part ends with that.
+            Stance::Leading(_) if has_used_up_its_zxids && self.commit.has_committed(self.committed) => {}
             Stance::Looking => self.look(now, outbox, |election, members, out| {
                 election.timeout(now.mono, members, out);
             }),

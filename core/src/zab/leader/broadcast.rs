@@ -157,13 +157,13 @@ impl Leader {
         self.answer_syncs(turn);
         self.tell_up_to_date(turn);
         if self.has_used_up_its_zxids() {
-            // Next, but behind the answers to what is committed.
+            // Next, but the answers to what is committed come before.
             self.timers.next = turn.now;
         }
     }
 
-    /// Whether the last txn that this epoch has room for is committed.
-    pub(super) fn has_used_up_its_zxids(&self) -> bool {
+    /// Whether the last txn that this epoch has room for is committed: the part ends with the next timeout.
+    pub fn has_used_up_its_zxids(&self) -> bool {
         self.proposals.last_committed == Zxid::new(self.epoch, self.config.last_counter)
     }
 
