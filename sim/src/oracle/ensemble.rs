@@ -66,6 +66,7 @@ impl Oracle {
         if !serves || mode == Mode::Looking {
             if self.views[server].lead.is_some() {
                 self.probes.push("leader_gone_by_itself");
+                self.ends_with(server, last)?;
             }
             self.views[server].stops_serving();
             return Ok(());
@@ -107,18 +108,39 @@ impl Oracle {
         self.same_state(server, status.database())
     }
 
+    /// A leader is gone that had logged up to `last`. It may have committed that in the same input, as the last txn of an epoch is: what a
+    /// quorum has is committed, whether it came to know it or not.
+    fn ends_with(&mut self, server: usize, last: Zxid) -> Verdict {
+        if last <= self.history.tail() {
+            return Ok(());
+        }
+        let (durable, acknowledged) = self.who_has(server, last);
+        let ensemble = &self.ensemble;
+        if ensemble.are_enough(durable) && ensemble.are_enough(acknowledged) {
+            return self.commit(server, last, false);
+        }
+        Ok(())
+    }
+
+    /// On whose disks a leader's history up to `last` is, and who has acknowledged it.
+    fn who_has(&self, server: usize, last: Zxid) -> (Voters, Voters) {
+        let (history, own) = (&self.history, &self.views[server].ledger);
+        let epoch = own.epochs.current;
+        let durable = self.voters_with(None, |ledger| ledger.keeps(last, history));
+        let mut acknowledged = self.voters_with(Some(server), |ledger| ledger.acknowledges(epoch, last));
+        if own.keeps(last, history) {
+            acknowledged = acknowledged.with(server);
+        }
+        (durable, acknowledged)
+    }
+
     /// A leader's history up to `last` is committed: by the quorum that has taken it over, or by acknowledgements.
     fn commit(&mut self, server: usize, last: Zxid, begins: bool) -> Verdict {
         let epoch = self.views[server].ledger.epochs.current;
         if begins {
             leadership::established(epoch, server, self.ensemble.leader_of.insert(epoch, server))?;
         }
-        let history = &self.history;
-        let durable = self.voters_with(None, |ledger| ledger.keeps(last, history));
-        let mut acknowledged = self.voters_with(Some(server), |ledger| ledger.acknowledges(epoch, last));
-        if self.views[server].ledger.keeps(last, history) {
-            acknowledged = acknowledged.with(server);
-        }
+        let (durable, acknowledged) = self.who_has(server, last);
         let is_enough = |who| self.ensemble.are_enough(who);
         committed_never_lost::by_quorum(last, durable, acknowledged, is_enough)?;
         if !self.ensemble.quorums.are_majority(acknowledged) {
