@@ -3,7 +3,7 @@
 //! It is a rot that can be told: no checksum vouches for an epoch's file, so a number there is never turned into a greater one, which nobody
 //! could doubt. It leaves no zeros, and no txn rots that holds a sector of them: those are what a write leaves that never came to the disk.
 //!
-//! It stays for one life of the process, and what nobody has missed by then is right again ([`SimDisk::heal`]).
+//! It stays for one life of the process, and what nobody has missed by then is right again ([`SimDisk::heal`]); an epoch stays as it is.
 
 use super::{SimDisk, SimFile};
 use crate::chooser::Draws;
@@ -160,7 +160,8 @@ impl SimDisk {
         }
         let epoch = Some((kind, parse(&rotten)));
         let history = self.reach(file);
-        self.replace(file, at as u64, (&content[at..=at], &rotten[at..=at]));
+        // Who has come back with it believes it, until the next epoch's file takes its place.
+        self.files.get_mut(&file)?.rot(at as u64, &rotten[at..=at]);
         Some(Spared { history, epoch })
     }
 

@@ -115,8 +115,8 @@ impl Oracle {
             return Ok(());
         }
         let (durable, acknowledged) = self.who_has(server, last);
-        let ensemble = &self.ensemble;
-        if ensemble.are_enough(durable) && ensemble.are_enough(acknowledged) {
+        let quorums = &self.ensemble.quorums;
+        if quorums.decide(durable) && quorums.decide(acknowledged) {
             return self.commit(server, last, false);
         }
         Ok(())
