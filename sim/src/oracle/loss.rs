@@ -93,7 +93,8 @@ impl Oracle {
     pub(crate) fn may_lose_lies(&mut self, server: usize, disk: &SimDisk) -> bool {
         self.views[server].ledger.disk_says(true);
         let ledger = &self.views[server].ledger;
-        let confirmed = (ledger.durable, ledger.durable_epochs);
+        // An epoch that was asked for may come back, too: with less history it would win every election.
+        let confirmed = (ledger.durable, ledger.epochs);
         let Some(doubt) = &ledger.doubt else { return false };
         let is_told = ledger.loss.is_some() || doubt.durable.epoch() == ledger.end.epoch();
         let is_told = is_told && !doubt.is_cut && !disk.lies_about_snapshots() && disk.has_epochs();
@@ -114,7 +115,7 @@ impl Oracle {
     pub(crate) fn may_rot(&self, server: usize, disk: &SimDisk) -> bool {
         let ledger = &self.views[server].ledger;
         let is_in_doubt = ledger.is_being_cut() || ledger.loss.is_some() || disk.lies().any();
-        !is_in_doubt && self.others_have(server, (ledger.durable, ledger.durable_epochs))
+        !is_in_doubt && self.others_have(server, (ledger.durable, ledger.epochs))
     }
 
     /// It has rotted: what comes back has to be as much as is left, wherever a checksum can tell that it was more.
