@@ -43,14 +43,7 @@ impl Model {
             return false;
         }
         let kind = if create.ephemeral { NodeKind::Ephemeral(header.session) } else { NodeKind::Persistent };
-        let stat = SavedStat {
-            czxid: zxid,
-            mzxid: zxid,
-            pzxid: zxid,
-            ctime: time,
-            mtime: time,
-            ..SavedStat::default()
-        };
+        let stat = SavedStat::created(zxid, time);
         let (data, acl) = (create.data.clone(), create.acl.clone());
         self.tree.insert(&create.path, Node { data, acl, stat, kind, children: Vec::new() });
         // -1 says one more.

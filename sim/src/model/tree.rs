@@ -27,6 +27,13 @@ pub(crate) struct SavedStat {
     pub(crate) aversion: i32,
 }
 
+impl SavedStat {
+    /// Of a node that was just created.
+    pub(super) fn created(zxid: Zxid, time: i64) -> Self {
+        SavedStat { czxid: zxid, mzxid: zxid, pzxid: zxid, ctime: time, mtime: time, ..SavedStat::default() }
+    }
+}
+
 /// One node. Its children are the paths below it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Node {

@@ -203,14 +203,7 @@ impl Model {
         let bytes = request.data.as_ref().map_or(0, Bytes::len) as i64;
         self.check_quota(place.applied, &path, (1, bytes))?;
         let (zxid, time) = (place.zxid, place.time);
-        let stat = SavedStat {
-            czxid: zxid,
-            mzxid: zxid,
-            pzxid: zxid,
-            ctime: time,
-            mtime: time,
-            ..SavedStat::default()
-        };
+        let stat = SavedStat::created(zxid, time);
         let data = request.data.clone();
         self.tree.insert(&path, Node { data, acl, stat, kind, children: Vec::new() });
         self.note_quota(zxid, &path, (1, bytes), true);

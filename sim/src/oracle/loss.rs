@@ -94,11 +94,11 @@ impl Oracle {
         self.views[server].ledger.disk_says(true);
         let ledger = &self.views[server].ledger;
         // An epoch that was asked for may come back, too: with less history it would win every election.
-        let confirmed = (ledger.durable, ledger.epochs);
+        let at_most = (ledger.durable, ledger.epochs);
         let Some(doubt) = &ledger.doubt else { return false };
         let is_told = ledger.loss.is_some() || doubt.durable.epoch() == ledger.end.epoch();
         let is_told = is_told && !doubt.is_cut && !disk.lies_about_snapshots() && disk.has_epochs();
-        is_told && self.others_have(server, confirmed)
+        is_told && self.others_have(server, at_most)
     }
 
     /// The power has taken what it may of that.
