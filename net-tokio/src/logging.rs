@@ -20,12 +20,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::{EnvFilter, Layer as _};
 use writer::Queue;
 
 /// Lines of one kind a second that are printed at most, on average; as many may come at once.
@@ -41,10 +41,10 @@ pub(crate) fn start(config: &LogConfig) {
         return;
     }
     // RUST_LOG is what people who know the library expect; a filter that can't be read must not cost the log.
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok().and_then(|text| parse_filter(&text).ok());
+    let asked = std::env::var("RUST_LOG").ok().and_then(|text| parse_filter(&text).ok());
     let filter = asked
         .or_else(|| parse_filter(&config.filter).ok())
-        .unwrap_or_else(|| EnvFilter::new(LevelFilter::INFO.to_string()));
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Lines { format: config.format })
         .with_writer(move || queue.clone())
@@ -59,13 +59,13 @@ pub(crate) fn start(config: &LogConfig) {
 ///
 /// # Errors
 /// What is wrong, in words.
-pub(crate) fn parse_filter(text: &str) -> Result<EnvFilter, String> {
+pub(crate) fn parse_filter(text: &str) -> Result<Targets, String> {
     let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
     let mut words = text.split(',').map(str::trim);
     if let Some(word) = words.find(|word| !word.contains('=') && !is_level(word)) {
         return Err(format!("{word:?} is no level"));
     }
-    EnvFilter::try_new(text).map_err(|error| error.to_string())
+    text.parse::<Targets>().map_err(|error| error.to_string())
 }
 
 /// Reports what was held back since the last time. To be called about once a second.
