@@ -97,17 +97,17 @@ fn keeper_children(keeper: &mut Client) -> i32 {
 
 /// From when the first of so many ephemerals vanishes until the last does.
 fn wait_for_the_end(keeper: &mut Client, ephemerals: usize) -> Span {
-    let mut span = Span { from: Instant::now(), to: Instant::now() };
-    poll_until("every ephemeral is gone", || {
+    let mut from = Instant::now();
+    poll_until("the first ephemeral is gone", || {
         let now = Instant::now();
-        match keeper_children(keeper) as usize {
-            0 => span.to = Instant::now(),
-            left if left == ephemerals => span.from = now,
-            _ => {}
+        let is_whole = keeper_children(keeper) as usize == ephemerals;
+        if is_whole {
+            from = now;
         }
-        span.to > span.from
+        !is_whole
     });
-    span
+    poll_until("every ephemeral is gone", || keeper_children(keeper) == 0);
+    Span { from, to: Instant::now() }
 }
 
 /// Windows that are long enough for a percentile to mean something.
