@@ -230,7 +230,7 @@ impl Ensemble {
         }
     }
 
-    /// Stops all; what is committed, and the database that each comes back with.
+    /// Stops all; what is committed, and the databases that come back with all of that.
     pub(crate) fn end(mut self) -> (Vec<Bytes>, Vec<Database>) {
         poll_until("all have applied the same", || {
             let mut views = (0..self.count()).filter_map(|server| Some(self.view(server)?.1));
@@ -239,7 +239,14 @@ impl Ensemble {
         });
         self.take_in_logs();
         (0..self.count()).for_each(|server| self.stop(server));
-        let databases = (0..self.count()).map(|server| self.recover(server)).collect();
+        let mut databases: Vec<Database> = (0..self.count()).map(|server| self.recover(server)).collect();
+        // Sessions expire until the last has stopped: what a quorum has is committed, and nothing else.
+        let mut ends: Vec<Zxid> = databases.iter().map(|database| database.last_zxid()).collect();
+        ends.sort_unstable();
+        let end = ends[(self.count() - 1) / 2];
+        let known = self.committed.last_key_value().map_or(Zxid::ZERO, |(zxid, _)| *zxid);
+        (0..self.count()).for_each(|server| self.take_in_log(server, known, end));
+        databases.retain(|database| database.last_zxid() == end);
         (std::mem::take(&mut self.committed).into_values().collect(), databases)
     }
 
