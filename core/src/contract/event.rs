@@ -59,7 +59,7 @@ pub enum PeerEvent {
         session: SessionId,
         timeout: Millis,
     },
-    /// The tree behind this txn is not the one that whoever prepared it had.
+    /// The tree behind this txn is not the one that whoever prepared it had: its digest says so, or not all of it could be applied.
     DigestMismatch {
         zxid: Zxid,
     },

@@ -73,7 +73,7 @@ impl Peer {
                     if answered.replace(conn) == Some(conn) { 0 } else { WORK_A_PACKET }
                 }
                 Origin::Server => WORK_A_PACKET,
-                Origin::Elsewhere => 0,
+                Origin::Elsewhere | Origin::Leader => 0,
             };
             self.note_slow(now, &proposal, outbox);
             let zxid = proposal.zxid();

@@ -116,7 +116,7 @@ impl CommitQueue {
 fn own_work(proposal: &Proposal) -> usize {
     match proposal.origin {
         Origin::Server => proposal.work(),
-        Origin::Request { .. } | Origin::Handshake { .. } | Origin::Elsewhere => 0,
+        Origin::Request { .. } | Origin::Handshake { .. } | Origin::Elsewhere | Origin::Leader => 0,
     }
 }
 

@@ -24,8 +24,10 @@ pub(crate) enum Origin {
     },
     /// The server itself: a session's expiry, a container's end.
     Server,
-    /// Another server, or nobody knows yet: what a leader proposed is matched with who waits for it when it is applied.
+    /// Another server.
     Elsewhere,
+    /// The leader, which has prepared it: who waits for it here, if anybody, is found when it is applied.
+    Leader,
 }
 
 /// See the module's words.

@@ -70,7 +70,8 @@ impl DataTree {
     /// Applies a txn. Applying it again, or over a snapshot that has some of its effects, brings the tree where applying it once does.
     ///
     /// # Errors
-    /// `NodeExists` or `NoNode` where a replay meets what later txns did, and `BadArguments` for a txn that no leader makes.
+    /// `NodeExists` or `NoNode` where a replay meets what later txns did, and `BadArguments` for a txn that can never be applied: the
+    /// createTTL without a TTL that Java's leaders let a client make, before they end by it.
     /// What §6.3 says is done nevertheless is done. Inside of a multi such an error is an [`Applied::Error`], and the ops behind
     /// it are applied.
     pub fn apply(

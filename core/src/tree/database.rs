@@ -150,9 +150,14 @@ impl Database {
         &self.sessions
     }
 
-    /// How often a digest named by a txn or a snapshot was not ours, but for those of a snapshot that replay has caught up with.
+    /// How often the tree was not what a txn or a snapshot says, by its digest or since a leader's txn could not be done, but for those of a snapshot that replay has caught up with.
     pub fn digest_mismatches(&self) -> u64 {
         self.digest_mismatches
+    }
+
+    /// A txn that was to be done could not be, without a digest that tells it.
+    pub(crate) fn count_mismatch(&mut self) {
+        self.digest_mismatches += 1;
     }
 
     /// Digests at zxids that are multiples of 128, oldest first, at most 1,024: what `hash` prints.

@@ -60,7 +60,7 @@ pub(super) fn log(event: PeerEvent, table: &Table) {
             warn!(name: "learner_gone", sid = sid.map_or_else(|| "?".to_owned(), |sid| sid.to_string()), "{reason}");
         }
         PeerEvent::DigestMismatch { zxid } => {
-            error!(name: "digest_mismatch", %zxid, "the tree is not the one that the txn's digest names");
+            error!(name: "digest_mismatch", %zxid, "the tree is not the leader's: by the txn's digest, or since the txn can't be applied");
         }
         PeerEvent::SnapshotStarted { zxid } => info!(name: "snapshot_started", %zxid),
         PeerEvent::SnapshotDurable { zxid } => info!(name: "snapshot_durable", %zxid),

@@ -63,17 +63,18 @@ impl Peer {
         if !is_draining || !self.is_drained() || self.ending != Ending::Serving {
             return;
         }
-        self.fast_forward(now);
+        self.fast_forward(now, outbox);
         self.start_looking(now, outbox);
     }
 
     /// Applies what was logged and is not known to be committed: the next leader decides about it, and may be this server.
-    fn fast_forward(&mut self, now: Now) {
+    fn fast_forward(&mut self, now: Now, outbox: &mut Outbox) {
         for proposal in self.commit.take() {
             let zxid = proposal.zxid();
             self.end_fuzziness_before(zxid);
-            // An error is a difference that a fuzzy snapshot explains, or one that the digest reports.
-            let _ = self.state.database.apply(&proposal.txn, &mut Unobserved);
+            let mismatches = self.state.database.digest_mismatches();
+            let applied = self.state.database.apply(&proposal.txn, &mut Unobserved);
+            self.state.judge_tree(&proposal.txn, &applied, mismatches, outbox);
             if zxid > self.committed {
                 self.commit(zxid, proposal.bytes);
             }

@@ -112,7 +112,7 @@ impl Peer {
         let member = self.member_mut();
         let is_logged = member.config.role == Part::Participant || member.config.observer_logs;
         let seq = if is_logged { self.append(zxid, &bytes, outbox) } else { self.log_seq };
-        self.commit.push(Proposal { seq, txn, bytes, origin: Origin::Elsewhere, wakes: Vec::new() });
+        self.commit.push(Proposal { seq, txn, bytes, origin: Origin::Leader, wakes: Vec::new() });
     }
 
     /// The history is the leader's; when it is durable, that is acknowledged.

@@ -22,13 +22,18 @@ use notify::Notifier;
 impl ServerState {
     /// Applies the next txn of history and answers whoever asked for it, who is returned.
     ///
+    /// What its leader proposed may not fit the tree of a learner: Java's proposes a createTTL that it can't apply either, and deletes
+    /// ephemerals of unknown sessions without a txn. The learner tells it, and goes on. The leader's database would not help where its
+    /// own tree does not take the txn, and a client that asks again and again would have it sent again and again.
+    ///
     /// # Panics
-    /// When it can't be applied: it was validated against exactly the tree that it meets here.
+    /// When a txn that was prepared here can't be applied: it was validated against exactly the tree that it meets.
     pub(crate) fn apply(&mut self, proposal: Proposal, now: Now, outbox: &mut Outbox) -> Origin {
         let Proposal { mut txn, origin, wakes, .. } = proposal;
         let last = self.database.last_zxid();
         assert!(last.may_precede(txn.header.zxid), "{} is applied behind {last}", txn.header.zxid);
-        let origin = if origin == Origin::Elsewhere { self.claim(&mut txn) } else { origin };
+        let is_leaders = origin == Origin::Leader;
+        let origin = if is_leaders { self.claim(&mut txn) } else { origin };
         let mut notifier = Notifier {
             watches: &mut self.watches,
             connections: &mut self.connections,
@@ -37,15 +42,14 @@ impl ServerState {
             outbox,
         };
         let mismatches = self.database.digest_mismatches();
-        let applied = match self.database.apply(&txn, &mut notifier) {
+        let applied = self.database.apply(&txn, &mut notifier);
+        self.judge_tree(&txn, &applied, mismatches, outbox);
+        let applied = match applied {
             Ok(applied) => applied,
             Err(_) if txn.header.zxid <= self.fuzzy_until => return origin,
+            Err(error) if is_leaders => Applied::Error(error.code()),
             Err(error) => panic!("a prepared txn can't be applied: {error:?}, {txn:?}"),
         };
-        if self.database.digest_mismatches() > mismatches && txn.header.zxid > self.fuzzy_until {
-            self.metrics.count(Counter::DigestMismatchesCount);
-            outbox.event(PeerEvent::DigestMismatch { zxid: txn.header.zxid });
-        }
         self.count_written(&txn.record);
         let latency = now.wall.0 - txn.header.time.0;
         if latency >= 0 {
@@ -58,7 +62,7 @@ impl ServerState {
             Origin::Handshake { conn, read_only, arrived } => {
                 self.finish_handshake((conn, arrived), read_only, now, outbox);
             }
-            Origin::Server | Origin::Elsewhere => {}
+            Origin::Server | Origin::Elsewhere | Origin::Leader => {}
         }
         if let TxnRecord::CreateSession { timeout } = txn.record
             && self.sessions.scope(txn.header.session) != Some(SessionScope::Global)
@@ -87,7 +91,7 @@ impl ServerState {
     fn claim(&self, txn: &mut Txn) -> Origin {
         let conn = self.connections.of_session(txn.header.session);
         let Some(connection) = conn.and_then(|conn| self.connections.get(conn)) else {
-            return Origin::Elsewhere;
+            return Origin::Leader;
         };
         let conn = connection.id;
         if let (ConnectionState::Establishing, Some(greeting), TxnRecord::CreateSession { .. }) =
@@ -111,7 +115,29 @@ impl ServerState {
                 }
                 Origin::Request { conn, opcode: *opcode, arrived: *arrived }
             }
-            _ => Origin::Elsewhere,
+            _ => Origin::Leader,
+        }
+    }
+
+    /// Counts and tells it when the tree behind a txn is not the one that whoever prepared it had: its digest says so, or something of it
+    /// could not be done. `mismatches` is how many there were before.
+    pub(crate) fn judge_tree(
+        &mut self,
+        txn: &Txn,
+        applied: &Result<Applied, ErrorCode>,
+        mismatches: u64,
+        outbox: &mut Outbox,
+    ) {
+        let zxid = txn.header.zxid;
+        if zxid <= self.fuzzy_until {
+            return;
+        }
+        if !is_done(&txn.record, applied) && self.database.digest_mismatches() == mismatches {
+            self.database.count_mismatch();
+        }
+        if self.database.digest_mismatches() > mismatches {
+            self.metrics.count(Counter::DigestMismatchesCount);
+            outbox.event(PeerEvent::DigestMismatch { zxid });
         }
     }
 
@@ -160,6 +186,18 @@ impl ServerState {
             _ => return,
         };
         self.metrics.add_path(BasicSet::WritePerNamespace, path, bytes as i64);
+    }
+}
+
+/// Whether all of a txn was done; of a multi that has failed that is nothing.
+fn is_done(record: &TxnRecord, applied: &Result<Applied, ErrorCode>) -> bool {
+    match (record, applied) {
+        (_, Err(_)) => false,
+        (TxnRecord::Multi(ops), Ok(Applied::Multi(results))) => {
+            ops.iter().any(|(_, op)| matches!(op, TxnRecord::Error { .. }))
+                || !results.iter().any(|result| matches!(result, Applied::Error(_)))
+        }
+        _ => true,
     }
 }
 
