@@ -121,7 +121,8 @@ impl FastLeaderElection {
         members: &Memberships,
         out: &mut Vec<ElectionOutput>,
     ) {
-        self.round.0 += 1;
+        // Behind the last number, which anybody may have told, the first comes, as in Java. Whoever is behind takes over the others' round.
+        self.round.0 = self.round.0.wrapping_add(1);
         let own = match members.committed().is_voter(self.me) {
             true => Vote::own(self.me, candidacy.zxid, candidacy.current_epoch),
             false => Vote::nobody(),

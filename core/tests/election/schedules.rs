@@ -1,6 +1,6 @@
 //! Whole elections over random networks: messages are lost, repeated and late until the network heals; then the living agree.
 
-use quorate_core::election::{Candidacy, ElectionOutput, FastLeaderElection};
+use quorate_core::election::{Candidacy, ElectionOutput, FastLeaderElection, Round};
 use quorate_core::jute::{Notification, PeerState};
 use quorate_core::quorum::{ElectionTimes, Membership, Memberships};
 use quorate_core::vocabulary::{Millis, Mono, ServerId, Zxid};
@@ -391,4 +391,38 @@ fn an_election_that_lasts_is_told_of_with_whom_the_others_name() {
         assert_eq!(*told, (vec![(other, Some(stranger))], vec![dead]));
     }
     assert_eq!(world.elected, 0);
+}
+
+#[test]
+fn rounds_begin_anew_behind_the_last_number() {
+    let mut world = World::new(7, &majority_of(3, 0), 0);
+    world.now = HEALED_AT;
+    let ids: Vec<ServerId> = world.servers.keys().copied().collect();
+    ids.iter().for_each(|id| world.start(*id));
+    // Whoever says so: nobody is asked who he is.
+    let forged = Notification {
+        state: PeerState::Looking,
+        leader: 0,
+        zxid: Zxid(0),
+        election_epoch: i64::MAX,
+        peer_epoch: 0,
+        version: 2,
+        config: Default::default(),
+    };
+    world.act(ids[1], |server, now, members, out| {
+        server.election.receive(now, ids[2], &forged, members, out);
+    });
+    world.run(world.now + BOUND);
+    assert!(world.agreed_leader().is_some());
+    assert!(world.servers.values().all(|server| server.election.round() == Round(i64::MAX)));
+    // In whatever order they look again, and though one of them has forgotten the round.
+    world.restart(ids[0]);
+    world.start(ids[1]);
+    world.run(world.now + Millis(300));
+    world.start(ids[2]);
+    world.run(world.now + BOUND);
+    assert!(world.agreed_leader().is_some());
+    ids.iter().for_each(|id| world.start(*id));
+    world.run(world.now + BOUND);
+    assert!(world.agreed_leader().is_some());
 }
