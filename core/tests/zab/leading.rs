@@ -306,6 +306,44 @@ fn whoever_is_silent_for_the_sync_limit_is_given_up_and_then_the_quorum_is_lost(
 }
 
 #[test]
+fn a_learner_that_is_sent_a_database_is_given_time_but_counts_for_a_quorum_no_longer_than_in_java() {
+    // initLimit and syncLimit are 7 ticks.
+    let quorum_is_lost = "ends: no quorum of followers is heard of";
+    let mut rig = established();
+    late(&mut rig, 3, 3, Zxid(-1), true);
+    rig.act(|leader, turn| leader.closed(LinkId(2), "reset", turn));
+    expect(&rig.waits(13), &["3 <- PING 1.3"; 13]);
+    assert!(rig.leader.has_quorum());
+    expect(&rig.waits(1), &[quorum_is_lost]);
+    // Where there is another quorum it may take longer.
+    let mut rig = established();
+    late(&mut rig, 3, 3, Zxid(-1), true);
+    for _ in 0..99 {
+        expect(&rig.waits(1), &["2 <- PING 1.3", "3 <- PING 1.3"]);
+        rig.pongs(2);
+    }
+    let gone = ["3 closed", "2 <- PING 1.3", "3 gone: it did not take over the history within initLimit"];
+    expect(&rig.waits(1), &gone);
+}
+
+#[test]
+fn a_learner_whose_database_is_all_on_its_way_is_there() {
+    let mut rig = established();
+    late(&mut rig, 3, 3, Zxid(-1), true);
+    for _ in 0..20 {
+        rig.waits(1);
+        rig.pongs(2);
+    }
+    rig.act(|leader, turn| leader.closed(LinkId(2), "reset", turn));
+    assert!(!rig.leader.has_quorum());
+    rig.act(|leader, turn| leader.backlog(LinkId(3), 0, turn));
+    assert!(rig.leader.has_quorum());
+    expect(&rig.waits(9), &["3 <- PING 1.3"; 9]);
+    expect(&rig.acks(3, zxid(2, 0)), &["3 <- UPTODATE"]);
+    assert!(rig.leader.has_quorum());
+}
+
+#[test]
 fn a_follower_that_answers_pings_and_logs_nothing_is_given_up() {
     let mut rig = established();
     rig.proposes(zxid(2, 1));

@@ -210,7 +210,7 @@ impl Leader {
 
     /// Who takes part: this server, and the followers that have, or are about to have, its history.
     pub(super) fn taking_part(&self) -> ServerSet {
-        let learners = self.learners.values().filter(|handler| handler.is_forwarded_to());
+        let learners = self.learners.values().filter(|handler| handler.takes_part());
         learners.filter_map(super::learners::LearnerHandler::follower).chain([self.config.me]).collect()
     }
 

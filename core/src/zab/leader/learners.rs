@@ -43,6 +43,10 @@ pub(super) struct LearnerHandler {
     pub(super) introduction: Option<Introduction>,
     /// When it is given up unless it does what it is to do; none while it waits for others.
     pub(super) deadline: Option<Mono>,
+    /// While it takes over the history, which it does without a word: since when nothing has shown that it is there.
+    pub(super) silent_since: Mono,
+    /// Whether that is too long ago for a quorum to count on it.
+    pub(super) is_silent: bool,
     /// What it acknowledges by acknowledging NEWLEADER: everything that was committed when it was sent the history.
     pub(super) history_end: Zxid,
     /// Its log is durable up to here; this counts once it has taken over the history.
@@ -62,6 +66,8 @@ impl LearnerHandler {
             step: Step::Connected,
             introduction: None,
             deadline: Some(deadline),
+            silent_since: Mono::default(),
+            is_silent: false,
             history_end: Zxid::ZERO,
             acked: Zxid::ZERO,
             sync_bytes: 0,
@@ -84,6 +90,11 @@ impl LearnerHandler {
     /// Whether it hears of what is proposed and committed.
     pub(super) fn is_forwarded_to(&self) -> bool {
         matches!(self.step, Step::Synchronising | Step::Acknowledged | Step::Serving)
+    }
+
+    /// Whether a quorum can count on it: it has the history, or is about to have it.
+    pub(super) fn takes_part(&self) -> bool {
+        self.is_forwarded_to() && !(self.step == Step::Synchronising && self.is_silent)
     }
 
     /// Whether it has taken over the history, so that its acknowledgements count.

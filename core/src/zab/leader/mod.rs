@@ -170,6 +170,7 @@ impl Leader {
         } else if bytes == 0 && handler.step == Step::Synchronising {
             // All of a database is on its way: from here on the learner has as long as any.
             handler.deadline = handler.deadline.min(Some(turn.now + init_span));
+            (handler.silent_since, handler.is_silent) = (turn.now, false);
         }
     }
 

@@ -21,7 +21,8 @@ use crate::zab::config::{LearnerKind, NO_HISTORY};
 use crate::zab::event::LeaderEvent;
 use bytes::{Bytes, BytesMut};
 
-/// A database takes its time on the way; so many times `initLimit` unless the link says that it is written.
+/// A database takes its time on the way; so many times `initLimit` unless the link says that it is written. A quorum counts on whom it is
+/// sent to for less: `timers.rs`.
 const SNAPSHOT_PATIENCE: u64 = 10;
 
 /// A quorum has promised itself; acknowledgements of NEWLEADER are gathered.
@@ -191,6 +192,7 @@ impl Leader {
         handler.step = Step::Synchronising;
         handler.history_end = from.max(log.last());
         handler.deadline = Some(turn.now + patience);
+        handler.silent_since = turn.now;
         handler.sync_bytes = turn.outbox.bytes() - sent_before;
     }
 

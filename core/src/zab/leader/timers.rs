@@ -31,6 +31,7 @@ impl Leader {
         self.timers.next = turn.now + self.half_tick();
         self.timers.beats += 1;
         self.drop_late_learners(turn);
+        self.note_silent_learners(turn.now);
         match self.phase {
             Phase::Discovery(discovery) if discovery.deadline <= turn.now => {
                 self.give_up("no quorum has connected within initLimit".to_owned(), turn);
@@ -73,6 +74,15 @@ impl Leader {
                 _ => "it did not take over the history within initLimit",
             };
             self.drop_learner(link, reason, turn);
+        }
+    }
+
+    /// A database may take a learner long, and there is time for that. But a leader that may have been cut off must not believe for so long
+    /// that it has a quorum: it counts on a learner that says nothing as long as Java does.
+    fn note_silent_learners(&mut self, now: Mono) {
+        let (init_span, sync_span) = (self.config.init_span(), self.config.sync_span());
+        for handler in self.learners.values_mut() {
+            handler.is_silent = handler.silent_since + init_span + sync_span <= now;
         }
     }
 
