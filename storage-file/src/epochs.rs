@@ -123,7 +123,8 @@ impl<F: Clone> EpochReader<F> {
     }
 }
 
-/// The epoch that a file's content says. Java reads a line, so a newline that an editor has left does no harm.
+/// The epoch that a file's content says. Java reads a line, so a newline that an editor has left does no harm. The last epoch and whatever
+/// is beyond it are none: no checksum vouches for the number, and a server that had promised itself to it could follow nobody any more.
 pub(crate) fn parse_epoch(content: &str) -> Option<Epoch> {
-    content.trim_end().parse().ok().map(Epoch)
+    content.trim_end().parse().ok().map(Epoch).filter(|epoch| *epoch < Epoch::LAST)
 }

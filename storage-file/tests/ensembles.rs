@@ -102,6 +102,19 @@ fn epochs_that_contradict_each_other_are_refused() {
 }
 
 #[test]
+fn an_epoch_that_nothing_can_follow_is_none() {
+    insta::assert_snapshot!(run("snapshot
+         # Every leader would refuse this server, and nobody would follow it.
+         put currentEpoch 5
+         put acceptedEpoch 4294967295
+         recover member
+         put acceptedEpoch 2147483647
+         recover member
+         put acceptedEpoch 2147483646
+         recover member"));
+}
+
+#[test]
 fn a_history_is_cut_behind_a_txn_it_has_and_nowhere_else() {
     insta::assert_snapshot!(run("snapshot
          log log.1 3

@@ -9,6 +9,11 @@ pub const LAST_COUNTER: u32 = u32::MAX - 1;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u32);
 
+impl Epoch {
+    /// The last that there can be: what is written as a negative int means something else.
+    pub const LAST: Epoch = Epoch(i32::MAX as u32);
+}
+
 /// The id of a transaction; ordered as ZooKeeper orders them, by the signed 64-bit value.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Zxid(pub i64);

@@ -2,10 +2,7 @@
 
 use crate::contract::{Epochs, Port};
 use crate::quorum::ConfigVersion;
-use crate::vocabulary::{Epoch, LAST_COUNTER, Millis, ServerId, Zxid};
-
-/// Epochs that are written as a negative int mean something else.
-pub(super) const LAST_EPOCH: Epoch = Epoch(i32::MAX as u32);
+use crate::vocabulary::{LAST_COUNTER, Millis, ServerId, Zxid};
 
 /// What a learner says its history ends in when it wants the leader's database and nothing else. It does not count for an epoch then.
 pub(super) const NO_HISTORY: Zxid = Zxid(-1);

@@ -94,6 +94,18 @@ fn epochs_that_nothing_can_follow_and_newer_configurations_are_refused() {
 }
 
 #[test]
+fn a_leader_that_has_accepted_an_epoch_that_nothing_can_follow_promises_nothing_more() {
+    for accepted in [i32::MAX as u32, u32::MAX - 1, u32::MAX] {
+        let (mut rig, _) = LeaderRig::new(3, standing(accepted, 1, zxid(1, 3)), &[]);
+        expect(&rig.joins(2, 2, 1, true), &["ends: no epoch can follow the accepted one"]);
+        let (_, lines) = LeaderRig::new(1, standing(accepted, 1, zxid(1, 3)), &[]);
+        expect(&lines, &["ends: no epoch can follow the accepted one"]);
+    }
+    let (_, lines) = LeaderRig::new(1, standing(i32::MAX as u32 - 1, 1, zxid(1, 3)), &[]);
+    expect(&lines, &["store Accepted 2147483647"]);
+}
+
+#[test]
 fn a_learner_that_is_a_little_behind_gets_what_it_lacks() {
     let mut rig = established();
     let lines = late(&mut rig, 3, 3, zxid(1, 2), false);

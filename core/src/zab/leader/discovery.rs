@@ -9,7 +9,7 @@ use crate::contract::EpochKind;
 use crate::jute::{Encode as _, LearnerInfo, QuorumPacket, Writer};
 use crate::quorum::ServerSet;
 use crate::vocabulary::{Epoch, LinkId, Mono, Zxid};
-use crate::zab::config::{LAST_EPOCH, LearnerKind, NO_HISTORY};
+use crate::zab::config::{LearnerKind, NO_HISTORY};
 use crate::zab::event::LeaderEvent;
 
 /// What servers have accepted is gathered.
@@ -53,7 +53,7 @@ impl Leader {
         if info.config_version > config_version.0.0 {
             return self.drop_learner(link, "its configuration is newer than ours", turn);
         }
-        if accepted >= LAST_EPOCH {
+        if accepted >= Epoch::LAST {
             return self.drop_learner(link, "it has accepted an epoch that nothing can follow", turn);
         }
         if info.sid == i64::from(self.config.me.0) {
@@ -101,6 +101,10 @@ impl Leader {
         let Phase::Discovery(discovery) = self.phase else { return };
         if !self.members.committed().is_quorum(&discovery.reported) {
             return;
+        }
+        // This server's own: nobody else's is let in.
+        if discovery.newest >= Epoch::LAST {
+            return self.give_up("no epoch can follow the accepted one".to_owned(), turn);
         }
         self.epoch = Epoch(discovery.newest.0 + 1);
         self.phase = Phase::Promise(discovery.into_promise(turn.now + self.config.init_span()));

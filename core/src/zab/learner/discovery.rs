@@ -7,7 +7,7 @@ use super::{Learner, LearnerTurn, Phase};
 use crate::contract::EpochKind;
 use crate::jute::{LearnerInfo, QuorumPacket};
 use crate::vocabulary::{Epoch, LinkId};
-use crate::zab::config::{LAST_EPOCH, LearnerKind};
+use crate::zab::config::LearnerKind;
 use crate::zab::event::LearnerEvent;
 
 /// See the module's words.
@@ -47,7 +47,7 @@ impl Learner {
             return self.fail("LEADERINFO out of turn", turn);
         };
         let accepted = self.standing.epochs.accepted;
-        if epoch > LAST_EPOCH {
+        if epoch > Epoch::LAST {
             return self.fail("the leader's epoch is one that nothing can follow", turn);
         }
         if epoch < accepted {
