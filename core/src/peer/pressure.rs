@@ -5,7 +5,8 @@
 //!   would come to as much.
 //! - Below the low watermark of free space, writes that can grow the data are answered -125; reads, pings, deletes, checks and
 //!   closing sessions go on. Space is measured now and then, so what was logged since counts as gone, and so does what was logged
-//!   between the last two measurements: it may not have reached the disk when the last one was made.
+//!   between the last two measurements: it may not have reached the disk when the last one was made. A leader answers so whatever server
+//!   was asked; the disk of any other server is spared only what its own clients ask for.
 //! - Invariant: memory held for clients is bounded by these limits, whatever the clients do.
 
 use super::Peer;

@@ -229,7 +229,7 @@ pub(super) fn makes_txn(request: &Request) -> bool {
 }
 
 /// Whether a write may make the data larger.
-fn grows_data(request: &Request) -> bool {
+pub(super) fn grows_data(request: &Request) -> bool {
     match request {
         Request::Create(_) | Request::SetData { .. } | Request::SetAcl { .. } => true,
         Request::Multi(ops) => {

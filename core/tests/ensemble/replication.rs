@@ -2,6 +2,7 @@
 
 use crate::support::{children, create, create_as, get, set, sync, watch};
 use crate::world::{World, voters};
+use quorate_core::contract::Input;
 use quorate_core::jute::{CreateFlag, CreateKind, CreateRequest, MultiOp, Request};
 use quorate_core::peer::Mode;
 use quorate_core::quorum::Role;
@@ -187,4 +188,35 @@ fn packets_in_pieces_are_the_same() {
     let follower = world.follower();
     let client = world.client(follower, SessionId::NONE);
     assert_eq!(world.call(client, create("/a")), "/a");
+}
+
+#[test]
+fn a_nearly_full_disk_of_the_leader_refuses_what_grows_wherever_it_is_asked() {
+    let mut world = World::started(&[voters(3), vec![Role::Observer]].concat());
+    let leader = world.leader();
+    let clients = [leader, world.follower(), 3].map(|at| world.client(at, SessionId::NONE));
+    world.call(clients[0], create("/a"));
+    world.handle(leader, Input::FreeSpace { bytes: 0 });
+    for client in clients {
+        let multi = Request::Multi(vec![MultiOp::Delete { path: Some("/a".to_owned()), version: -1 }]);
+        for (request, answer) in [
+            (create("/b"), "error -125"),
+            (set("/a", "1"), "error -125"),
+            (sync(), "Sync"),
+            (get("/a"), "new"),
+            (Request::Delete { path: Some("/b".to_owned()), version: -1 }, "error -101"),
+        ] {
+            assert_eq!(world.call(client, request), answer);
+        }
+        if client == clients[2] {
+            assert_eq!(world.call(client, multi), "Delete");
+        }
+    }
+    // Sessions begin and end.
+    let late = world.client(3, SessionId::NONE);
+    world.ask(late, Request::CloseSession);
+    world.until("its end", |world| world.clients[late].is_closed);
+    world.handle(leader, Input::FreeSpace { bytes: 1 << 40 });
+    assert_eq!(world.call(clients[1], create("/b")), "/b");
+    world.agree();
 }

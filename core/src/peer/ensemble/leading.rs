@@ -6,7 +6,7 @@ use crate::auth::Identities;
 use crate::contract::{Outbox, PeerEvent, SyncMode};
 use crate::jute::{FieldLimit, ForwardedRequest, OpCode, PeerState, Reader, Request};
 use crate::metrics::{Advanced, Basic, Counter};
-use crate::peer::requests::makes_txn;
+use crate::peer::requests::{grows_data, makes_txn};
 use crate::peer::role::Role;
 use crate::pipeline::{Asker, Ground, Origin, Prep, Prepared};
 use crate::session::{Noted, SessionOwner};
@@ -169,6 +169,9 @@ impl Peer {
         }
         let asker = Asker { may_own, ..asker };
         match Request::decode(opcode, body) {
+            Ok(request) if self.pressure.is_space_low && grows_data(&request) => {
+                self.prep.refuse(ground, asker, ErrorCode::QuotaExceeded)
+            }
             Ok(request) if makes_txn(&request) => self.prep.request(ground, asker, &request),
             // A learner forwards nothing else: what it means can't be known.
             Ok(_) => self.prep.refuse(ground, asker, ErrorCode::Unimplemented),
