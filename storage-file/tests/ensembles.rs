@@ -90,6 +90,30 @@ fn a_history_in_a_later_epoch_than_the_current_one_is_no_reason_to_refuse() {
 }
 
 #[test]
+fn a_promise_that_only_the_history_shows_is_written() {
+    insta::assert_snapshot!(run("snapshot
+         epoch 3
+         log log.300000001 2
+         put currentEpoch 2
+         put acceptedEpoch 2
+         recover member
+         ls
+         # The leader of epoch 3 still leads: nothing is promised anew, and its history is taken over.
+         put currentEpoch 3
+         recover member
+         # Without the current epoch, too, the history tells.
+         remove currentEpoch
+         put acceptedEpoch 2
+         recover member
+         # Java syncs the name of neither file: the epoch was taken over, and may have been acknowledged.
+         put acceptedEpoch 2
+         put currentEpoch 2
+         put currentEpoch.tmp 3
+         recover member
+         recover member"));
+}
+
+#[test]
 fn epochs_that_contradict_each_other_are_refused() {
     insta::assert_snapshot!(run("snapshot
          put currentEpoch 5

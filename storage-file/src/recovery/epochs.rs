@@ -6,8 +6,10 @@
 //!   the server. But where `currentEpoch.tmp` was written, the history before it was complete, and perhaps it was acknowledged: Java
 //!   does not sync the name that it gives the file. Then it is what it was to become.
 //! - A current epoch above the accepted one can't be: the server refuses to start, because what it has promised is lost.
+//! - No promise is below what the history shows to have been made, else two leaders could number their txns alike. One that the file does
+//!   not say is written: the epoch may become the current one without being promised anew, when its leader still leads.
 //!
-//! No promise is below what the history shows to have been made, whatever the file says; else two leaders could number their txns alike.
+//! Invariant: the epochs that come back are those of the files, durable.
 
 use super::report::{RecoveryError, Repair};
 use crate::disk::{Directory, Disk, FileName};
@@ -103,7 +105,7 @@ impl<F: Clone + std::fmt::Debug> EpochRecovery<F> {
             }
             Phase::SyncNames(epochs) => {
                 disk.sync_directory(Directory::Snap)?;
-                return Ok(Some(self.with_promise(epochs)));
+                return Ok(Some(epochs));
             }
             Phase::Over => unreachable!("a job that is over is not stepped"),
         };
@@ -126,7 +128,14 @@ impl<F: Clone + std::fmt::Debug> EpochRecovery<F> {
     /// Everything is read: what the epochs are.
     fn judge(&mut self, temporary: Option<Epoch>) -> Result<Phase<F>, RecoveryError> {
         let of_history = self.last_zxid.epoch();
-        let accepted = self.accepted.unwrap_or(of_history);
+        let said = self.accepted.unwrap_or(of_history);
+        if let Some(current) = self.current.filter(|current| *current > said) {
+            return Err(RecoveryError::EpochsContradict { accepted: said, current });
+        }
+        let accepted = said.max(of_history);
+        if accepted > said {
+            self.accepted = None;
+        }
         let mut current = self.current.unwrap_or(of_history);
         if of_history > current
             && let Some(unfinished) = temporary.filter(|epoch| *epoch > current && *epoch <= accepted)
@@ -134,13 +143,10 @@ impl<F: Clone + std::fmt::Debug> EpochRecovery<F> {
             current = unfinished;
             self.current = None;
         }
-        if accepted < current {
-            return Err(RecoveryError::EpochsContradict { accepted, current });
-        }
         Ok(self.write_next(Epochs { accepted, current }))
     }
 
-    /// Writes what is missing, the promise first.
+    /// Writes what is missing or too low, the promise first.
     fn write_next(&self, epochs: Epochs) -> Phase<F> {
         let write = |kind, epoch| Phase::Write { job: EpochJob::new(kind, epoch), kind, epochs };
         match (self.accepted, self.current) {
@@ -149,9 +155,5 @@ impl<F: Clone + std::fmt::Debug> EpochRecovery<F> {
             _ if self.has_temporary => Phase::RemoveTemporary(epochs),
             _ => Phase::SyncNames(epochs),
         }
-    }
-
-    fn with_promise(&self, epochs: Epochs) -> Epochs {
-        Epochs { accepted: epochs.accepted.max(self.last_zxid.epoch()), ..epochs }
     }
 }

@@ -9,7 +9,7 @@
 //! 3. replay the logs from the one that straddles it, refusing holes and damage, allowing a torn tail ([`tail`]);
 //! 4. mend: cut torn tails, remove logs without a txn, and sync what was replayed, so that what is served is durable;
 //! 5. for a new database, or one that began with an empty tree on trust, write a snapshot; only then remove `initialize`;
-//! 6. for a member of an ensemble, read its epochs, and write those that are missing ([`epochs`]).
+//! 6. for a member of an ensemble, read its epochs, and write those that are missing, or below what the history shows ([`epochs`]).
 //!
 //! Invariants: nothing is changed on disk, but for leftovers, before the whole history was read and found right; no whole txn
 //! leaves the disk: a log with one is never removed, and what stands behind a tear is kept in a file of its own.
@@ -48,7 +48,7 @@ pub struct Recovered {
     pub database: Database,
     /// The newest txns of the log behind its snapshot, as many as were asked for.
     pub recent: VecDeque<(Zxid, Bytes)>,
-    /// The epochs of a member; all of it is durable, but for what follows from the history.
+    /// The epochs of a member, as its files say, durably.
     pub epochs: Epochs,
     /// How it came back.
     pub report: RecoveryReport,

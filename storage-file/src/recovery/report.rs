@@ -78,7 +78,7 @@ pub enum Repair {
     WroteSnapshot(String),
     /// A snapshot that was taking the place of everything has this name now, and everything else is gone.
     FinishedReplacement(String),
-    /// An epoch was written, because its file was missing, or not finished.
+    /// An epoch was written, because its file was missing, not finished, or below what the history shows.
     WroteEpoch(EpochKind, Epoch),
 }
 
