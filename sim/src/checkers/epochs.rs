@@ -1,5 +1,5 @@
 //! S14, S15, S16, S18, L7, D8: epochs never fall, are promised by a quorum before anybody leads in them, come back from a disk as they
-//! were, and are written behind the history they stand for; nothing of an earlier one is acknowledged any more, and none has more txns
+//! were and as its files say, and are written behind the history they stand for; nothing of an earlier one is acknowledged any more, and none has more txns
 //! than it has numbers for.
 
 use super::{Verdict, require};
@@ -65,4 +65,11 @@ pub(crate) fn behind_history(server: usize, epoch: Epoch, durable: Zxid, mark: Z
 /// These came back from the disk of `server`, which may be, or may not.
 pub(crate) fn recovered(server: usize, epochs: Epochs, ledger: &Ledger, may: bool) -> Verdict {
     require(NAME, may, || format!("server {server} comes back with {epochs:?}, {ledger:?}"))
+}
+
+/// `server` comes back with these, and those are what the files on its disk say.
+pub(crate) fn written(server: usize, epochs: Epochs, files: Option<Epochs>) -> Verdict {
+    require(NAME, files == Some(epochs), || {
+        format!("server {server} comes back with {epochs:?}, its files say {files:?}")
+    })
 }

@@ -32,6 +32,12 @@ impl Content {
         self.stored.truncate(self.length);
     }
 
+    fn to_vec(&self) -> Vec<u8> {
+        let mut all = self.stored.clone();
+        all.resize(self.length, 0);
+        all
+    }
+
     fn read(&self, offset: u64, buffer: &mut [u8]) -> usize {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.length);
         let count = buffer.len().min(self.length - start);
@@ -79,9 +85,12 @@ fn apply(content: &mut Content, change: &Change) {
 impl SimFileData {
     /// All of it, zeros at its end included.
     pub(super) fn content(&self) -> Vec<u8> {
-        let mut content = self.current.stored.clone();
-        content.resize(self.current.length, 0);
-        content
+        self.current.to_vec()
+    }
+
+    /// All of it that was synced, or was said to be.
+    pub(super) fn synced_content(&self) -> Vec<u8> {
+        if self.is_lied_about { self.current.to_vec() } else { self.durable.to_vec() }
     }
 
     /// Copies what stands at `offset`; returns how much of that there is.

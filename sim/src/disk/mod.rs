@@ -20,7 +20,7 @@ use crate::chooser::{Choice, Chooser, Draws};
 use crate::plan::Moment;
 use file::SimFileData;
 pub(crate) use image::Image;
-use quorate_core::contract::EpochKind;
+use quorate_core::contract::{EpochKind, Epochs};
 use quorate_storage_file::names::{parse_snapshot_name, snapshot_of_replacement};
 use quorate_storage_file::{
     DirEntry, Directory, Disk, DiskError, DiskErrorKind, DiskOperation, FileName, OpenMode, epoch_name,
@@ -175,6 +175,15 @@ impl SimDisk {
             let file = names.durable.get(epoch_name(kind)).and_then(|file| self.files.get(file));
             file.is_some_and(SimFileData::is_durable)
         })
+    }
+
+    /// What the files of the epochs say, and will behind a power loss, if the disk has not lied; nothing where one of them is missing, or no
+    /// number.
+    pub(crate) fn epochs(&self) -> Option<Epochs> {
+        let names = self.names.get(&Directory::Snap)?;
+        let files = if names.is_lied_about { &names.current } else { &names.durable };
+        let of = |kind| rot::parse(&self.files.get(files.get(epoch_name(kind))?)?.synced_content());
+        Some(Epochs { accepted: of(EpochKind::Accepted)?, current: of(EpochKind::Current)? })
     }
 
     /// Whether it ever lied: what is on it then is as good as the last recovery found it, no better.

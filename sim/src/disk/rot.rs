@@ -65,7 +65,7 @@ fn has_empty_sector(log: &[u8], range: &Range<usize>) -> bool {
     sectors.into_iter().any(|at| log[at..at + SECTOR].iter().all(|byte| *byte == 0))
 }
 
-fn parse(content: &[u8]) -> Option<Epoch> {
+pub(super) fn parse(content: &[u8]) -> Option<Epoch> {
     String::from_utf8_lossy(content).trim_end().parse().ok().map(Epoch)
 }
 

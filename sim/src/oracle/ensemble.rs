@@ -9,6 +9,7 @@ use crate::checkers::leadership::Reigns;
 use crate::checkers::{
     Verdict, committed_never_lost, epochs, leadership, prefix, recovered_state, state_equality,
 };
+use crate::disk::SimDisk;
 use bytes::Bytes;
 use quorate_core::contract::{EpochKind, Epochs};
 use quorate_core::jute::{Reader, Txn};
@@ -185,13 +186,19 @@ impl Oracle {
     }
 
     /// History came back from the disk of a member.
-    pub(super) fn recovered_member(&mut self, server: usize, recovered: &Recovered) -> Verdict {
+    pub(super) fn recovered_member(
+        &mut self,
+        server: usize,
+        recovered: &Recovered,
+        disk: &SimDisk,
+    ) -> Verdict {
         let last = recovered.database.last_zxid();
         let view = &mut self.views[server];
         let may = view.ledger.may_recover(last, &self.history);
         committed_never_lost::recovered(server, last, &view.ledger, may)?;
         let may = view.ledger.may_recover_epochs(recovered.epochs);
         epochs::recovered(server, recovered.epochs, &view.ledger, may)?;
+        epochs::written(server, recovered.epochs, disk.epochs())?;
         self.found_again(server, last, recovered.epochs);
         let view = &mut self.views[server];
         view.ledger.recovered(last, recovered.epochs);

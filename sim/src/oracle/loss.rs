@@ -4,6 +4,7 @@
 use super::Oracle;
 use super::history::History;
 use super::ledger::Ledger;
+use crate::checkers::lies::Lies;
 use crate::disk::{SimDisk, Spared};
 use quorate_core::contract::{EpochKind, Epochs};
 use quorate_core::vocabulary::Zxid;
@@ -88,26 +89,28 @@ impl Ledger {
 
 impl Oracle {
     /// Whether the power may take what this disk has lied about. Not where it might put a history together that never was, and nobody could
-    /// tell: that is so where what is lost ends with an epoch, where a snapshot is lost and what it stood for was removed, and where something
-    /// comes back that was taken away.
+    /// tell: that is so where what the logs lose ends with an epoch, where a snapshot is lost and what it stood for was removed, and where
+    /// something comes back that was taken away.
     pub(crate) fn may_lose_lies(&mut self, server: usize, disk: &SimDisk) -> bool {
         self.views[server].ledger.disk_says(true);
         let ledger = &self.views[server].ledger;
         // An epoch that was asked for may come back, too: with less history it would win every election.
         let at_most = (ledger.durable, ledger.epochs);
         let Some(doubt) = &ledger.doubt else { return false };
-        let is_told = ledger.loss.is_some() || doubt.durable.epoch() == ledger.end.epoch();
+        let is_one_epoch = doubt.durable.epoch() == ledger.end.epoch();
+        let is_told = ledger.loss.is_some() || is_one_epoch || !disk.lies().of_logs;
         let is_told = is_told && !doubt.is_cut && !disk.lies_about_snapshots() && disk.has_epochs();
         is_told && self.others_have(server, at_most)
     }
 
-    /// The power has taken what it may of that.
-    pub(crate) fn loses_lies(&mut self, server: usize) {
+    /// The power takes what it may of these lies.
+    pub(crate) fn loses_lies(&mut self, server: usize, lies: Lies) {
         self.has_forgotten(server);
         let ledger = &mut self.views[server].ledger;
         // What was in doubt before still is.
         if let (Some(doubt), None) = (ledger.doubt.take(), &ledger.loss) {
-            ledger.lose(Cause::Lie, (doubt.durable, doubt.epochs));
+            let history = if lies.of_logs { doubt.durable } else { ledger.durable };
+            ledger.lose(Cause::Lie, (history, doubt.epochs));
         }
     }
 

@@ -249,7 +249,7 @@ impl Oracle {
     pub(crate) fn recovered(
         &mut self,
         server: usize,
-        recovered: &Recovered,
+        (recovered, disk): (&Recovered, &SimDisk),
         now: (Mono, Database),
     ) -> Result<bool, Violation> {
         if !self.is_on() {
@@ -258,7 +258,7 @@ impl Oracle {
         if self.history.is_alone {
             return self.views[server].recovered_alone(recovered, now, &mut self.history);
         }
-        self.recovered_member(server, recovered)?;
+        self.recovered_member(server, recovered, disk)?;
         Ok(false)
     }
 

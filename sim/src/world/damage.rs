@@ -24,7 +24,7 @@ impl World<'_> {
             return;
         }
         if self.oracle.may_lose_lies(server, disk) {
-            self.oracle.loses_lies(server);
+            self.oracle.loses_lies(server, lies);
         } else {
             disk.make_good();
             self.counters.probe("lie_kept_for_the_quorum");

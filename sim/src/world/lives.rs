@@ -201,7 +201,8 @@ impl World<'_> {
         let lies = self.servers[server].disk.lies();
         self.oracle.views[server].disk_says(lies);
         let fresh = Database::new(LookupSeed(self.servers[server].life), self.servers[server].tree_options);
-        if self.oracle.recovered(server, &recovered, (now.mono, fresh))? {
+        let disk = &self.servers[server].disk;
+        if self.oracle.recovered(server, (&recovered, disk), (now.mono, fresh))? {
             self.counters.probe("lie_loses_acknowledged");
             self.begin_anew()?;
         }
