@@ -13,12 +13,14 @@ use quorate_core::contract::{Lane, StoreOp, StoreSeq};
 use quorate_core::vocabulary::Zxid;
 use quorate_storage_file::log_format::Damage;
 use quorate_storage_file::{
-    Disk, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step, Storage, TailProblem,
+    Disk, FileName, OpenMode, Recovered, Recovery, RecoveryStep, Repair, StdDisk, StdDiskOptions, Step,
+    Storage, TailProblem,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
 use support::history::{History, recovery_options};
 use support::power::{Image, PowerDisk, Swallow, lay_out};
+use support::script::World;
 use support::{Dice, scratch};
 
 /// An image, what had been acknowledged when it was taken, and what had been logged.
@@ -248,4 +250,26 @@ fn a_disk_that_skips_file_syncs_is_caught() {
 fn a_disk_that_skips_directory_syncs_is_caught() {
     let (faults, _) = faults(40, Some(Swallow::DirectorySyncs), 0);
     assert!(faults.len() >= 10, "only {} of 40 images show it: {faults:?}", faults.len());
+}
+
+/// A snapshot that nobody has synced, as Java leaves it, reaches beyond the log: what is served on its strength is durable.
+#[test]
+fn a_snapshot_that_was_recovered_from_is_durable() {
+    let mut world = World::new();
+    for line in ["snapshot", "log log.1 3", "skip 2", "snapshot"] {
+        world.command(line);
+    }
+    let name = FileName::snap("snapshot.5".to_owned());
+    let mut content = vec![0; 4096];
+    let file = world.disk.open(&name, OpenMode::Read).unwrap();
+    let length = world.disk.read(&file, 0, &mut content).unwrap();
+    world.disk.remove(&name).unwrap();
+    let mut disk = PowerDisk::new(world.disk.clone());
+    let file = disk.open(&name, OpenMode::CreateNew).unwrap();
+    disk.write(&file, 0, &content[..length]).unwrap();
+    let ends_at = |disk: &mut StdDisk| Recovery::new(recovery_options()).run(disk).unwrap().report.last_zxid;
+    let recovered = Recovery::new(recovery_options()).run(&mut disk).unwrap();
+    assert_eq!(recovered.report.last_zxid, Zxid(5));
+    let left = scratch();
+    assert_eq!(ends_at(&mut lay_out(&disk.synced(), left.path())), Zxid(5), "behind a power loss");
 }

@@ -261,6 +261,28 @@ transcript!(
 );
 
 transcript!(
+    a_snapshot_ahead_of_the_log_is_missed,
+    "snapshot
+     log log.1 3
+     skip 2
+     snapshot
+     recover
+     copy snapshot.5 whole
+     flip snapshot.5 60
+     recover
+     ls
+     # Java was writing it, or it was torn with the power: nobody was promised anything on its strength.
+     cut snapshot.5 -20
+     recover
+     # Its end stays what tells that, whatever is wrong before it.
+     copy whole snapshot.5
+     zero snapshot.5 0 32
+     recover
+     cut snapshot.5 0
+     recover"
+);
+
+transcript!(
     a_missing_log_is_a_hole,
     "snapshot
      log log.1 2

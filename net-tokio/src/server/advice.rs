@@ -41,6 +41,9 @@ pub(crate) fn about_recovery(error: &RecoveryError, storage: &StorageConfig) -> 
                 None => error.to_string(),
             }
         }
+        RecoveryError::LostWithNewestSnapshot { name, reason, .. } if is_about_access(reason) => {
+            with_access(reason, &storage.data_dir.join("version-2").join(name))
+        }
         _ => error.to_string(),
     }
 }
@@ -111,6 +114,7 @@ pub(crate) fn user_name(uid: u32) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config::ServerConfig;
+    use quorate_core::vocabulary::Zxid;
 
     fn storage() -> StorageConfig {
         ServerConfig::standalone("/".into(), 0).storage
@@ -138,6 +142,10 @@ mod tests {
         let named = |reason: &str| vec![("snapshot.0".to_owned(), reason.to_owned())];
         let unreadable = named("cannot open /version-2/snapshot.0: Permission denied (os error 13)");
         let said = about_recovery(&RecoveryError::NoUsableSnapshot(unreadable), &storage());
+        assert!(said.contains("this is the user") && !said.contains("backup"), "{said}");
+        let (name, reason) = named("cannot read it: Permission denied (os error 13)").remove(0);
+        let newest = RecoveryError::LostWithNewestSnapshot { name, reason, last: Zxid::ZERO };
+        let said = about_recovery(&newest, &storage());
         assert!(said.contains("this is the user") && !said.contains("backup"), "{said}");
         let damaged = about_recovery(&RecoveryError::NoUsableSnapshot(named("no seal")), &storage());
         assert!(damaged.contains("restore one from another server or a backup"), "{damaged}");

@@ -1,5 +1,5 @@
-//! What recovery changes in the logs, one disk call a step: torn tails are cut, logs without a txn removed, and every log that was
-//! replayed is synced, so that what is served is durable.
+//! What recovery changes in the logs, one disk call a step: torn tails are cut, logs without a txn removed, and the snapshot that was
+//! loaded and every log that was replayed are synced, so that what is served is durable: Java syncs no snapshot.
 //!
 //! Invariant: what was kept of a torn tail is durable, with its name, before that tail is cut; a crash in between does it again.
 
@@ -53,6 +53,9 @@ pub(crate) struct Mending<F> {
 
 #[derive(Clone, Debug)]
 enum Next<F> {
+    /// To sync the snapshot, then its name.
+    SyncSnapshot(F),
+    SyncSnapshotName,
     /// To begin with the next change.
     Begin,
     /// To change the file that is open.
@@ -67,9 +70,9 @@ enum Next<F> {
 }
 
 impl<F: Clone> Mending<F> {
-    /// Makes these changes, then syncs these logs.
-    pub(crate) fn new(mends: Vec<Mend>, syncs: VecDeque<FileName>) -> Self {
-        Mending { mends: mends.into(), syncs, next: Next::Begin }
+    /// Syncs this snapshot, if there is one, makes these changes, then syncs these logs.
+    pub(crate) fn new(snapshot: Option<F>, mends: Vec<Mend>, syncs: VecDeque<FileName>) -> Self {
+        Mending { mends: mends.into(), syncs, next: snapshot.map_or(Next::Begin, Next::SyncSnapshot) }
     }
 
     /// Goes on by one call; false when that was the last. What was changed is added to `repairs`.
@@ -79,6 +82,14 @@ impl<F: Clone> Mending<F> {
         repairs: &mut Vec<Repair>,
     ) -> Result<bool, DiskError> {
         self.next = match std::mem::replace(&mut self.next, Next::Begin) {
+            Next::SyncSnapshot(file) => {
+                disk.sync(&file)?;
+                Next::SyncSnapshotName
+            }
+            Next::SyncSnapshotName => {
+                disk.sync_directory(Directory::Snap)?;
+                Next::Begin
+            }
             Next::Begin => self.begin(disk, repairs)?,
             Next::Change(file, mend) => match &mend {
                 Mend::Keep { bytes, .. } => {

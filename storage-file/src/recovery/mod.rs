@@ -7,12 +7,13 @@
 //! 2. load the newest snapshot that is whole, each attempt into a decoder of its own; a replacement that was not finished is, first,
 //!    the only snapshot there is, and then takes the place of everything;
 //! 3. replay the logs from the one that straddles it, refusing holes and damage, allowing a torn tail ([`tail`]);
-//! 4. mend: cut torn tails, remove logs without a txn, and sync what was replayed, so that what is served is durable;
+//! 4. mend: cut torn tails, remove logs without a txn, and sync the snapshot and what was replayed, so that what is served is durable;
 //! 5. for a new database, or one that began with an empty tree on trust, write a snapshot; only then remove `initialize`;
 //! 6. for a member of an ensemble, read its epochs, and write those that are missing, or below what the history shows ([`epochs`]).
 //!
 //! Invariants: nothing is changed on disk, but for leftovers, before the whole history was read and found right; no whole txn
-//! leaves the disk: a log with one is never removed, and what stands behind a tear is kept in a file of its own.
+//! leaves the disk: a log with one is never removed, and what stands behind a tear is kept in a file of its own. A snapshot may be
+//! ahead of the logs, as a quorum commits without the own disk: one that was whole and can't be loaded is no less missed than a log.
 //!
 //! Absent: killing ephemerals of unknown sessions (the peer's affair, it depends on its role), starting as "no data" behind a
 //! hole.
@@ -79,6 +80,8 @@ pub struct Recovery<F> {
     snapshots: VecDeque<(String, Zxid)>,
     /// Snapshots that looked like one to Java, and could not be loaded.
     unusable: Vec<(String, String)>,
+    /// The snapshot that was loaded.
+    loaded: Option<F>,
     /// Logs, ascending; those not read yet once replay began.
     logs: VecDeque<(Zxid, String)>,
     temporaries: VecDeque<FileName>,
@@ -117,6 +120,8 @@ struct ReadSnapshot<F> {
     file: F,
     reader: SnapshotReader,
     decoder: SnapshotDecoder,
+    /// What the decoder found wrong. The rest is read all the same, because its end tells whether it was whole.
+    problem: Option<String>,
 }
 
 impl<F: Clone + std::fmt::Debug> Recovery<F> {
@@ -127,6 +132,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
             report: RecoveryReport::default(),
             snapshots: VecDeque::new(),
             unusable: Vec::new(),
+            loaded: None,
             logs: VecDeque::new(),
             temporaries: VecDeque::new(),
             removed_temporaries: false,
@@ -324,7 +330,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         let reader = SnapshotReader::new(&name, self.options.storage.chunk_bytes);
         let decoder = SnapshotDecoder::new(self.options.seed, self.options.tree, zxid)
             .with_limit(FieldLimit(self.options.storage.max_txn));
-        Ok(Phase::ReadSnapshot(Box::new(ReadSnapshot { name, file, reader, decoder })))
+        Ok(Phase::ReadSnapshot(Box::new(ReadSnapshot { name, file, reader, decoder, problem: None })))
     }
 
     fn read_snapshot<D: Disk<File = F>>(
@@ -332,16 +338,22 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         disk: &mut D,
         mut reading: Box<ReadSnapshot<F>>,
     ) -> Phase<F> {
-        let decoder = &mut reading.decoder;
-        let mut sink = |bytes: &[u8]| decoder.push(bytes).map_err(|error| error.to_string());
-        let outcome = match reading.reader.step(disk, &reading.file, &mut sink) {
+        let ReadSnapshot { reader, file, decoder, problem, .. } = &mut *reading;
+        let mut sink = |bytes: &[u8]| {
+            if problem.is_none() {
+                *problem = decoder.push(bytes).err().map(|error| error.to_string());
+            }
+            Ok(())
+        };
+        let outcome = match reader.step(disk, file, &mut sink) {
             Ok(false) => return Phase::ReadSnapshot(reading),
             Ok(true) => {
-                let ReadSnapshot { name, reader, decoder, .. } = *reading;
+                let ReadSnapshot { name, file, reader, decoder, problem } = *reading;
                 let looks_whole = reader.seal.ends_with_mark();
-                let sealed = reader.seal.verify();
+                let sealed = problem.map_or_else(|| reader.seal.verify(), Err);
                 match sealed.and_then(|()| decoder.finish().map_err(|error| error.to_string())) {
                     Ok(database) => {
+                        self.loaded = Some(file);
                         let replay = Box::new(Replay::new(database, false, &self.options));
                         if snapshot_of_replacement(&name).is_some() {
                             self.logs.clear();
@@ -357,7 +369,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
                     }
                 }
             }
-            // Whether its end looks whole is not known; to Java it may.
+            // It can't be read, or not unpacked. Whether its end looks whole is not known; to Java it may.
             Err(reason) => (reading.name, reason, true),
         };
         let (name, reason, looks_whole) = outcome;
@@ -375,7 +387,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
 
     fn begin_without_snapshot(&mut self) -> Result<Phase<F>, RecoveryError> {
         if !self.unusable.is_empty() {
-            return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.unusable)));
+            return Err(RecoveryError::NoUsableSnapshot(std::mem::take(&mut self.report.skipped_snapshots)));
         }
         // A snapshot of something, and no log of it: there was a database, and this directory does not hold it any more.
         let of_something = |(name, _): &&(String, String)| {
@@ -427,6 +439,7 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
 
     fn all_logs_read(&mut self, replay: Replay) -> Result<Phase<F>, RecoveryError> {
         let mends = replay.repairs()?;
+        self.is_beyond_snapshots(replay.last_zxid())?;
         self.report.logs = replay.summaries().cloned().collect();
         self.report.replayed = replay.replayed;
         self.report.out_of_order = replay.out_of_order;
@@ -445,8 +458,17 @@ impl<F: Clone + std::fmt::Debug> Recovery<F> {
         }
         let with_txns = self.report.logs.iter().filter(|log| log.entries > 0);
         let syncs = with_txns.map(|log| FileName::log(log.name.clone())).collect();
-        let mending = Box::new(Mending::new(mends, syncs));
+        let mending = Box::new(Mending::new(self.loaded.take(), mends, syncs));
         Ok(Phase::Mend { mending, history: Box::new(replay.into_history()) })
+    }
+
+    /// No snapshot that was whole once, and can't be loaded, may hold more than what was found without it.
+    fn is_beyond_snapshots(&self, last: Zxid) -> Result<(), RecoveryError> {
+        let mut unusable = self.unusable.iter();
+        let beyond = |name: &str| parse_snapshot_name(name).is_some_and(|(zxid, _)| zxid > last);
+        unusable.find(|(name, _)| beyond(name)).map_or(Ok(()), |(name, reason)| {
+            Err(RecoveryError::LostWithNewestSnapshot { name: name.clone(), reason: reason.clone(), last })
+        })
     }
 
     fn after_mending(&mut self, history: Box<History>) -> Phase<F> {

@@ -126,6 +126,10 @@ impl Replay {
         self.base
     }
 
+    pub(crate) fn last_zxid(&self) -> Zxid {
+        self.database.last_zxid()
+    }
+
     pub(crate) fn into_history(self) -> History {
         History { database: self.database, recent: self.recent.into_txns() }
     }

@@ -198,6 +198,19 @@ pub enum RecoveryError {
         /// The first txn of the next epoch.
         found: Zxid,
     },
+    /// A snapshot that can't be loaded is ahead of the logs.
+    #[error(
+        "{name} can't be loaded ({reason}), and without it history ends at {last}: the txns that it alone holds are missing; restore it \
+         from a backup, or empty the data directory of a member, and it gets everything anew from the others"
+    )]
+    LostWithNewestSnapshot {
+        /// The snapshot.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+        /// The last txn of all other files.
+        last: Zxid,
+    },
     /// The directory is empty, and may not become a new database.
     #[error(
         "the data directory is empty, db.autocreate is false and there is no file named initialize: if this is to be a new \
