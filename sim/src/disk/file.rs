@@ -88,6 +88,11 @@ impl SimFileData {
         self.current.to_vec()
     }
 
+    /// What a power loss leaves at least.
+    pub(super) fn durable_content(&self) -> Vec<u8> {
+        self.durable.to_vec()
+    }
+
     /// All of it that was synced, or was said to be.
     pub(super) fn synced_content(&self) -> Vec<u8> {
         if self.is_lied_about { self.current.to_vec() } else { self.durable.to_vec() }

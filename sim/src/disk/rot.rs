@@ -6,12 +6,14 @@
 //! It stays for one life of the process, and what nobody has missed by then is right again ([`SimDisk::heal`]); an epoch stays as it is.
 
 use super::{SimDisk, SimFile};
+use crate::checkers::java_opens_it::adler32;
 use crate::chooser::Draws;
 use crate::plan::RotPlace;
 use quorate_core::contract::EpochKind;
 use quorate_core::vocabulary::{Epoch, Zxid};
 use quorate_storage_file::names::{parse_log_name, parse_snapshot_name};
 use quorate_storage_file::{Directory, FileName, epoch_name};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 const SECTOR: usize = 512;
@@ -22,6 +24,10 @@ const ZXID: Range<usize> = ENTRY_HEAD + 12..ENTRY_HEAD + 20;
 const SNAPSHOT_HEADER: usize = 16;
 /// The last seal and what it seals.
 const SNAPSHOT_SEAL: usize = 30;
+/// How a snapshot ends that is whole.
+const SNAPSHOT_MARK: [u8; 5] = [0, 0, 0, 1, b'/'];
+/// All of history.
+const ALL: Zxid = Zxid(i64::MAX);
 
 /// A file that has rotted.
 #[derive(Clone, Debug)]
@@ -37,13 +43,16 @@ pub(super) struct Rotten {
 /// What rot leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spared {
-    /// How far history still reaches, by all files but for what has rotted of one.
+    /// How far history still reaches, by what is durable of all files but for what has rotted of one; beyond what was ever confirmed,
+    /// where nothing of history has rotted, or where that can be told.
     pub(crate) history: Zxid,
+    /// No file has rotted that it takes to come back with all of that: the server has to start.
+    pub(crate) must_start: bool,
     /// What an epoch's file says now, if it is one, and nothing if that is no number.
     pub(crate) epoch: Option<(EpochKind, Option<Epoch>)>,
 }
 
-/// Where the entries of a log stand, and their zxids.
+/// Where the whole entries of a log stand, and their zxids.
 fn entries(log: &[u8]) -> Vec<(Range<usize>, Zxid)> {
     let mut found = Vec::new();
     let mut at = LOG_HEADER;
@@ -51,6 +60,7 @@ fn entries(log: &[u8]) -> Vec<(Range<usize>, Zxid)> {
         && let length @ 1.. = i32::from_be_bytes(head[8..].try_into().expect("four bytes are left"))
         && let Some(entry) = log.get(at..at + ENTRY_HEAD + length as usize + 1)
         && let Some(zxid) = entry.get(ZXID)
+        && u64::from(adler32(&entry[ENTRY_HEAD..ENTRY_HEAD + length as usize])).to_be_bytes() == entry[..8]
     {
         let zxid = Zxid(i64::from_be_bytes(zxid.try_into().expect("eight bytes were asked")));
         found.push((at..at + entry.len(), zxid));
@@ -71,11 +81,12 @@ pub(super) fn parse(content: &[u8]) -> Option<Epoch> {
 
 impl SimDisk {
     /// Lets some bytes rot there, if there is such a place; what is left then.
-    pub(crate) fn rot(&mut self, place: RotPlace, draws: &mut Draws<'_>) -> Option<Spared> {
+    /// Snapshots before `floor` are of no use.
+    pub(crate) fn rot(&mut self, place: RotPlace, floor: Zxid, draws: &mut Draws<'_>) -> Option<Spared> {
         match place {
             RotPlace::LogHeader | RotPlace::LogMiddle | RotPlace::LogTail => self.rot_log(place, draws),
             RotPlace::SnapshotHeader | RotPlace::SnapshotMiddle | RotPlace::SnapshotSeal => {
-                self.rot_snapshot(place, draws)
+                self.rot_snapshot(place, floor, draws)
             }
             RotPlace::AcceptedEpoch => self.rot_epoch(EpochKind::Accepted, draws),
             RotPlace::CurrentEpoch => self.rot_epoch(EpochKind::Current, draws),
@@ -98,20 +109,33 @@ impl SimDisk {
         })
     }
 
+    /// Where the snapshots end that are whole, but for the file `rotten`.
+    fn snapshots_but(&self, rotten: SimFile) -> impl Iterator<Item = Zxid> + '_ {
+        let others = self.synced(Directory::Snap, snapshot_zxid);
+        let is_whole =
+            move |file: SimFile| file != rotten && self.rotten.iter().all(|other| other.file != file);
+        others.filter(move |(_, file, _)| is_whole(*file)).map(|(zxid, ..)| zxid)
+    }
+
+    /// The txns that are durable in the logs, but for the file `rotten`.
+    fn logged_but(&self, rotten: SimFile) -> BTreeSet<Zxid> {
+        let names = self.names.get(&Directory::Log).into_iter().flat_map(|names| &names.durable);
+        let logs = names.filter(|(name, file)| parse_log_name(name).is_some() && **file != rotten);
+        let logs = logs.filter_map(|(_, file)| self.files.get(file));
+        logs.flat_map(|log| entries(&log.durable_content())).map(|(_, zxid)| zxid).collect()
+    }
+
     /// How far history reaches by the snapshots and logs, but for the file `rotten`.
     fn reach(&self, rotten: SimFile) -> Zxid {
-        let others = self.synced(Directory::Snap, snapshot_zxid).filter(|(_, id, _)| *id != rotten);
-        let snapshots = others.map(|(zxid, ..)| zxid);
-        let logs = self.synced(Directory::Log, parse_log_name).filter(|(_, id, _)| *id != rotten);
-        let logs = logs.filter_map(|(_, _, log)| entries(&log).last().map(|(_, zxid)| *zxid));
-        snapshots.chain(logs).max().unwrap_or_default()
+        let logged = self.logged_but(rotten).last().copied();
+        self.snapshots_but(rotten).chain(logged).max().unwrap_or_default()
     }
 
     fn rot_log(&mut self, place: RotPlace, draws: &mut Draws<'_>) -> Option<Spared> {
         let logs: Vec<(Zxid, SimFile, Vec<u8>)> = self.synced(Directory::Log, parse_log_name).collect();
         let last = logs.len().checked_sub(1)?;
         let chosen = if draws.chance(600) { last } else { draws.between(0, last as u64) as usize };
-        let (_, file, log) = &logs[chosen];
+        let (first, file, log) = &logs[chosen];
         let entries = entries(log);
         let (newest, before) = entries.split_last()?;
         let range = match place {
@@ -128,24 +152,34 @@ impl SimDisk {
             _ => Some(newest),
         };
         let history = self.reach(*file).max(of_this.map_or(Zxid::ZERO, |(_, zxid)| *zxid));
+        // Nobody reads a log that lies wholly below the newest snapshot.
+        let start = self.snapshots_but(*file).max().unwrap_or_default().next();
+        let names = self.names.get(&Directory::Log).into_iter().flat_map(|names| names.current.keys());
+        let must_start =
+            names.filter_map(|name| parse_log_name(name)).any(|next| next > *first && next <= start);
         self.rot_bytes(*file, (log, range), draws);
-        Some(Spared { history, epoch: None })
+        Some(Spared { history, must_start, epoch: None })
     }
 
-    fn rot_snapshot(&mut self, place: RotPlace, draws: &mut Draws<'_>) -> Option<Spared> {
+    fn rot_snapshot(&mut self, place: RotPlace, floor: Zxid, draws: &mut Draws<'_>) -> Option<Spared> {
         let snapshots: Vec<(Zxid, SimFile, Vec<u8>)> = self.synced(Directory::Snap, snapshot_zxid).collect();
         let last = snapshots.len().checked_sub(1)?;
         let chosen = if draws.chance(700) { last } else { draws.between(0, last as u64) as usize };
-        let (_, file, snapshot) = &snapshots[chosen];
+        let (zxid, file, snapshot) = &snapshots[chosen];
         let length = snapshot.len();
         let range = match place {
             RotPlace::SnapshotHeader => 0..SNAPSHOT_HEADER.min(length),
             RotPlace::SnapshotSeal => length.saturating_sub(SNAPSHOT_SEAL)..length,
             _ => 0..length,
         };
-        let history = self.reach(*file);
+        let (reach, logged) = (self.reach(*file), self.logged_but(*file));
+        // A newer one leaves it out of use. An older one leads on where the logs hold all that this one does.
+        let is_spare = |other| other >= *zxid || other >= floor && logged.contains(zxid);
+        let must_start = self.snapshots_but(*file).any(is_spare);
         self.rot_bytes(*file, (snapshot, range), draws);
-        Some(Spared { history, epoch: None })
+        let is_marked = self.files.get(file)?.content().ends_with(&SNAPSHOT_MARK);
+        let history = if is_marked { ALL } else { reach };
+        Some(Spared { history, must_start, epoch: None })
     }
 
     fn rot_epoch(&mut self, kind: EpochKind, draws: &mut Draws<'_>) -> Option<Spared> {
@@ -159,10 +193,10 @@ impl SimDisk {
             rotten[at] = b'p';
         }
         let epoch = Some((kind, parse(&rotten)));
-        let history = self.reach(file);
         // Who has come back with it believes it, until the next epoch's file takes its place.
         self.files.get_mut(&file)?.rot(at as u64, &rotten[at..=at]);
-        Some(Spared { history, epoch })
+        let must_start = self.epochs().is_some_and(|epochs| epochs.accepted >= epochs.current);
+        Some(Spared { history: ALL, must_start, epoch })
     }
 
     /// A few bytes within that range.

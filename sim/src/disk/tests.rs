@@ -4,6 +4,7 @@ use super::*;
 use crate::chooser::Seeded;
 use crate::plan::RotPlace;
 use quorate_core::vocabulary::{Epoch, Zxid};
+use quorate_storage_file::log_format::{write_log_entry, write_log_header};
 
 #[test]
 fn it_is_a_disk() {
@@ -95,8 +96,8 @@ fn rot_changes_what_was_synced_and_ends_with_the_process_unless_it_was_missed() 
         disk.install(&name, &[7; 1000]);
         let mut chooser = Seeded { seed };
         let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
-        let spared = disk.rot(RotPlace::SnapshotMiddle, &mut draws).expect("there is a snapshot");
-        assert_eq!(spared.history, Zxid::ZERO, "nothing else reaches as far");
+        let spared = disk.rot(RotPlace::SnapshotMiddle, Zxid::ZERO, &mut draws).expect("there is a snapshot");
+        assert!(spared.history == Zxid::ZERO && !spared.must_start, "there is nothing else");
         let rotten = disk.content(&name).unwrap();
         assert!(rotten != [7; 1000] && !rotten.contains(&0) && disk.is_rotten(&name));
         disk.lose_power(&mut chooser, 1);
@@ -120,11 +121,75 @@ fn an_epoch_rots_to_what_nobody_takes_for_a_newer_one() {
         disk.install(&name, b"27");
         let mut chooser = Seeded { seed };
         let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
-        let spared = disk.rot(RotPlace::AcceptedEpoch, &mut draws).expect("there is an epoch");
+        let spared = disk.rot(RotPlace::AcceptedEpoch, Zxid::ZERO, &mut draws).expect("there is an epoch");
         let epoch: Option<u32> = read(&disk).trim_end().parse().ok();
         assert!(epoch.is_none_or(|epoch| epoch < 27), "{:?}", read(&disk));
         assert_eq!(spared.epoch, Some((EpochKind::Accepted, epoch.map(Epoch))));
         numbers += usize::from(epoch.is_some());
     }
     assert!((20..180).contains(&numbers), "{numbers}");
+}
+
+/// A log with these txns, of which nothing but the zxid means anything.
+fn log_of(zxids: std::ops::RangeInclusive<i64>) -> Vec<u8> {
+    let mut bytes = bytes::BytesMut::new();
+    write_log_header(&mut bytes);
+    zxids.for_each(|zxid| {
+        write_log_entry(&mut bytes, &[&[1; 12][..], &zxid.to_be_bytes(), &[1; 30]].concat())
+    });
+    bytes.to_vec()
+}
+
+/// A disk with all files of a member, whose process was killed while it appended.
+fn disk_of_a_killed_process() -> SimDisk {
+    let mut disk = SimDisk::new();
+    disk.install(&FileName::snap("snapshot.0"), &[7; 100]);
+    disk.install(&FileName::snap("acceptedEpoch"), b"2");
+    disk.install(&FileName::snap("currentEpoch"), b"2");
+    disk.install(&FileName::log("log.1"), &log_of(1..=3));
+    disk.install(&FileName::log("log.4"), &log_of(4..=6));
+    let (synced, all) = (log_of(4..=6).len(), log_of(4..=8));
+    let file = disk.open(&FileName::log("log.4"), OpenMode::Write).unwrap();
+    disk.write(&file, synced as u64, &all[synced..]).unwrap();
+    disk
+}
+
+#[test]
+fn what_rots_of_one_file_takes_nothing_that_is_synced_of_the_others() {
+    for seed in 0..50 {
+        let rot = |place| {
+            let mut chooser = Seeded { seed };
+            let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
+            disk_of_a_killed_process().rot(place, Zxid::ZERO, &mut draws).expect("there is such a place")
+        };
+        assert!(rot(RotPlace::AcceptedEpoch).history >= Zxid(6), "an epoch has no part in history");
+        let (current, snapshot) = (rot(RotPlace::CurrentEpoch), rot(RotPlace::SnapshotMiddle));
+        assert_eq!(
+            current.must_start,
+            current.epoch.is_some_and(|(_, epoch)| epoch.is_some()),
+            "it has fallen"
+        );
+        assert!(snapshot.history >= Zxid(6) && !snapshot.must_start, "nothing leads on where the logs begin");
+        assert!(rot(RotPlace::LogTail).history >= Zxid(6), "the last log is not synced, so another one rots");
+    }
+}
+
+#[test]
+fn a_server_has_to_start_without_what_it_does_not_read() {
+    let mut newest = 0;
+    for seed in 0..100 {
+        let rot = |place| {
+            let mut disk = disk_of_a_killed_process();
+            disk.install(&FileName::snap("snapshot.5"), &[7; 100]);
+            let mut chooser = Seeded { seed };
+            let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
+            let spared = disk.rot(place, Zxid::ZERO, &mut draws).expect("there is such a place");
+            (spared.must_start, disk.is_rotten(&FileName::snap("snapshot.5")))
+        };
+        assert!(rot(RotPlace::LogHeader).0, "that log lies below the snapshot");
+        let (must_start, is_newest) = rot(RotPlace::SnapshotMiddle);
+        assert!(must_start, "the logs lead on from the older one, or it is not read");
+        newest += usize::from(is_newest);
+    }
+    assert!((20..90).contains(&newest), "both rot: {newest}");
 }

@@ -42,6 +42,8 @@ pub(super) struct Loss {
     least: (Zxid, Epochs),
     /// And at most.
     most: (Zxid, Epochs),
+    /// Nothing is gone that it takes to start.
+    must_start: bool,
 }
 
 impl Loss {
@@ -78,10 +80,10 @@ impl Ledger {
     }
 
     /// All of it is in doubt, but for what `least` says.
-    fn lose(&mut self, cause: Cause, least: (Zxid, Epochs)) {
+    fn lose(&mut self, (cause, must_start): (Cause, bool), least: (Zxid, Epochs)) {
         let before = std::mem::take(self);
         let had = (before.durable, before.durable_epochs);
-        self.loss = Some(Loss { cause, had, least, most: (before.end, before.epochs) });
+        self.loss = Some(Loss { cause, had, least, most: (before.end, before.epochs), must_start });
         // What it has said, others have heard.
         (self.floor, self.acknowledged) = (before.floor, before.acknowledged);
     }
@@ -107,10 +109,13 @@ impl Oracle {
     pub(crate) fn loses_lies(&mut self, server: usize, lies: Lies) {
         self.has_forgotten(server);
         let ledger = &mut self.views[server].ledger;
+        if let Some(loss) = &mut ledger.loss {
+            loss.must_start = false;
+        }
         // What was in doubt before still is.
         if let (Some(doubt), None) = (ledger.doubt.take(), &ledger.loss) {
             let history = if lies.of_logs { doubt.durable } else { ledger.durable };
-            ledger.lose(Cause::Lie, (history, doubt.epochs));
+            ledger.lose((Cause::Lie, false), (history, doubt.epochs));
         }
     }
 
@@ -121,7 +126,8 @@ impl Oracle {
         !is_in_doubt && self.others_have(server, (ledger.durable, ledger.epochs))
     }
 
-    /// It has rotted: what comes back has to be as much as is left, wherever a checksum can tell that it was more.
+    /// It has rotted: what comes back has to be as much as is left, and all of it, wherever its end tells that it was more. What nobody needs
+    /// to come back is no reason to refuse.
     pub(crate) fn rots(&mut self, server: usize, spared: Spared) {
         self.has_forgotten(server);
         let ledger = &mut self.views[server].ledger;
@@ -132,12 +138,12 @@ impl Oracle {
             None => {}
         }
         let least = spared.history.min(ledger.durable);
-        ledger.lose(Cause::Rot, (least, epochs));
+        ledger.lose((Cause::Rot, spared.must_start), (least, epochs));
     }
 
-    /// Who has taken what may be missing on its disk of what was confirmed.
-    pub(crate) fn has_lost(&self, server: usize) -> Option<Cause> {
-        self.views[server].ledger.loss.as_ref().map(|loss| loss.cause)
+    /// Who has taken what may be missing on its disk of what was confirmed, if it is something without which it need not start.
+    pub(crate) fn may_refuse(&self, server: usize) -> Option<Cause> {
+        self.views[server].ledger.loss.as_ref().filter(|loss| !loss.must_start).map(|loss| loss.cause)
     }
 
     /// A member has come back up to `last`, as it may: what that says of its loss, if it had one.

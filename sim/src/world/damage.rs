@@ -42,7 +42,8 @@ impl World<'_> {
                 continue;
             }
             let mut draws = Draws::new(&mut *self.chooser, Choice::Rot, (key, number as u64));
-            let Some(spared) = disk.rot(place, &mut draws) else { continue };
+            let floor = self.oracle.views[server].ledger.floor;
+            let Some(spared) = disk.rot(place, floor, &mut draws) else { continue };
             self.counters.fault("bit_rot");
             self.note_at(server, "rot", [place as u64, 0, 0]);
             self.oracle.rots(server, spared);

@@ -163,7 +163,7 @@ impl World<'_> {
             }
             Err(RecoveryError::Disk(_)) if had_errors => self.try_again(server),
             Err(_) if had_errors => self.try_again(server),
-            Err(refusal) if let Some(cause) = self.oracle.has_lost(server) => {
+            Err(refusal) if let Some(cause) = self.oracle.may_refuse(server) => {
                 self.refuses_its_disk(server, cause, &refusal);
             }
             Err(_) if self.oracle.views[server].was_lied_to() => {
