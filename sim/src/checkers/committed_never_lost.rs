@@ -7,17 +7,16 @@ use quorate_core::vocabulary::Zxid;
 
 const NAME: &str = "committed_never_lost";
 
-/// `zxid` is committed: these voters have it on their disks, and these have acknowledged it.
+/// `zxid` is committed: these voters have it on their disks, and these have acknowledged it, who are enough, or are not.
 pub(crate) fn by_quorum(
     zxid: Zxid,
-    durable: Voters,
-    acknowledged: Voters,
-    is_enough: impl Fn(Voters) -> bool,
+    (durable, has_disks): (Voters, bool),
+    (acknowledged, has_acks): (Voters, bool),
 ) -> Verdict {
-    require(NAME, is_enough(durable), || {
+    require(NAME, has_disks, || {
         format!("{zxid} is committed, the disks of {durable:?} have it, and they are no quorum")
     })?;
-    require("commit_quorum", is_enough(acknowledged), || {
+    require("commit_quorum", has_acks, || {
         format!("{zxid} is committed, {acknowledged:?} have acknowledged it, and they are no quorum")
     })
 }

@@ -31,8 +31,8 @@ pub(crate) struct Ensemble {
     used_up: usize,
     /// The digest of every state that some server was in.
     digests: BTreeMap<Zxid, u64>,
-    /// Some voter has lost its disk, as far as a quorum can bear that.
-    has_forgotten: bool,
+    /// How far anything was proposed when a voter lost its disk last, as far as a quorum can bear that.
+    forgotten: Option<Zxid>,
 }
 
 impl Ensemble {
@@ -40,9 +40,10 @@ impl Ensemble {
         Ensemble { quorums, ..Ensemble::default() }
     }
 
-    /// Whether these are enough to commit: where a disk was lost it may have been one of theirs.
-    fn are_enough(&self, who: Voters) -> bool {
-        if self.has_forgotten { self.quorums.block(who) } else { self.quorums.decide(who) }
+    /// Whether these disks are enough to commit `zxid`: one that was lost since it was proposed may have had it.
+    fn are_enough(&self, zxid: Zxid, disks: Voters) -> bool {
+        let is_older = self.forgotten.is_some_and(|forgotten| zxid <= forgotten);
+        if is_older { self.quorums.block(disks) } else { self.quorums.decide(disks) }
     }
 }
 
@@ -142,8 +143,10 @@ impl Oracle {
             leadership::established(epoch, server, self.ensemble.leader_of.insert(epoch, server))?;
         }
         let (durable, acknowledged) = self.who_has(server, last);
-        let is_enough = |who| self.ensemble.are_enough(who);
-        committed_never_lost::by_quorum(last, durable, acknowledged, is_enough)?;
+        let has_disks = self.ensemble.are_enough(last, durable);
+        // What was said is said, whatever has become of the disk since.
+        let has_acks = self.ensemble.quorums.decide(acknowledged);
+        committed_never_lost::by_quorum(last, (durable, has_disks), (acknowledged, has_acks))?;
         if !self.ensemble.quorums.are_majority(acknowledged) {
             self.probes.push("minority_commits");
         }
@@ -253,12 +256,15 @@ impl Oracle {
     /// Its disk is this other one from now on.
     pub(crate) fn forgets(&mut self, server: usize, ledger: Ledger) {
         self.has_forgotten(server);
-        self.views[server].ledger = ledger;
+        self.views[server].ledger.is_replaced(ledger);
     }
 
     /// Something that was on its disk is not any more.
     pub(super) fn has_forgotten(&mut self, server: usize) {
-        self.ensemble.has_forgotten |= server < self.ensemble.quorums.voters();
+        if server < self.ensemble.quorums.voters() {
+            let proposed = self.views.iter().map(|view| view.ledger.end).max();
+            self.ensemble.forgotten = self.ensemble.forgotten.max(proposed);
+        }
     }
 
     /// Old txns were read back for a learner: of one history, without a hole.

@@ -167,6 +167,12 @@ impl Ledger {
         self.acknowledged.get(&epoch).is_some_and(|acknowledged| *acknowledged >= zxid)
     }
 
+    /// It is of another disk from now on; what it has acknowledged before, others have heard.
+    pub(super) fn is_replaced(&mut self, other: Ledger) {
+        let acknowledged = std::mem::replace(self, other).acknowledged;
+        acknowledged.into_iter().for_each(|(epoch, zxid)| self.acknowledge(epoch, zxid));
+    }
+
     /// Whether nothing was ever written.
     pub(crate) fn is_new(&self) -> bool {
         self.end == Zxid::ZERO && self.epochs == Epochs::default()
