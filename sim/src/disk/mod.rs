@@ -87,6 +87,8 @@ pub struct SimDisk {
     is_lying: bool,
     /// Whether it ever was.
     has_lied: bool,
+    /// The power may have taken something that it had lied about.
+    has_lost_lies: bool,
     /// What has rotted and may still be found.
     rotten: Vec<Rotten>,
 }
@@ -113,6 +115,7 @@ impl SimDisk {
             last_failed: false,
             is_lying: false,
             has_lied: false,
+            has_lost_lies: false,
             rotten: Vec::new(),
         }
     }
@@ -186,9 +189,9 @@ impl SimDisk {
         Some(Epochs { accepted: of(EpochKind::Accepted)?, current: of(EpochKind::Current)? })
     }
 
-    /// Whether it ever lied: what is on it then is as good as the last recovery found it, no better.
-    pub(crate) fn has_lied(&self) -> bool {
-        self.has_lied
+    /// Whether something that it has lied about is missing, or may be: what is on it then is as good as the last recovery found it, no better.
+    pub(crate) fn was_lied_about(&self) -> bool {
+        self.has_lost_lies || self.lies().any()
     }
 
     /// Lets the next call succeed after all.
@@ -232,6 +235,7 @@ impl SimDisk {
 
     /// The power goes and comes back. `lives` tells one loss from another.
     pub fn lose_power(&mut self, chooser: &mut dyn Chooser, lives: u64) {
+        self.has_lost_lies |= self.lies().any();
         for (id, file) in &mut self.files {
             if file.is_clean() {
                 continue;

@@ -81,9 +81,11 @@ fn what_a_disk_makes_good_is_synced() {
         disk.write(&file, 0, &[7; 100]).unwrap();
         disk.sync(&file).unwrap();
         disk.sync_directory(Directory::Log).unwrap();
+        assert!(disk.was_lied_about());
         disk.make_good();
         assert!(!disk.lies().any());
         disk.lose_power(&mut Seeded { seed }, 1);
+        assert!(!disk.was_lied_about(), "it has lost nothing");
         assert_eq!(disk.content(&FileName::log("log.1")), Some(vec![7; 100]));
     }
 }

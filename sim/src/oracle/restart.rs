@@ -93,7 +93,7 @@ impl View {
     /// What lies on disk is good for more than this one recovery.
     pub(super) fn disk_is_good(&self, disk: &SimDisk, options: &RecoveryOptions) -> Verdict {
         // Older files may be as a lie has left them.
-        if disk.has_lied() {
+        if disk.was_lied_about() {
             return Ok(());
         }
         java_opens_it::check(disk)?;
