@@ -20,7 +20,7 @@ pub struct ImagePlan {
     /// The same.
     pub accepted_epoch: u32,
     /// Whether its txns are as old servers wrote them: without digests, a closeSession without its list of paths, a create without its
-    /// parent's count.
+    /// parent's count, which then goes up by one; but for the create that brings a parent's count where it is to be.
     pub is_old: bool,
     /// Parents come first.
     pub nodes: Vec<ImageNode>,
