@@ -24,6 +24,7 @@ pub(super) fn is_refusal(record: &TxnRecord) -> bool {
 
 pub(super) const SESSION_EXPIRED: i32 = -112;
 pub(super) const SESSION_MOVED: i32 = -118;
+pub(super) const QUOTA_EXCEEDED: i32 = -125;
 
 /// Lets `model` go one txn further.
 pub(super) fn execute(model: &mut Model, txn: &Txn, origin: &Origin) -> Result<Executed, Violation> {
@@ -50,6 +51,10 @@ pub(super) fn execute(model: &mut Model, txn: &Txn, origin: &Origin) -> Result<E
             let session = txn.header.session;
             listed(model, session, paths.as_deref())?;
             executed.events = model.close_session(zxid, session, paths.as_deref());
+        }
+        (Cause::RefusedForSpace(_), TxnRecord::Error { err }) => {
+            model.zxid = zxid;
+            executed.outcome = Some(Outcome { error: *err, failed: true, ..Outcome::default() });
         }
         (Cause::Request(_), TxnRecord::Error { err })
             if is_refusal(&txn.record) && origin.no_ephemeral.is_none() =>

@@ -39,6 +39,8 @@ pub(super) struct Asked {
 #[derive(Clone, Debug)]
 pub(super) enum Cause {
     Request(Asked),
+    /// One that its leader refuses, since its own disk is nearly full.
+    RefusedForSpace(Asked),
     /// It was there before the run.
     Image,
     Handshake,

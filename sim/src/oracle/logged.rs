@@ -1,6 +1,6 @@
 //! Txns as they are logged: a leader's own, for which somebody must have asked, and a learner's, which its leader has sent.
 
-use super::execute::{SESSION_EXPIRED, SESSION_MOVED, is_refusal};
+use super::execute::{QUOTA_EXCEEDED, SESSION_EXPIRED, SESSION_MOVED, is_refusal};
 use super::history::{Cause, History, Origin};
 use super::view::View;
 use crate::checkers::{
@@ -97,6 +97,12 @@ impl View {
             return if is_reaper { Ok((Cause::Reaper, None)) } else { Err(unasked()) };
         }
         let asked = history.take_asked(header.session, header.cxid, Some(self.server));
+        if let Some(asked) = asked.as_ref().filter(|asked| asked.server != self.server && self.is_space_low)
+            && let TxnRecord::Error { err: QUOTA_EXCEEDED } = txn.record
+        {
+            history.probes.push("request_refused");
+            return Ok((Cause::RefusedForSpace(asked.clone()), None));
+        }
         let no_ephemeral = match &asked {
             Some(asked) => self.no_ephemeral(header.session, asked, history)?,
             None => None,

@@ -128,7 +128,9 @@ impl View {
                 self.local.upgrading.remove(&header.session);
             }
             let asked = match &origin.cause {
-                Cause::Request(asked) if asked.server == self.server => Some((asked.conn, asked.number)),
+                Cause::Request(asked) | Cause::RefusedForSpace(asked) if asked.server == self.server => {
+                    Some((asked.conn, asked.number))
+                }
                 _ => None,
             };
             if let (Some(lead), true) = (&mut self.lead, is_close) {
