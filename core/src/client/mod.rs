@@ -1,41 +1,47 @@
-//! The client's end of a session, as a state machine: it keeps one session alive over many connections (`client-protocol.md`
-//! §3, §5, §16.6, §23). No socket, clock or entropy: whoever drives it connects, sends, and tells it the time.
+//! Clients: the session machine, and the library over it.
+//!
+//! [`session`] keeps one session alive over many connections, as a state machine. The rest is what applications use:
 //!
 //! ```text
-//!            Timeout          Connected         ConnectResponse
-//!  Waiting ──────────▶ Connecting ──────▶ Handshaking ──────▶ Established
-//!     ▲                    │ lost              │ lost             │ lost
-//!     └────────────────────┴───────────────────┴──────────────────┘
-//!  any ─▶ Over: the session has expired, authentication failed, or it was closed
+//!  Client, Watch ──commands──▶ Driver ──inputs──▶ ClientSession
+//!  (many handles)  ◀─answers──  (one task)  ◀─outputs──  (the machine)
+//!                                  │
+//!                               Runtime: tasks, clock, connections, entropy
 //! ```
 //!
-//! One input, then drain the outbox. Invariants:
-//! - every submitted request is completed exactly once, in the order of submission among those that were sent; its error says
-//!   whether it never left, was refused, or may have happened;
-//! - requests wait in the queue only while there is no session to send them on; in flight they are answered in the order in
-//!   which they were sent, or the connection is given up;
-//! - an event is told only if a watch for it stands in the client's own table, and spends what the server's spent;
-//! - the same session state is never told twice in a row.
+//! An application is written against [`Client<R>`](Client); `quorate_client` and the simulator bring an `R`. Invariants:
+//! - requests are sent in the order in which the methods were called, whenever their futures are awaited;
+//! - an error says whether the request was not applied, was refused, or may have been applied ([`Error::outcome`]);
+//! - nothing here waits for time but by the runtime's clock, and no two futures are raced but with a fixed order.
 //!
-//! Absent: SASL, probing for a read-write server from a read-only one, timeouts of single requests, `dns-srv://`.
+//! **Cancellation.** Calling a method makes the request; its future only waits for the answer. When that is dropped, a request
+//! that still waits for a connection is taken back, and one that was sent runs its course: it may be applied. A watch that was
+//! asked for is removed again.
+//!
+//! Absent: SASL, reconfig, `dns-srv://`, timeouts of single requests (race the future with a sleep).
 
-mod chroot;
-mod connect_string;
-mod connection;
-mod contract;
-mod replies;
-mod session;
-mod timing;
-mod watches;
+mod builder;
+mod create;
+mod driver;
+mod error;
+mod handle;
+mod live;
+mod reply;
+mod runtime;
+pub mod session;
+mod state;
+mod transaction;
+mod watch;
 
-pub use chroot::Chroot;
-pub use connect_string::{ConnectString, ConnectStringError, Host};
-pub use contract::{
-    Attempt, ClientError, ClientInput, ClientOutbox, ClientOutput, KeeperState, Reason, RequestId,
-};
-pub use session::{ClientOptions, ClientSession};
-pub use timing::Timing;
-pub use watches::WatchTable;
-
-#[cfg(test)]
-mod tests;
+pub use crate::jute::{Acl, EventType, Id, Permissions, Stat};
+pub use builder::{ClientBuilder, OnExpiry, StartError};
+pub use create::{CreateOptions, Created};
+pub use error::{Cause, Error, Outcome, Result};
+pub use handle::{Client, Value};
+pub use live::Live;
+pub use reply::Reply;
+pub use runtime::{ByteStream, Lost, Runtime};
+pub use session::*;
+pub use state::{SessionState, SessionView};
+pub use transaction::{OpResult, Transaction};
+pub use watch::{Resync, Watch, WatchEvent, WatchMode};

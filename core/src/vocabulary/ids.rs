@@ -57,3 +57,12 @@ impl Xid {
 
 /// The xid of the request that made a txn, as the log records it; 0 for the server's own.
 pub type Cxid = Xid;
+
+/// How often something has changed: a node's data, its ACL, its list of children. Signed, and it wraps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub i32);
+
+impl Version {
+    /// In a condition: whatever it is.
+    pub const ANY: Version = Version(-1);
+}

@@ -13,7 +13,7 @@ mod zxid;
 pub use config::{Limits, PeerConfig, Sequences, Switches};
 pub use entropy::{Entropy, EntropyPurpose};
 pub use error_code::ErrorCode;
-pub use ids::{ConnId, Cxid, LinkId, ServerId, SessionId, Xid};
+pub use ids::{ConnId, Cxid, LinkId, ServerId, SessionId, Version, Xid};
 pub use lookup::{LookupKey, LookupMap, LookupSeed};
 pub use time::{Millis, Mono, Now, Wall};
 pub use zxid::{Epoch, LAST_COUNTER, Zxid};

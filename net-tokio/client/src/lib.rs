@@ -1,6 +1,28 @@
-//! The tokio runtime of Quorate's client library.
+#![doc = include_str!("../README.md")]
 //!
-//! Absent for now: the session machine exists in [`quorate_core`] and the simulator drives it; this crate will give it
-//! sockets and timers. Until then any ZooKeeper client library works with the server.
+//! Everything but [`Tokio`] is [`quorate_core::client`]'s; its words are there.
 
-pub use quorate_core as core;
+mod tokio_runtime;
+
+pub use quorate_core::client::*;
+pub use quorate_core::vocabulary::{ErrorCode, Millis, SessionId, Version, Zxid};
+pub use tokio_runtime::{Tokio, TokioStream};
+
+/// The client library on tokio.
+pub type Client = quorate_core::client::Client<Tokio>;
+
+/// A client of the servers of `connect`, `host:port,host:port/chroot`, once it has a session; within a tokio runtime.
+///
+/// # Errors
+/// When that is no connect string, or none of the servers gives it a session within 10 s.
+pub async fn connect(connect: &str) -> std::result::Result<Client, StartError> {
+    builder(connect)?.connect().await
+}
+
+/// A client that is to be otherwise than [`connect`] makes it.
+///
+/// # Errors
+/// When that is no connect string.
+pub fn builder(connect: &str) -> std::result::Result<ClientBuilder<Tokio>, StartError> {
+    Client::builder(Tokio::new(), connect)
+}

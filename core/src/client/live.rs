@@ -1,0 +1,123 @@
+//! A value that changes while others look at it: one writes, any number read the latest and wait for the next.
+//!
+//! Invariants: a reader that waits is woken by every change, in the order in which readers began to wait; a reader may skip
+//! values, but never misses that there is a newer one. Absent: a history of the values.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use futures_util::Stream;
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "handles of one value live in many tasks; nothing waits while it is locked"
+)]
+type Lock<T> = std::sync::Mutex<T>;
+
+#[derive(Debug)]
+struct Inner<T> {
+    value: T,
+    /// How often it was set.
+    version: u64,
+    is_over: bool,
+    waiting: Vec<Waker>,
+}
+
+fn with<T, O>(shared: &Lock<Inner<T>>, look: impl FnOnce(&mut Inner<T>) -> O) -> O {
+    look(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The writing end. When it is dropped, the last value stays, and nobody waits any more.
+#[derive(Debug)]
+pub(crate) struct LiveSender<T>(Arc<Lock<Inner<T>>>);
+
+/// The reading end: the latest value, and a stream of those that come. A clone begins where this one stands.
+#[derive(Debug)]
+pub struct Live<T> {
+    shared: Arc<Lock<Inner<T>>>,
+    seen: u64,
+}
+
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Live { shared: Arc::clone(&self.shared), seen: self.seen }
+    }
+}
+
+/// A value with its two ends; the reading end has seen it.
+pub(crate) fn live<T>(value: T) -> (LiveSender<T>, Live<T>) {
+    let shared = Arc::new(Lock::new(Inner { value, version: 0, is_over: false, waiting: Vec::new() }));
+    (LiveSender(Arc::clone(&shared)), Live { shared, seen: 0 })
+}
+
+impl<T> LiveSender<T> {
+    /// Sets the value.
+    pub(crate) fn set(&self, value: T) {
+        let waiting = with(&self.0, |inner| {
+            inner.value = value;
+            inner.version += 1;
+            std::mem::take(&mut inner.waiting)
+        });
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T> Drop for LiveSender<T> {
+    fn drop(&mut self) {
+        let waiting = with(&self.0, |inner| {
+            inner.is_over = true;
+            std::mem::take(&mut inner.waiting)
+        });
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T: Clone> Live<T> {
+    /// The value now.
+    pub fn latest(&self) -> T {
+        with(&self.shared, |inner| inner.value.clone())
+    }
+
+    /// The next value that this handle has not seen; None when there will be no other.
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn changed(&mut self) -> Option<T> {
+        poll_fn(|context| self.poll_changed(context)).await
+    }
+
+    /// Waits for a value, the one of now among them, that `wanted` accepts; None when there will be no such.
+    pub async fn wait_for(&mut self, mut wanted: impl FnMut(&T) -> bool) -> Option<T> {
+        let mut value = self.latest();
+        while !wanted(&value) {
+            value = self.changed().await?;
+        }
+        Some(value)
+    }
+
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let seen = &mut self.seen;
+        with(&self.shared, |inner| {
+            if inner.version > *seen {
+                *seen = inner.version;
+                return Poll::Ready(Some(inner.value.clone()));
+            }
+            if inner.is_over {
+                return Poll::Ready(None);
+            }
+            if !inner.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                inner.waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+}
+
+impl<T: Clone> Stream for Live<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        self.poll_changed(context)
+    }
+}
