@@ -41,6 +41,8 @@ pub enum Choice {
     Scene = 14,
     /// Which bytes rot.
     Rot = 15,
+    /// What applications draw.
+    App = 16,
 }
 
 /// What a choice belongs to.

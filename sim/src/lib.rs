@@ -1,6 +1,7 @@
 //! The deterministic simulator of Quorate.
 
 mod accent;
+pub mod app;
 mod checkers;
 mod chooser;
 mod counters;

@@ -98,6 +98,7 @@ pub(super) fn rj(seed: u64) -> Plan {
         server,
         ensemble: None,
         accent: Some(accent(seed)),
+        apps: Vec::new(),
         image: None,
         network: NetworkPlan { latency_us: 0, jitter_us: 0, split_permille: 0 },
         disk: DiskPlan { call_us: 0, sync_us: 0, fuzzy_permille: 0 },

@@ -44,6 +44,7 @@ pub(super) enum Part {
     Image,
     Lies,
     Rot,
+    Apps,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {
@@ -75,6 +76,7 @@ pub(super) fn r0(seed: u64) -> Plan {
         server,
         ensemble: None,
         accent: None,
+        apps: Vec::new(),
         image,
         duration_ms: SECONDS * 1000,
     }

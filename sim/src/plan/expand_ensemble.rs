@@ -62,14 +62,19 @@ enum Breakage {
 }
 
 pub(super) fn r1(seed: u64) -> Plan {
-    plan(seed, "R1", OPERATIONS_PER_SECOND)
+    plan(seed, "R1", OPERATIONS_PER_SECOND, None)
 }
 
 pub(super) fn r2(seed: u64) -> Plan {
-    plan(seed, "R2", MANY_OPERATIONS_PER_SECOND)
+    plan(seed, "R2", MANY_OPERATIONS_PER_SECOND, None)
 }
 
-fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
+/// The ensemble that applications live with.
+pub(super) fn rr(seed: u64) -> Plan {
+    plan(seed, "Rr", 0, Some(3))
+}
+
+fn plan(seed: u64, scenario: &str, per_second: u64, voters: Option<u32>) -> Plan {
     let mut swarm = draw(seed, Part::Swarm, Swarm::draw);
     // What quotas count is each server's own, and differs behind a restart.
     swarm.operations[Kind::Quota as usize] = 0;
@@ -78,6 +83,9 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
     server.enforce_quota = false;
     draw(seed, Part::LocalSessions, |draws| local_sessions(draws, &mut server));
     let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
+    if let Some(voters) = voters {
+        (ensemble.voters, ensemble.observers) = (voters, 0);
+    }
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
     draw(seed, Part::Rest, |draws| half_break(draws, &mut ensemble));
@@ -121,6 +129,7 @@ fn plan(seed: u64, scenario: &str, per_second: u64) -> Plan {
         server,
         ensemble: Some(ensemble),
         accent: None,
+        apps: Vec::new(),
         image: draw(seed, Part::Image, |draws| image(draws, swarm.breadth, true)),
         duration_ms: SECONDS * 1000,
     }

@@ -6,9 +6,11 @@
 //! Scenarios of the design: R0 is 1 server, 12 clients, 40 operations a second, 60 simulated seconds, crashes and disk faults; R1 an
 //! ensemble, 20 clients, 20 operations a second, 60 simulated seconds and a liveness phase, with everything that breaks; R2 is R1 with
 //! 1,000 operations a second. Rj is a learner alone under scripted leaders that speak as Java does, and then a leader alone over scripted
-//! learners that do, each crashed at calls of its disk.
+//! learners that do, each crashed at calls of its disk. Rr is three servers under eight machines with applications over the client library, for
+//! 20 simulated seconds.
 
 mod accent;
+mod apps;
 mod ensemble;
 mod expand;
 mod expand_ensemble;
@@ -19,6 +21,7 @@ mod operations;
 mod swarm;
 
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
+pub use apps::{AppPlan, PausePlan, Workload};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment, RotPlace};
 pub use image::{ImageNode, ImagePlan, ImageSession};
@@ -51,7 +54,10 @@ pub struct Plan {
     pub disk: DiskPlan,
     /// The clients.
     pub clients: Vec<ClientPlan>,
-    /// What they do, by time.
+    /// Machines with applications on them.
+    #[serde(default)]
+    pub apps: Vec<AppPlan>,
+    /// What clients do, by time.
     pub operations: Vec<PlannedOperation>,
     /// What breaks, by time.
     pub faults: Vec<PlannedFault>,
@@ -268,6 +274,8 @@ pub enum Scenario {
     R2,
     /// A learner under scripted leaders that speak as Java does, and a leader over such learners.
     Rj,
+    /// Applications over the client library.
+    Rr,
 }
 
 impl std::fmt::Display for Scenario {
@@ -277,6 +285,7 @@ impl std::fmt::Display for Scenario {
             Scenario::R1 => "r1",
             Scenario::R2 => "r2",
             Scenario::Rj => "rj",
+            Scenario::Rr => "rr",
         })
     }
 }
@@ -290,7 +299,8 @@ impl std::str::FromStr for Scenario {
             "r1" | "R1" => Ok(Scenario::R1),
             "r2" | "R2" => Ok(Scenario::R2),
             "rj" | "Rj" => Ok(Scenario::Rj),
-            _ => Err(format!("{text:?} is no scenario: r0, r1, r2 or rj")),
+            "rr" | "Rr" => Ok(Scenario::Rr),
+            _ => Err(format!("{text:?} is no scenario: r0, r1, r2, rj or rr")),
         }
     }
 }
@@ -303,6 +313,7 @@ impl Plan {
             Scenario::R1 => expand_ensemble::r1(seed),
             Scenario::R2 => expand_ensemble::r2(seed),
             Scenario::Rj => accent::rj(seed),
+            Scenario::Rr => apps::rr(seed),
         }
     }
 
@@ -323,9 +334,13 @@ impl Plan {
                 format!("{voters} voters in groups {groups:?} of weights {weights:?}, {observers} observers")
             }
         };
+        let apps = self
+            .apps
+            .first()
+            .map_or(String::new(), |app| format!(", {} machines with {:?}", self.apps.len(), app.workload));
         let image = if self.image.is_some() { " on an image" } else { "" };
         format!(
-            "{}: {servers}{image} (tick {} ms, snapCount {}), {} clients, {} operations in {} s; faults: {} ({})",
+            "{}: {servers}{image} (tick {} ms, snapCount {}), {} clients, {} operations{apps} in {} s; faults: {} ({})",
             self.scenario,
             self.server.tick_time_ms,
             self.server.snap_count,

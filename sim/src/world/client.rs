@@ -1,7 +1,8 @@
-//! A client, as the world sees it: a script of the simulator's own, or the core's session machine.
+//! A client, as the world sees it: a script of the simulator's own, the core's session machine, or a machine with applications.
 
 use super::machine::Machine;
 use super::scripted::Scripted;
+use crate::app;
 use crate::chooser::Chooser;
 use crate::plan::ClientPlan;
 use quorate_core::vocabulary::ConnId;
@@ -10,6 +11,7 @@ use quorate_core::vocabulary::ConnId;
 pub(super) enum Client {
     Scripted(Box<Scripted>),
     Machine(Box<Machine>),
+    App(Box<app::Machine>),
 }
 
 impl Client {
@@ -24,11 +26,20 @@ impl Client {
         }
     }
 
-    /// The connection that it holds.
+    /// The connection that it holds; of applications, which may hold several, none.
     pub(super) fn conn(&self) -> Option<ConnId> {
         match self {
             Client::Scripted(script) => script.conn(),
             Client::Machine(machine) => machine.conn(),
+            Client::App(_) => None,
+        }
+    }
+
+    /// Whether it holds this connection.
+    pub(super) fn holds(&self, conn: ConnId) -> bool {
+        match self {
+            Client::App(app) => app.holds(conn),
+            _ => self.conn() == Some(conn),
         }
     }
 
@@ -37,6 +48,7 @@ impl Client {
         match self {
             Client::Scripted(script) => script.next_timer(),
             Client::Machine(machine) => machine.next_timer(),
+            Client::App(app) => app.next_timer(),
         }
     }
 
@@ -45,6 +57,8 @@ impl Client {
         match self {
             Client::Scripted(script) => script.last_answered(),
             Client::Machine(machine) => machine.last_answered(),
+            Client::App(app) if app.is_done() => u64::MAX,
+            Client::App(app) => app.last_heard(),
         }
     }
 
@@ -53,6 +67,14 @@ impl Client {
         match self {
             Client::Scripted(script) => script.waits_since(),
             Client::Machine(machine) => machine.waits_since(),
+            // It is waited for until it has come to its end.
+            Client::App(app) => {
+                if app.is_done() {
+                    u64::MAX / 2
+                } else {
+                    0
+                }
+            }
         }
     }
 
@@ -66,6 +88,7 @@ impl Client {
         match self {
             Client::Scripted(script) => format!("{:?}", script.phase),
             Client::Machine(machine) => machine.state(),
+            Client::App(app) => format!("{app:?}"),
         }
     }
 }

@@ -6,6 +6,7 @@ use super::machine::{Around, Doing};
 use super::net::Piece;
 use super::scripted::Phase;
 use super::{Event, World};
+use crate::app;
 use crate::checkers::Verdict;
 use crate::chooser::{Choice, Key};
 use bytes::Bytes;
@@ -38,6 +39,7 @@ impl World<'_> {
                 self.script_timer(client, phase, is_deaf)
             }
             Client::Machine(_) => self.drive(client, ClientInput::Timeout),
+            Client::App(_) => self.run_app(client),
         }
     }
 
@@ -135,21 +137,62 @@ impl World<'_> {
 
     /// The client closes its connection, and takes it as lost.
     fn leave(&mut self, client: usize) -> Verdict {
+        let conn = self.net.of_client(client);
         self.hang_up(client);
-        self.client_lost(client)
+        conn.map_or(Ok(()), |conn| self.client_lost(client, conn))
     }
 
     fn hang_up(&mut self, client: usize) {
         if let Some(conn) = self.net.of_client(client) {
-            if let Some(at) = self.net.signal(self.now, (conn, true), Piece::End) {
-                self.schedule(at, Event::Arrive { conn, to_server: true });
-            }
-            self.end_at_client(conn);
+            self.hang_up_one(conn);
         }
     }
 
-    pub(super) fn client_lost(&mut self, client: usize) -> Verdict {
+    fn hang_up_one(&mut self, conn: ConnId) {
+        if let Some(at) = self.net.signal(self.now, (conn, true), Piece::End) {
+            self.schedule(at, Event::Arrive { conn, to_server: true });
+        }
+        self.end_at_client(conn);
+    }
+
+    /// Lets the applications of a machine go on, and does what they want done.
+    fn run_app(&mut self, client: usize) -> Verdict {
+        let Client::App(app) = &mut self.clients[client] else { return Ok(()) };
+        let doings = app.run(self.now, &mut self.counters)?;
+        for doing in doings {
+            match doing {
+                app::Doing::Connect(stream, name) => {
+                    let conn = self.connect(client, name % self.servers.len());
+                    if let Client::App(app) = &mut self.clients[client] {
+                        app.has_conn(stream, conn);
+                    }
+                }
+                app::Doing::Say(stream, bytes) => {
+                    let Client::App(app) = &self.clients[client] else { continue };
+                    if let Some(conn) = app.conn(stream) {
+                        self.note("application says", [client as u64, conn.0, bytes.len() as u64]);
+                        self.send(conn, true, bytes);
+                    }
+                }
+                app::Doing::HangUp(stream) => {
+                    let Client::App(app) = &mut self.clients[client] else { continue };
+                    if let Some(conn) = app.hangs_up(stream) {
+                        self.note("application hangs up", [client as u64, conn.0, 0]);
+                        self.hang_up_one(conn);
+                    }
+                }
+            }
+        }
+        self.arm_client(client);
+        Ok(())
+    }
+
+    pub(super) fn client_lost(&mut self, client: usize, conn: ConnId) -> Verdict {
         let machine = match &mut self.clients[client] {
+            Client::App(app) => {
+                app.lose(conn);
+                return self.run_app(client);
+            }
             Client::Machine(machine) => machine,
             Client::Scripted(script) => {
                 script.lost(self.now, &mut *self.chooser);
@@ -176,6 +219,8 @@ impl World<'_> {
                 machine.forget_view();
                 self.drive(client, ClientInput::Close)
             }
+            // Servers refuse the session, and it asks for another.
+            Client::App(_) => Ok(()),
         }
     }
 
@@ -208,6 +253,7 @@ impl World<'_> {
         let client = planned.client as usize;
         let script = match &mut self.clients[client] {
             Client::Scripted(script) => script,
+            Client::App(_) => return Ok(()),
             Client::Machine(machine) => {
                 let Some(input) = machine.input_of(&planned.operation) else { return Ok(()) };
                 self.counters.operation(name(&planned.operation));
@@ -246,22 +292,26 @@ impl World<'_> {
             Piece::End => {
                 self.note("end at client", [client as u64, conn.0, 0]);
                 self.end_at_client(conn);
-                if self.clients[client].conn() == Some(conn) {
-                    self.client_lost(client)?;
+                if self.clients[client].holds(conn) {
+                    self.client_lost(client, conn)?;
                 }
             }
             Piece::Data(bytes) => {
                 self.note("to client", [client as u64, conn.0, bytes.len() as u64]);
-                if self.clients[client].conn() == Some(conn) {
-                    self.hear(client, bytes)?;
+                if self.clients[client].holds(conn) {
+                    self.hear(client, conn, bytes)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn hear(&mut self, client: usize, bytes: Bytes) -> Verdict {
+    fn hear(&mut self, client: usize, conn: ConnId, bytes: Bytes) -> Verdict {
         let script = match &mut self.clients[client] {
+            Client::App(app) => {
+                app.hear(self.now, conn, bytes);
+                return self.run_app(client);
+            }
             Client::Scripted(script) => script,
             Client::Machine(machine) => {
                 return machine.heard(bytes).map_or(Ok(()), |input| self.drive(client, input));

@@ -281,7 +281,7 @@ impl World<'_> {
                 link.is_half_open = true;
             }
             self.end_at_client(conn);
-            self.client_lost(client)?;
+            self.client_lost(client, conn)?;
         } else {
             self.schedule(self.now, Event::Reset { conn });
         }
@@ -306,8 +306,8 @@ impl World<'_> {
     pub(super) fn reset(&mut self, conn: ConnId) -> Verdict {
         let Some(link) = self.net.links.remove(conn) else { return Ok(()) };
         self.note("reset", [conn.0, 0, 0]);
-        if link.open_at_client && self.clients[link.client].conn() == Some(conn) {
-            self.client_lost(link.client)?;
+        if link.open_at_client && self.clients[link.client].holds(conn) {
+            self.client_lost(link.client, conn)?;
         }
         if link.open_at_server { self.closed_at_server(link.server, conn) } else { Ok(()) }
     }

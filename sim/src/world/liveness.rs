@@ -4,10 +4,12 @@
 //! Class B: of the rest, who has the best vote is reached at its election port only. FastLeaderElection alone would elect it for ever.
 //! A run in which nobody leads at the bound is excused then, and counted: only few may be.
 
+use super::client::Client;
 use super::net::RETRY_LIMIT;
 use super::server::{Server, State};
 use super::wires::CONNECT_NS;
 use super::{Event, PATIENCE_NS, World};
+use crate::app;
 use crate::checkers::{Verdict, leadership, one_connection, violated};
 use crate::chooser::{Choice, Draws};
 use crate::oracle::Voters;
@@ -149,7 +151,18 @@ impl World<'_> {
         if self.oracle.history.has_lost() {
             self.counters.probe("proposals_lost");
         }
+        self.judge_apps()?;
         (0..self.servers.len()).try_for_each(|server| self.check_server(server))
+    }
+
+    /// What must hold over all applications.
+    fn judge_apps(&self) -> Verdict {
+        let machines = self.clients.iter().filter_map(|client| match client {
+            Client::App(app) => Some(&**app),
+            _ => None,
+        });
+        let machines: Vec<&app::Machine> = machines.collect();
+        self.plan.apps.first().map_or(Ok(()), |plan| app::judge(&machines, plan))
     }
 
     fn leading_survivor(&self) -> Option<usize> {

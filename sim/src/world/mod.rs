@@ -26,6 +26,7 @@ mod server;
 mod sockets;
 mod wires;
 
+use crate::app;
 use crate::checkers::leadership::Reigns;
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
@@ -255,7 +256,17 @@ impl<'p> World<'p> {
         let has_local = ensemble.is_some_and(|plan| !plan.read_only.is_empty())
             || ensemble.is_some() && plan.server.local_sessions;
         let clients = plan.clients.iter().enumerate();
-        let clients = clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
+        let mut clients: Vec<Client> =
+            clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
+        let end_of_operations = plan.duration_ms * 1_000_000;
+        clients.extend(plan.apps.iter().enumerate().map(|(index, app)| {
+            Client::App(Box::new(app::started(
+                (plan.clients.len() + index, count),
+                app,
+                plan.seed,
+                end_of_operations,
+            )))
+        }));
         World {
             plan,
             chooser,
@@ -273,8 +284,8 @@ impl<'p> World<'p> {
             elections_before: Reigns::default(),
             servers,
             oracle,
+            client_timers: vec![u64::MAX; clients.len()],
             clients,
-            client_timers: vec![u64::MAX; plan.clients.len()],
             real_time: RealTime::new(ensemble.is_some(), has_local),
             aftermath: Aftermath::default(),
             is_over: false,

@@ -1,0 +1,81 @@
+//! Plans of applications: Rr, three servers and eight machines with one workload, with everything that breaks, and machines that stand
+//! still or have a clock of their own.
+
+use super::expand::{Part, draw};
+use super::{Fault, Plan, Scenario, expand_ensemble};
+use crate::chooser::Draws;
+use serde::{Deserialize, Serialize};
+
+const MACHINES: u64 = 8;
+const SECONDS: u64 = 20;
+
+/// What applications do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Workload {
+    /// Everybody counts in one node by conditional writes.
+    Counter,
+    /// Everybody changes a few nodes, and keeps a picture of them by a watch.
+    Cache,
+}
+
+/// A machine and what runs on it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AppPlan {
+    /// What it does.
+    pub workload: Workload,
+    /// The session timeout that it asks for, ms.
+    pub timeout_ms: u64,
+    /// How much of the time that passes its clock shows, in a thousand.
+    pub speed_permille: u64,
+    /// When it stands still.
+    pub pauses: Vec<PausePlan>,
+}
+
+/// A machine that stands still.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PausePlan {
+    /// From when on, ms.
+    pub at_ms: u64,
+    /// For how long.
+    pub ms: u64,
+}
+
+pub(super) fn rr(seed: u64) -> Plan {
+    let mut plan = expand_ensemble::rr(seed);
+    plan.scenario = Scenario::Rr.to_string();
+    plan.clients.clear();
+    plan.operations.clear();
+    plan.image = None;
+    // An ephemeral node is what most recipes are made of.
+    plan.server.local_sessions = false;
+    let duration_ms = SECONDS * 1000;
+    for planned in &mut plan.faults {
+        planned.at_us = planned.at_us * duration_ms / plan.duration_ms;
+        if let Fault::Reset { client }
+        | Fault::HalfOpen { client }
+        | Fault::Stall { client, .. }
+        | Fault::Cut { client, .. } = &mut planned.fault
+        {
+            *client %= MACHINES as u32;
+        }
+    }
+    plan.duration_ms = duration_ms;
+    let tick_ms = plan.server.tick_time_ms;
+    plan.apps = draw(seed, Part::Apps, |draws| {
+        let workload = draws.of(&[Workload::Counter, Workload::Cache]);
+        (0..MACHINES).map(|_| app(draws, workload, tick_ms)).collect()
+    });
+    plan
+}
+
+fn app(draws: &mut Draws<'_>, workload: Workload, tick_ms: u64) -> AppPlan {
+    let pauses = (0..draws.of(&[0, 0, 1, 3]))
+        .map(|_| PausePlan { at_ms: draws.below(SECONDS * 1000), ms: draws.of(&[10, 500, 3000, 9000]) })
+        .collect();
+    AppPlan {
+        workload,
+        timeout_ms: (tick_ms * draws.of(&[2, 4, 10])).max(1000),
+        speed_permille: draws.of(&[1000, 1000, 1000, 900, 999, 1010, 1300]),
+        pauses,
+    }
+}
