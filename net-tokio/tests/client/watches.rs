@@ -2,7 +2,6 @@
 
 use crate::{Target, soon};
 use quorate_client::{CreateOptions, EventType, Resync, Version, Watch, WatchEvent, WatchMode};
-use std::time::Duration;
 
 async fn node(watch: &mut Watch) -> (EventType, String) {
     match soon("a watch fires", watch.next()).await {
@@ -95,9 +94,10 @@ async fn a_persistent_watch_says_that_it_was_away() {
     let client = target.through(address, "away").await;
     let mut watch = client.watch("/", WatchMode::Recursive).await.unwrap();
     let (_, mut one_shot) = client.exists_watched("/a").await.unwrap();
+    let mut session = client.session();
     proxy.cut(true, true);
-    tokio::time::sleep(Duration::from_millis(100)).await;
     proxy.heal(true);
+    soon("the connection is lost", session.wait_for(|view| !view.state.is_connected())).await.unwrap();
     client.create("/a", "", &CreateOptions::persistent()).await.unwrap();
     assert_eq!(soon("it is told", watch.next()).await, Some(WatchEvent::Resync(Resync::Reconnected)));
     assert_eq!(node(&mut watch).await, (EventType::NodeCreated, "/a".to_owned()));

@@ -12,6 +12,7 @@ use tempfile::tempdir;
 
 const PARENT: &str = "/crowd";
 const EPHEMERALS: usize = 10;
+const PATIENCE_MS: i32 = 300_000;
 /// Sessions of which one has a node that is watched.
 const WATCHED: usize = 50;
 
@@ -20,8 +21,9 @@ fn thousands_of_sessions_expire_at_once_and_nobody_else_notices() {
     let (rounds, count, timeout) = if is_full() { (3, 10_000, 20_000) } else { (1, 1_000, 6_000) };
     crate::process::raise_descriptor_limit(count + 200);
     let dir = tempdir().unwrap();
-    let server = Server::start_with_large_log(dir.path(), &["maxClientCnxns=0"]);
-    let (mut keeper, _) = Client::with_session(server.address);
+    let settings = ["maxClientCnxns=0", "maxSessionTimeout=300000"];
+    let server = Server::start_with_large_log(dir.path(), &settings);
+    let mut keeper = patient(&server);
     keeper.ask(create(PARENT, b"")).unwrap();
     let (bystander, control) = (Bystander::start(&server), Control::start());
     stand_back();
@@ -56,6 +58,13 @@ fn thousands_of_sessions_expire_at_once_and_nobody_else_notices() {
     assert!(server.count_logged("event=session_expired") < count / 2, "a line for each would be a flood");
 }
 
+/// A session that outlives the others, however long their end takes.
+fn patient(server: &Server) -> Client {
+    let mut client = Client::connect(server.address);
+    client.handshake(SessionId::NONE, &[0; 16], PATIENCE_MS).expect("a session");
+    client
+}
+
 /// As many sessions as that, each with its ephemerals.
 fn gather(server: &Server, count: usize, timeout: i32) -> Vec<Client> {
     let mut crowd: Vec<_> = (0..count).map(|_| Client::connect(server.address)).collect();
@@ -80,7 +89,7 @@ fn gather(server: &Server, count: usize, timeout: i32) -> Vec<Client> {
 
 fn watch_some(server: &Server, children: &i32, count: usize) -> Client {
     assert_eq!(*children as usize, count * EPHEMERALS);
-    let (mut watcher, _) = Client::with_session(server.address);
+    let mut watcher = patient(server);
     for number in (0..count).step_by(WATCHED) {
         let path = Some(format!("{PARENT}/{number}-0"));
         watcher.ask(Request::Exists { path, watch: true }).unwrap();
