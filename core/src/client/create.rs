@@ -88,7 +88,7 @@ impl CreateOptions {
         }
     }
 
-    /// The request. In a transaction, a create that answers no Stat is what servers before 3.8.2 understand.
+    /// The request.
     pub(super) fn request(&self, path: String, data: Bytes) -> CreateRequest {
         use CreateFlag::*;
         let flag = match (self.kind, self.is_sequential) {

@@ -121,7 +121,7 @@ impl<R: Runtime> Client<R> {
     /// Creates a node.
     ///
     /// # Errors
-    /// `NodeExists`, `NoNode` (its parent's; never with `parents`), `NoChildrenForEphemerals`, `NoAuth`, `InvalidAcl`, `QuotaExceeded`.
+    /// `NodeExists`, `NoNode` (its parent's; with `parents` the chroot's), `NoChildrenForEphemerals`, `NoAuth`, `InvalidAcl`, `QuotaExceeded`.
     pub fn create(&self, path: &str, data: impl Into<Bytes>, options: &CreateOptions) -> Reply<Created> {
         let data = data.into();
         let once = self.create_once(path, data.clone(), options);
@@ -165,7 +165,8 @@ impl<R: Runtime> Client<R> {
                 }
             }
             match node.await {
-                Err(error) if error.code() == Some(ErrorCode::NoNode) => {}
+                // Without parents to make it is the chroot that is missing, and stays so.
+                Err(error) if error.code() == Some(ErrorCode::NoNode) && above.len() > 1 => {}
                 answer => return answer,
             }
         }

@@ -51,6 +51,9 @@ async fn nodes_are_of_the_kind_that_was_asked_for() {
     let orphan = client.create("/none/child", "", &CreateOptions::persistent()).await.unwrap_err();
     assert_eq!(orphan.code(), Some(ErrorCode::NoNode));
     assert_eq!(client.count_below("/x").await.unwrap(), 2);
+    let nowhere = client.at("/nowhere").unwrap();
+    let lost = soon("it is refused", nowhere.create("/a", "", &CreateOptions::persistent().parents()));
+    assert_eq!(lost.await.unwrap_err().code(), Some(ErrorCode::NoNode));
 }
 
 #[tokio::test]
