@@ -105,10 +105,13 @@ async fn an_acl_keeps_out_whom_it_does_not_name() {
     let (acl, stat) = client.acl("/mine").await.unwrap();
     assert_eq!(acl[0].id.scheme.as_deref(), Some("digest"));
     assert!(client.who_am_i().await.unwrap().iter().any(|who| who.user == "joe"));
-    let other = target.client("acl-other").await;
-    let home = client.ephemerals("/").await;
-    assert_eq!(home.unwrap(), Vec::<String>::new());
+    let other = quorate_client::connect(&target.address.to_string()).await.unwrap();
+    let prefix = format!("client-test-{}-acl-", std::process::id());
+    let homes = other.children("/").await.unwrap().0;
+    let home = homes.iter().find(|name| name.starts_with(&prefix)).unwrap();
+    let theirs = other.at(&format!("/{home}")).unwrap();
+    assert_eq!(theirs.get("/mine").await.unwrap_err().code(), Some(ErrorCode::NoAuth));
     client.set_acl("/mine", Acl::open(), Version(stat.aversion)).await.unwrap();
-    client.set("/mine", "open", Version::ANY).await.unwrap();
+    theirs.set("/mine", "open", Version::ANY).await.unwrap();
     other.close().await;
 }
