@@ -32,3 +32,5 @@ pub mod pipeline;
 pub mod peer;
 
 pub mod client;
+
+pub mod recipe;

@@ -136,13 +136,19 @@ impl<R: Runtime> ClientBuilder<R> {
         let (sender, commands) = mpsc::unbounded();
         let outstanding = Arc::new(AtomicUsize::new(0));
         let timeout = self.settings.options.session_timeout;
-        let first =
-            SessionView { id: SessionId::NONE, timeout, state: SessionState::Connecting, trouble: None };
+        let first = SessionView {
+            id: SessionId::NONE,
+            timeout,
+            state: SessionState::Connecting,
+            assured_until: None,
+            trouble: None,
+        };
         let (state, view) = live(first);
         let shared = Shared { commands, outstanding: Arc::clone(&outstanding), state };
+        let on_expiry = self.settings.on_expiry;
         let driver = Driver::new(self.runtime.clone(), self.settings, shared);
         self.runtime.spawn(driver);
-        Client::new(self.runtime, sender, (outstanding, self.max_outstanding), view)
+        Client::new(self.runtime, sender, (outstanding, self.max_outstanding), (view, on_expiry))
     }
 
     /// The client, once it has a session.

@@ -109,6 +109,11 @@ impl CreateOptions {
         CreateRequest { kind, path: Some(path), data: Some(data), acl, flags: flag as i32, ttl }
     }
 
+    /// Whether the node goes with the session.
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.kind == Kind::Ephemeral
+    }
+
     pub(super) fn is_sequential(&self) -> bool {
         self.is_sequential
     }

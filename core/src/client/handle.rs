@@ -1,6 +1,6 @@
 //! The client: handles that make requests.
 
-use super::builder::{ClientBuilder, StartError};
+use super::builder::{ClientBuilder, OnExpiry, StartError};
 use super::create::{CreateOptions, Created, Parents};
 use super::driver::{Answer, Asked, Command, Subscription, WatchKind};
 use super::error::{Cause, Error, Result};
@@ -53,6 +53,7 @@ pub struct Client<R: Runtime> {
     watches: Arc<AtomicU64>,
     chroot: Chroot,
     session: Live<SessionView>,
+    on_expiry: OnExpiry,
 }
 
 /// Making clients.
@@ -69,7 +70,7 @@ impl<R: Runtime> Client<R> {
         runtime: R,
         commands: mpsc::UnboundedSender<Command>,
         (outstanding, max_outstanding): (Arc<AtomicUsize>, usize),
-        session: Live<SessionView>,
+        (session, on_expiry): (Live<SessionView>, OnExpiry),
     ) -> Self {
         let watches = Arc::new(AtomicU64::new(0));
         Client {
@@ -80,6 +81,7 @@ impl<R: Runtime> Client<R> {
             watches,
             chroot: Chroot::default(),
             session,
+            on_expiry,
         }
     }
 
@@ -100,6 +102,11 @@ impl<R: Runtime> Client<R> {
     /// The time by this client's clock, which [`SessionState`](super::SessionState) speaks of.
     pub fn now(&self) -> Mono {
         self.runtime.now()
+    }
+
+    /// What happens when the session expires.
+    pub fn on_expiry(&self) -> OnExpiry {
+        self.on_expiry
     }
 
     /// The world that the client lives in.

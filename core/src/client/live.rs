@@ -62,6 +62,11 @@ impl<T> LiveSender<T> {
         });
         waiting.into_iter().for_each(Waker::wake);
     }
+
+    /// Changes the value without a word to those who wait for the next.
+    pub(crate) fn amend(&self, change: impl FnOnce(&mut T)) {
+        with(&self.0, |inner| change(&mut inner.value));
+    }
 }
 
 impl<T> Drop for LiveSender<T> {

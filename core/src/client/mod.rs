@@ -39,6 +39,7 @@ pub use create::{CreateOptions, Created};
 pub use error::{Cause, Error, Outcome, Result};
 pub use handle::{Client, Value};
 pub use live::Live;
+pub(crate) use live::{LiveSender, live};
 pub use reply::Reply;
 pub use runtime::{ByteStream, Lost, Runtime};
 pub use session::*;

@@ -71,6 +71,10 @@ pub struct SessionView {
     pub timeout: Millis,
     /// What it is like.
     pub state: SessionState,
+    /// By this client's clock: until then the servers keep it, as far as the latest answer shows; None before the first. It
+    /// rises with every answer, which is no change that readers are woken for. A server that is itself cut off from its leader
+    /// answers until it has noticed, for `syncLimit` ticks at most.
+    pub assured_until: Option<Mono>,
     /// Why the last connection that was lost, or never came about, is not there; for people.
     pub trouble: Option<Arc<str>>,
 }

@@ -44,6 +44,16 @@ pub(crate) enum Doing {
     HangUp(u64),
 }
 
+/// Something that tasks have seen come to pass, for the judge of their workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// By the world's clock, ns.
+    pub(crate) at: u64,
+    pub(crate) machine: u64,
+    pub(crate) what: &'static str,
+    pub(crate) numbers: [u64; 3],
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) heard: VecDeque<Bytes>,
@@ -54,8 +64,10 @@ pub(super) struct Stream {
 pub(super) struct State {
     /// By the machine's clock, ns.
     pub(super) now: u64,
+    /// By the world's, which tasks have no business with.
+    pub(super) world: u64,
     seed: u64,
-    machine: u64,
+    pub(super) machine: u64,
     pub(super) draws: u64,
     pub(super) spawned: Vec<Task>,
     pub(super) timers: BTreeMap<(u64, u64), Waker>,
@@ -66,6 +78,7 @@ pub(super) struct State {
     pub(super) violation: Option<(&'static str, String)>,
     pub(super) probes: Vec<&'static str>,
     pub(super) tallies: BTreeMap<&'static str, u64>,
+    pub(super) told: Vec<Told>,
 }
 
 impl std::fmt::Debug for State {
@@ -166,6 +179,7 @@ impl Machine {
     pub(crate) fn new(index: usize, seed: u64, plan: &AppPlan) -> Self {
         let state = State {
             now: 0,
+            world: 0,
             seed,
             machine: index as u64,
             draws: 0,
@@ -178,6 +192,7 @@ impl Machine {
             violation: None,
             probes: Vec::new(),
             tallies: BTreeMap::new(),
+            told: Vec::new(),
         };
         Machine {
             index,
@@ -223,6 +238,11 @@ impl Machine {
     /// What its tasks have counted.
     pub(crate) fn tally(&self, name: &'static str) -> u64 {
         with(&self.shared, |state| state.tallies.get(name).copied().unwrap_or(0))
+    }
+
+    /// What its tasks have told, in its order.
+    pub(crate) fn told(&self) -> Vec<Told> {
+        with(&self.shared, |state| state.told.clone())
     }
 
     /// A connection that was asked for is this one.
@@ -301,6 +321,7 @@ impl Machine {
     fn ring(&mut self, now: u64) {
         let shown = (u128::from(now) * u128::from(self.speed_permille) / 1000) as u64;
         let due = with(&self.shared, |state| {
+            state.world = now;
             state.now = state.now.max(shown);
             let later = state.timers.split_off(&(state.now + 1, 0));
             std::mem::replace(&mut state.timers, later)

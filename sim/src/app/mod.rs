@@ -11,6 +11,7 @@ mod workload;
 
 pub(crate) use machine::{Doing, Machine};
 pub use runtime::{SimRuntime, SimStream};
+pub use workload::probes;
 pub(crate) use workload::{judge, started};
 
 /// The client library in the simulated world.

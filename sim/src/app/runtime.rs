@@ -1,6 +1,6 @@
 //! The runtime that tasks see.
 
-use super::machine::{Shared, Task, with};
+use super::machine::{Shared, Task, Told, with};
 use bytes::Bytes;
 use quorate_core::client::{ByteStream, Host, Lost, Runtime};
 use quorate_core::vocabulary::Mono;
@@ -29,6 +29,19 @@ impl SimRuntime {
     /// Adds to a number that is looked at when the run is over.
     pub fn count(&self, name: &'static str, by: u64) {
         with(&self.0, |state| *state.tallies.entry(name).or_default() += by);
+    }
+
+    /// Tells the judge of the workload that something has come to pass.
+    pub(super) fn tell(&self, what: &'static str, numbers: [u64; 3]) {
+        with(&self.0, |state| {
+            let (at, machine) = (state.world, state.machine);
+            state.told.push(Told { at, machine, what, numbers });
+        });
+    }
+
+    /// The time by the world's clock, ns: for judges, not for applications.
+    pub(super) fn world_time(&self) -> u64 {
+        with(&self.0, |state| state.world)
     }
 
     /// A number below `bound`, by the run's seed.

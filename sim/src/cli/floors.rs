@@ -154,7 +154,9 @@ const ENSEMBLE_PROBES: [&str; 62] = [
 /// From this many seeds on, whatever exists must have happened at least once.
 pub(super) fn seeds(scenario: Scenario) -> u64 {
     match scenario {
-        Scenario::R0 | Scenario::R1 | Scenario::Rj | Scenario::Rr => 300,
+        Scenario::R0 | Scenario::R1 | Scenario::Rj | Scenario::Rr(Some(_)) => 300,
+        // Each of the workloads gets its part of them.
+        Scenario::Rr(None) => 3000,
         // A run of it takes ten times as long, and more happens in it.
         Scenario::R2 => 100,
     }
@@ -202,21 +204,12 @@ const ACCENT_PROBES: [&str; 37] = [
     "java_trunc_across_epochs",
 ];
 
-/// What is to have happened to applications.
-const APP_PROBES: [&str; 6] = [
-    "app_cache_converged",
-    "app_not_applied",
-    "app_outcome_unknown",
-    "app_refused",
-    "app_resync_new_session",
-    "app_resync_reconnected",
-];
-
 /// What is missing.
 pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Vec<String> {
-    if scenario == Scenario::Rr {
-        let probes = APP_PROBES.iter().filter(|name| !counters.probes.contains_key(*name));
-        return probes.map(|name| format!("probe {name}")).collect();
+    if let Scenario::Rr(workload) = scenario {
+        let mut probes = quorate_sim::app::probes(workload);
+        probes.retain(|name| !counters.probes.contains_key(name));
+        return probes.into_iter().map(|name| format!("probe {name}")).collect();
     }
     if scenario == Scenario::Rj {
         let faults = ACCENT_FAULTS.iter().filter(|name| !counters.faults.contains_key(*name));
@@ -225,7 +218,7 @@ pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Ve
     }
     let (codes, faults, probes): (&[i32], &[&str], &[&str]) = match scenario {
         Scenario::R0 => (&[], &ALONE_FAULTS, &ALONE_PROBES),
-        Scenario::R1 | Scenario::R2 | Scenario::Rj | Scenario::Rr => {
+        Scenario::R1 | Scenario::R2 | Scenario::Rj | Scenario::Rr(_) => {
             (&ENSEMBLE_CODES, &ENSEMBLE_FAULTS, &ENSEMBLE_PROBES)
         }
     };

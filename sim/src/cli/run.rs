@@ -11,7 +11,7 @@ pub(super) struct RunArguments {
     /// The seed to run.
     #[arg(long, required_unless_present = "plan", conflicts_with = "plan")]
     seed: Option<u64>,
-    /// The scenario to take the seed's plan from: r0, r1, r2, rj or rr.
+    /// The scenario to take the seed's plan from: r0, r1, r2, rj, rr, or rr-WORKLOAD.
     #[arg(long, default_value = "r0", conflicts_with = "plan")]
     scenario: Scenario,
     /// A plan to run instead, as `plan` prints them.

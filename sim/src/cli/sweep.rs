@@ -14,7 +14,7 @@ const TOLD: usize = 3;
 
 #[derive(Args, Debug)]
 pub(super) struct SweepArguments {
-    /// The scenario: r0, r1, r2, rj or rr.
+    /// The scenario: r0, r1, r2, rj, rr, or rr-WORKLOAD.
     #[arg(long, default_value = "r0")]
     scenario: Scenario,
     /// The seeds: `A..B`, without B.

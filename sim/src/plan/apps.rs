@@ -16,6 +16,36 @@ pub enum Workload {
     Counter,
     /// Everybody changes a few nodes, and keeps a picture of them by a watch.
     Cache,
+    /// Everybody wants the same lock, and writes while holding it.
+    Mutex,
+    /// The same, but who holds the lock forgets its token: the resource lets everybody write. Breaks, and is not drawn.
+    UnfencedMutex,
+}
+
+impl Workload {
+    /// All of them.
+    pub const ALL: [Workload; 4] =
+        [Workload::Counter, Workload::Cache, Workload::Mutex, Workload::UnfencedMutex];
+
+    /// Its name behind `rr-`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Workload::Counter => "counter",
+            Workload::Cache => "cache",
+            Workload::Mutex => "mutex",
+            Workload::UnfencedMutex => "unfenced-mutex",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Workload::ALL.into_iter().find(|workload| workload.name() == name)
+    }
+
+    /// Whether it holds, if the library does.
+    pub fn is_sound(self) -> bool {
+        self != Workload::UnfencedMutex
+    }
 }
 
 /// A machine and what runs on it.
@@ -25,6 +55,8 @@ pub struct AppPlan {
     pub workload: Workload,
     /// The session timeout that it asks for, ms.
     pub timeout_ms: u64,
+    /// Whether requests fail at once while there is no connection.
+    pub fail_fast: bool,
     /// How much of the time that passes its clock shows, in a thousand.
     pub speed_permille: u64,
     /// When it stands still.
@@ -40,9 +72,9 @@ pub struct PausePlan {
     pub ms: u64,
 }
 
-pub(super) fn rr(seed: u64) -> Plan {
+pub(super) fn rr(seed: u64, workload: Option<Workload>) -> Plan {
     let mut plan = expand_ensemble::rr(seed);
-    plan.scenario = Scenario::Rr.to_string();
+    plan.scenario = Scenario::Rr(workload).to_string();
     plan.clients.clear();
     plan.operations.clear();
     plan.image = None;
@@ -62,7 +94,9 @@ pub(super) fn rr(seed: u64) -> Plan {
     plan.duration_ms = duration_ms;
     let tick_ms = plan.server.tick_time_ms;
     plan.apps = draw(seed, Part::Apps, |draws| {
-        let workload = draws.of(&[Workload::Counter, Workload::Cache]);
+        let sound: Vec<_> = Workload::ALL.into_iter().filter(|workload| workload.is_sound()).collect();
+        let drawn = draws.of(&sound);
+        let workload = workload.unwrap_or(drawn);
         (0..MACHINES).map(|_| app(draws, workload, tick_ms)).collect()
     });
     plan
@@ -75,6 +109,7 @@ fn app(draws: &mut Draws<'_>, workload: Workload, tick_ms: u64) -> AppPlan {
     AppPlan {
         workload,
         timeout_ms: (tick_ms * draws.of(&[2, 4, 10])).max(1000),
+        fail_fast: draws.of(&[false, false, false, true]),
         speed_permille: draws.of(&[1000, 1000, 1000, 900, 999, 1010, 1300]),
         pauses,
     }

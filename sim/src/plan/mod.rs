@@ -274,19 +274,20 @@ pub enum Scenario {
     R2,
     /// A learner under scripted leaders that speak as Java does, and a leader over such learners.
     Rj,
-    /// Applications over the client library.
-    Rr,
+    /// Applications over the client library: all of them, or one.
+    Rr(Option<Workload>),
 }
 
 impl std::fmt::Display for Scenario {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Scenario::R0 => "r0",
-            Scenario::R1 => "r1",
-            Scenario::R2 => "r2",
-            Scenario::Rj => "rj",
-            Scenario::Rr => "rr",
-        })
+        match self {
+            Scenario::R0 => f.write_str("r0"),
+            Scenario::R1 => f.write_str("r1"),
+            Scenario::R2 => f.write_str("r2"),
+            Scenario::Rj => f.write_str("rj"),
+            Scenario::Rr(None) => f.write_str("rr"),
+            Scenario::Rr(Some(workload)) => write!(f, "rr-{}", workload.name()),
+        }
     }
 }
 
@@ -299,8 +300,14 @@ impl std::str::FromStr for Scenario {
             "r1" | "R1" => Ok(Scenario::R1),
             "r2" | "R2" => Ok(Scenario::R2),
             "rj" | "Rj" => Ok(Scenario::Rj),
-            "rr" | "Rr" => Ok(Scenario::Rr),
-            _ => Err(format!("{text:?} is no scenario: r0, r1, r2, rj or rr")),
+            "rr" | "Rr" => Ok(Scenario::Rr(None)),
+            _ => match text.strip_prefix("rr-").and_then(Workload::named) {
+                Some(workload) => Ok(Scenario::Rr(Some(workload))),
+                None => Err(format!(
+                    "{text:?} is no scenario: r0, r1, r2, rj, rr, or rr- and one of {}",
+                    Workload::ALL.map(Workload::name).join(", ")
+                )),
+            },
         }
     }
 }
@@ -313,7 +320,7 @@ impl Plan {
             Scenario::R1 => expand_ensemble::r1(seed),
             Scenario::R2 => expand_ensemble::r2(seed),
             Scenario::Rj => accent::rj(seed),
-            Scenario::Rr => apps::rr(seed),
+            Scenario::Rr(workload) => apps::rr(seed, workload),
         }
     }
 

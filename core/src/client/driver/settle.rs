@@ -28,6 +28,8 @@ impl<R: Runtime> Driver<R> {
             }
             self.go_on();
         }
+        let assured_until = self.session.assured_until();
+        self.state.amend(|view| view.assured_until = assured_until);
     }
 
     fn carry_out(&mut self, output: ClientOutput, again: &mut Vec<Asked>) {
@@ -125,6 +127,7 @@ impl<R: Runtime> Driver<R> {
             id: self.session.session(),
             timeout: self.session.timing().session_timeout(),
             state: SessionState::of(state, self.session.assured_until()),
+            assured_until: self.session.assured_until(),
             trouble: self.trouble.clone(),
         });
     }

@@ -9,6 +9,7 @@ use quorate_core::vocabulary::ErrorCode;
 
 const PATH: &str = "/count";
 const MOST_PAUSE_MS: u64 = 400;
+pub(super) const PROBES: &[&str] = &["app_outcome_unknown", "app_not_applied", "app_refused"];
 
 pub(super) async fn run(scene: Scene) {
     while !scene.is_over() {

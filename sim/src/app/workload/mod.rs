@@ -2,13 +2,26 @@
 
 mod cache;
 mod counter;
+mod mutex;
 
-use super::machine::{Machine, NAME};
+use super::machine::{Machine, NAME, Told};
 use super::{Client, SimRuntime};
 use crate::checkers::Verdict;
 use crate::plan::{AppPlan, Workload};
-use quorate_core::client::{OnExpiry, Runtime};
-use quorate_core::vocabulary::{Millis, Mono};
+use quorate_core::client::{CreateOptions, Error, OnExpiry, Runtime};
+use quorate_core::vocabulary::{ErrorCode, Millis, Mono};
+
+/// What a session has left behind must go within this.
+const MOST_PATIENCE_MS: u64 = 20_000;
+
+/// What is protected by a lock, outside of the ensemble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Resource {
+    /// It refuses tokens lower than the highest that it has seen.
+    Fenced,
+    /// It takes what comes.
+    Unfenced,
+}
 
 /// What a workload is given.
 #[derive(Clone, Debug)]
@@ -29,6 +42,46 @@ impl Scene {
         let wait = self.runtime.below(most_ms * 1_000_000);
         self.runtime.sleep_until(Mono(self.runtime.now().0 + wait)).await;
     }
+
+    /// Whether something that happens once in so many times happens now.
+    fn one_in(&self, times: u64) -> bool {
+        self.runtime.below(times) == 0
+    }
+
+    fn is_passing(&self, error: &Error) -> bool {
+        error.is_retryable() || error.is_session_over()
+    }
+
+    fn violate(&self, checker: &'static str, what: impl std::fmt::Display) {
+        self.runtime.violate(checker, format!("machine {}: {what}", self.machine));
+    }
+
+    /// Creates a node that may exist, whatever it takes.
+    async fn ensure(&self, path: &str) {
+        loop {
+            match self.client.create(path, "", &CreateOptions::persistent().parents()).await {
+                Ok(_) => return,
+                Err(error) if error.code() == Some(ErrorCode::NodeExists) => return,
+                Err(_) => self.pause(MOST_PATIENCE_MS / 100).await,
+            }
+        }
+    }
+
+    /// The end: nothing of this session's is left that should have gone with a guard or a future. Then the session goes.
+    async fn leave_nothing(&self) {
+        let due = Mono(self.runtime.now().0 + MOST_PATIENCE_MS * 1_000_000);
+        loop {
+            match self.client.ephemerals("/").await {
+                Ok(left) if left.is_empty() => break,
+                Ok(left) if self.runtime.now() > due => {
+                    self.violate("app_orphan", format!("{left:?} are left"));
+                    break;
+                }
+                _ => self.pause(MOST_PATIENCE_MS / 100).await,
+            }
+        }
+        self.client.close().await;
+    }
 }
 
 /// A machine whose applications begin; there are so many servers that they can connect to, and at `end_ns` they stop to begin anything.
@@ -40,12 +93,15 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         .expect("the names of servers are a connect string")
         .session_timeout(Millis(plan.timeout_ms))
         .on_expiry(OnExpiry::Replace)
+        .fail_fast(plan.fail_fast)
         .start();
     let end = Mono(end_ns / 1000 * plan.speed_permille);
     let scene = Scene { client, runtime: runtime.clone(), machine: machine.index as u64, end };
     match plan.workload {
         Workload::Counter => runtime.spawn(counter::run(scene)),
         Workload::Cache => cache::start(scene),
+        Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
+        Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
     }
     machine
 }
@@ -55,5 +111,28 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
         Workload::Cache => Ok(()),
+        Workload::Mutex => mutex::judge(&told(machines)),
+        Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
     }
+}
+
+/// What is to have happened in a sweep over a workload, or over all of them.
+pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
+    let of = |workload| match workload {
+        Workload::Counter => counter::PROBES,
+        Workload::Cache => cache::PROBES,
+        Workload::Mutex => mutex::PROBES,
+        Workload::UnfencedMutex => &[],
+    };
+    match workload {
+        Some(workload) => of(workload).to_vec(),
+        None => Workload::ALL.into_iter().flat_map(of).copied().collect(),
+    }
+}
+
+/// What all machines have told, in the order of the world's time.
+fn told(machines: &[&Machine]) -> Vec<Told> {
+    let mut told: Vec<Told> = machines.iter().flat_map(|machine| machine.told()).collect();
+    told.sort_by_key(|told| told.at);
+    told
 }
