@@ -77,7 +77,8 @@ impl<R: Runtime> Hold<R> {
 
     pub(super) fn is_held(&self) -> bool {
         let Place { client, session, .. } = &self.place;
-        self.view.latest().lost.is_none() && doubt(&client.session().latest(), *session, client.now()).is_none()
+        self.view.latest().lost.is_none()
+            && doubt(&client.session().latest(), *session, client.now()).is_none()
     }
 }
 

@@ -93,7 +93,8 @@ impl<R: Runtime> Line<R> {
             options = options.acl(acl.clone());
         }
         let how = (self.options.layout, marker);
-        let created = persist::create(&self.client, &self.dir, how, self.options.data.clone(), &options).await?;
+        let created =
+            persist::create(&self.client, &self.dir, how, self.options.data.clone(), &options).await?;
         Ok(Place::new(self, created))
     }
 
@@ -110,6 +111,10 @@ impl<R: Runtime> Line<R> {
     /// Whether the place is at the front of those that exclude it; or who stands before it, at the back of those.
     async fn look(&self, place: &Place<R>) -> Result<Turn> {
         let line = self.contenders().await?;
+        // A node of a session that is over may stand for a while yet, and holds nothing.
+        if self.client.session().latest().id != place.session {
+            return Ok(Turn::Gone);
+        }
         let Some(at) = line.iter().position(|contender| contender.path == place.path) else {
             return Ok(Turn::Gone);
         };
@@ -144,7 +149,7 @@ impl<R: Runtime> Line<R> {
 enum Turn {
     Come,
     Behind(String),
-    /// The node of the place is gone.
+    /// The node of the place is gone, or will be.
     Gone,
 }
 
@@ -212,7 +217,9 @@ mod tests {
         assert_eq!(sequence("4ba0__lock__-2147483647"), Some((Standing::Exclusive, -2_147_483_647)));
         assert_eq!(sequence("4ba0__rlock__0000000003"), Some((Standing::Shared, 3)));
         assert_eq!(sequence("_c_4ba0-__READ__0000000004"), Some((Standing::Shared, 4)));
-        for name in ["leases", "lock-", "lock-1", "0000000001", "qn-0000000001", "lock-000000000x", "löck-000000001"] {
+        for name in
+            ["leases", "lock-", "lock-1", "0000000001", "qn-0000000001", "lock-000000000x", "löck-000000001"]
+        {
             assert_eq!(sequence(name), None, "{name}");
         }
     }

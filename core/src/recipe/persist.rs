@@ -173,7 +173,8 @@ impl<R: Runtime> Attempt<'_, R> {
         persist(&self.client, |client| client.sync(self.dir)).await?;
         for path in with_guid(&self.client, self.dir, &self.guid).await? {
             if let Some(stat) = persist(&self.client, |client| client.exists(&path)).await? {
-                let is_ours = stat.ephemeral_owner == 0 || stat.ephemeral_owner == self.client.session().latest().id.0;
+                let is_ours =
+                    stat.ephemeral_owner == 0 || stat.ephemeral_owner == self.client.session().latest().id.0;
                 if is_ours {
                     return Ok(Some(Created { zxid: stat.czxid, stat, path }));
                 }

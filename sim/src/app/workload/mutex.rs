@@ -105,7 +105,9 @@ async fn write_inside(scene: &Scene, guard: &Guard<SimRuntime>) {
             }
             other => scene.violate("app_mutex", format!("{other:?} of a transaction")),
         },
-        Err(error) if Guard::<SimRuntime>::is_fenced_off(&error) => scene.runtime.probe("app_mutex_fenced_off"),
+        Err(error) if Guard::<SimRuntime>::is_fenced_off(&error) => {
+            scene.runtime.probe("app_mutex_fenced_off")
+        }
         Err(error) if scene.is_passing(&error) => {}
         Err(error) => scene.violate("app_mutex", error),
     }
@@ -116,7 +118,7 @@ async fn write_outside(scene: &Scene, guard: &Guard<SimRuntime>, resource: Resou
     if !guard.is_held() {
         return;
     }
-    scene.pause(MOST_PAUSE_MS / 10).await;
+    scene.pause(MOST_PAUSE_MS).await;
     if resource == Resource::Unfenced {
         scene.runtime.tell("wrote", [token(guard), 0, 0]);
     }
@@ -128,7 +130,8 @@ fn token(guard: &Guard<SimRuntime>) -> u64 {
 
 /// Nobody is proven to hold what somebody behind it has acquired.
 pub(super) fn judge(told: &[Told]) -> Verdict {
-    let mut proofs: Vec<[u64; 3]> = told.iter().filter(|told| told.what == "held").map(|told| told.numbers).collect();
+    let mut proofs: Vec<[u64; 3]> =
+        told.iter().filter(|told| told.what == "held").map(|told| told.numbers).collect();
     proofs.sort_by_key(|[_, zxid, _]| *zxid);
     for pair in proofs.windows(2) {
         let ([first, ..], [second, zxid, _]) = (pair[0], pair[1]);
