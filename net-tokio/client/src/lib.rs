@@ -5,6 +5,7 @@
 mod tokio_runtime;
 
 pub use quorate_core::client::*;
+pub use quorate_core::recipe;
 pub use quorate_core::vocabulary::{ErrorCode, Millis, SessionId, Version, Zxid};
 pub use tokio_runtime::{Tokio, TokioStream};
 

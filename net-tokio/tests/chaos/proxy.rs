@@ -58,6 +58,11 @@ impl Proxy {
         self.state.back.store(back, Ordering::SeqCst);
     }
 
+    /// Ends the connections that a cut holds, without ending it.
+    pub(crate) fn sever(&self) {
+        self.state.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
     /// Ends a cut; connections that it was for end too, if so asked. Returns how many had something held.
     pub(crate) fn heal(&self, ends: bool) -> u64 {
         if ends && (self.state.to.load(Ordering::SeqCst) || self.state.back.load(Ordering::SeqCst)) {

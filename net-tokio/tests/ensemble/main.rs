@@ -10,8 +10,12 @@ mod ports;
 #[allow(dead_code, reason = "the tests of one server use the rest")]
 #[path = "../server/process.rs"]
 mod process;
+#[allow(dead_code, reason = "chaos uses the rest")]
+#[path = "../chaos/proxy.rs"]
+mod proxy;
 
 mod failures;
+mod kept;
 mod rig;
 mod start;
 mod together;
