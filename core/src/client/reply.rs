@@ -8,6 +8,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use tracing::Span;
+use tracing::field::Empty;
 
 /// Makes of a server's answer what was asked for.
 pub(super) type Read<T> = fn(Answer) -> std::result::Result<T, Cause>;
@@ -21,6 +23,7 @@ type Steps<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
 pub struct Reply<T> {
     request: &'static str,
     path: String,
+    span: Span,
     state: State<T>,
 }
 
@@ -42,25 +45,30 @@ impl<T> fmt::Debug for State<T> {
 }
 
 impl<T> Reply<T> {
+    fn new((request, path): (&'static str, &str), state: State<T>) -> Self {
+        let span = tracing::debug_span!("request", request, path, error = Empty);
+        Reply { request, path: path.to_owned(), span, state }
+    }
+
     pub(super) fn made(
-        (request, path): (&'static str, &str),
+        what: (&'static str, &str),
         answer: oneshot::Receiver<Answer>,
         chroot: Chroot,
         read: Read<T>,
     ) -> Self {
-        Reply { request, path: path.to_owned(), state: State::Made(answer, chroot, read) }
+        Reply::new(what, State::Made(answer, chroot, read))
     }
 
-    pub(super) fn refused((request, path): (&'static str, &str), cause: Cause) -> Self {
-        Reply { request, path: path.to_owned(), state: State::Refused(Some(cause)) }
+    pub(super) fn refused(what: (&'static str, &str), cause: Cause) -> Self {
+        Reply::new(what, State::Refused(Some(cause)))
     }
 
     /// Of several requests, of which those that stand now are made.
     pub(super) fn steps(
-        (request, path): (&'static str, &str),
+        what: (&'static str, &str),
         steps: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Self {
-        Reply { request, path: path.to_owned(), state: State::Steps(Box::pin(steps)) }
+        Reply::new(what, State::Steps(Box::pin(steps)))
     }
 }
 
@@ -68,7 +76,9 @@ impl<T> Future for Reply<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        let read = match &mut self.state {
+        let reply = &mut *self;
+        let _entered = reply.span.enter();
+        let read = match &mut reply.state {
             State::Made(answer, chroot, read) => match Pin::new(answer).poll(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(answer)) => {
@@ -82,6 +92,9 @@ impl<T> Future for Reply<T> {
             State::Refused(cause) => Err(cause.take().expect("a future is not polled behind its end")),
             State::Steps(steps) => return steps.as_mut().poll(context),
         };
-        Poll::Ready(read.map_err(|cause| Error::new(self.request, self.path.clone(), cause)))
+        Poll::Ready(read.map_err(|cause| {
+            reply.span.record("error", tracing::field::display(&cause));
+            Error::new(reply.request, reply.path.clone(), cause)
+        }))
     }
 }

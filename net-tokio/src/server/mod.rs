@@ -19,6 +19,7 @@
 //! descriptors   room for all those connections
 //! events        what the peer tells the operator
 //! clock         both clocks
+//! embedded      a server within somebody else's process
 //! version       what the server says it is
 //! ```
 //!
@@ -35,6 +36,7 @@ mod advice;
 mod clock;
 mod connection;
 mod descriptors;
+mod embedded;
 mod events;
 mod held;
 mod inbox;
@@ -53,6 +55,7 @@ pub(crate) mod version;
 
 pub(crate) use accept::BoundPort;
 pub(crate) use advice::{about_port, about_recovery, lost_ttl_nodes, user_name, with_access};
+pub use embedded::EmbeddedServer;
 pub use lanes::ServerDisk;
 pub(crate) use links::BoundPorts;
 pub(crate) use mailbox::Mailbox;
@@ -63,6 +66,7 @@ use crate::config::ServerConfig;
 use crate::logging;
 use quorate_storage_file::StdDisk;
 use std::process::ExitCode;
+use supervise::Signals;
 
 /// Runs a server until it is told to stop.
 pub fn run(config: ServerConfig) -> ExitCode {
@@ -74,7 +78,7 @@ pub fn run_over<D: ServerDisk>(config: ServerConfig, over: impl FnOnce(StdDisk) 
     begin_process(&config);
     let code = supervise::runtime()
         .and_then(|runtime| {
-            let running = start::start(config, &runtime, over)?;
+            let running = start::start(config, || Signals::hear(&runtime), over)?;
             supervise::supervise(runtime, running)
         })
         .unwrap_or_else(|failure| failure.report());
@@ -88,7 +92,7 @@ pub(crate) fn run_together(configs: Vec<ServerConfig>, ready: impl FnOnce()) -> 
     configs.first().iter().for_each(|config| begin_process(config));
     let code = supervise::runtime()
         .and_then(|runtime| {
-            let start = |config| start::start(config, &runtime, |disk| disk);
+            let start = |config| start::start(config, || Signals::hear(&runtime), |disk| disk);
             let running = configs.into_iter().map(start).collect::<Result<_, _>>()?;
             ready();
             supervise::supervise_all(runtime, running)

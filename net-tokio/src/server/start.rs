@@ -7,7 +7,6 @@ use super::lanes::{Lanes, ServerDisk};
 use super::links::{BoundPorts, Links, PortProblem};
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message, Owner, Parts};
-use super::supervise::Signals;
 use super::version::FULL_VERSION;
 use crate::config::{NoticeLevel, ServerConfig, SnapshotCompression, StorageConfig};
 use crate::metrics::{self, HostMetrics, Startup, StartupReplay};
@@ -28,16 +27,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 use tokio::net::TcpListener as TokioListener;
-use tokio::runtime::{Builder, LocalOptions, Runtime};
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 /// So many bytes of recent txns are read back at the start, for learners.
 const RECENT_BYTES: usize = 64 << 20;
 
-/// A server that runs.
+/// A server that runs, and what tells whoever supervises it to end it.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct Running<S> {
     /// What was configured.
     pub(super) config: Arc<ServerConfig>,
     /// How to reach the owner.
@@ -47,7 +46,7 @@ pub(super) struct Running {
     /// The port of `/metrics`, if there is to be a page.
     pub(super) metrics: Option<TcpListener>,
     /// Heard from before clients may come.
-    pub(super) signals: Signals,
+    pub(super) signals: S,
 }
 
 /// Why a server can't start.
@@ -92,13 +91,13 @@ impl Failure {
     }
 }
 
-/// Opens everything and starts the owner; `runtime` is the main thread's. `over` puts another disk over the directories, or takes them as
-/// they are.
-pub(super) fn start<D: ServerDisk>(
+/// Opens everything and starts the owner. `hear` begins to hear what may end the server. `over` puts another disk over the directories, or
+/// takes them as they are.
+pub(super) fn start<D: ServerDisk, S>(
     mut config: ServerConfig,
-    runtime: &Runtime,
+    hear: impl FnOnce() -> io::Result<S>,
     over: impl FnOnce(StdDisk) -> D,
-) -> Result<Running, Failure> {
+) -> Result<Running<S>, Failure> {
     let begin = Instant::now();
     // That no configuration was given is the first thing said.
     announce(&config);
@@ -130,7 +129,7 @@ pub(super) fn start<D: ServerDisk>(
     };
     let config = Arc::clone(&parts.config);
     // Recovery may be ended at any time by the system's own means; who serves clients ends in order.
-    let signals = Signals::hear(runtime)?;
+    let signals = hear()?;
     let (exit, listening) = start_owner(parts, port, ports.map(|ports| (ports, entropy.lookup_seed())))?;
     let address = listening.recv().map_err(|_| io::Error::other("the owner's thread ended"))??;
     let took_ms = begin.elapsed().as_millis() as u64;

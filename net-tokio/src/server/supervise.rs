@@ -73,7 +73,7 @@ impl Signals {
 ///
 /// # Errors
 /// When it can't be waited for.
-pub(super) fn supervise(runtime: Runtime, running: Running) -> Result<u8, Failure> {
+pub(super) fn supervise(runtime: Runtime, running: Running<Signals>) -> Result<u8, Failure> {
     let code = runtime.block_on(watch(running));
     // Threads that measure a hanging disk are not waited for.
     runtime.shutdown_background();
@@ -84,7 +84,7 @@ pub(super) fn supervise(runtime: Runtime, running: Running) -> Result<u8, Failur
 ///
 /// # Errors
 /// When one can't be waited for.
-pub(super) fn supervise_all(runtime: Runtime, running: Vec<Running>) -> Result<u8, Failure> {
+pub(super) fn supervise_all(runtime: Runtime, running: Vec<Running<Signals>>) -> Result<u8, Failure> {
     let code = runtime.block_on(async {
         let mut servers = JoinSet::new();
         running.into_iter().for_each(|server| drop(servers.spawn(watch(server))));
@@ -103,7 +103,7 @@ pub(super) fn supervise_all(runtime: Runtime, running: Vec<Running>) -> Result<u
     code
 }
 
-async fn watch(running: Running) -> Result<u8, Failure> {
+async fn watch(running: Running<Signals>) -> Result<u8, Failure> {
     let Running { config, mailbox, mut exit, metrics, mut signals } = running;
     if let Some(listener) = metrics {
         let address = metrics::serve(listener, Arc::clone(&mailbox)).await?;

@@ -185,7 +185,9 @@ async fn keep(rounds: usize) {
         for node in &changed {
             soon("somebody else changes a node", change(&other, *node, round)).await;
         }
-        proxies.iter().for_each(|proxy| drop(proxy.heal(false)));
+        for proxy in &proxies {
+            proxy.heal(false);
+        }
         let mut session = client.session();
         soon("it is back", session.wait_for(|view| view.state.is_connected())).await.unwrap();
         reconnects += 1;

@@ -11,6 +11,7 @@ use crate::jute::Response;
 use crate::vocabulary::{ErrorCode, Zxid};
 use futures_channel::oneshot;
 use std::sync::atomic::Ordering;
+use tracing::{debug, error, info, warn};
 
 impl<R: Runtime> Driver<R> {
     /// Does all of it, until nothing more follows from it.
@@ -123,13 +124,15 @@ impl<R: Runtime> Driver<R> {
     }
 
     pub(super) fn publish(&self, state: KeeperState) {
-        self.state.set(SessionView {
+        let view = SessionView {
             id: self.session.session(),
             timeout: self.session.timing().session_timeout(),
             state: SessionState::of(state, self.session.assured_until()),
             assured_until: self.session.assured_until(),
             trouble: self.trouble.clone(),
-        });
+        };
+        log(&view);
+        self.state.set(view);
     }
 
     /// What follows from the state that the machine is in now.
@@ -181,5 +184,19 @@ fn over(state: KeeperState) -> Reason {
         KeeperState::Expired => Reason::SessionExpired,
         KeeperState::AuthFailed => Reason::AuthFailed,
         _ => Reason::Closed,
+    }
+}
+
+/// One line for each step of a session's life.
+fn log(view: &SessionView) {
+    let (session, timeout_ms) = (tracing::field::debug(view.id), view.timeout.0);
+    let trouble = view.trouble.as_deref().unwrap_or("none");
+    match view.state {
+        SessionState::Connected { read_only } => info!(session, timeout_ms, read_only, "connected"),
+        SessionState::Connecting => debug!(session, trouble, "connecting"),
+        SessionState::Suspended { .. } => info!(session, trouble, "suspended"),
+        SessionState::Expired => warn!(session, trouble, "the session has expired"),
+        SessionState::AuthFailed => error!(session, "a server refused the credentials"),
+        SessionState::Closed => info!(session, "closed"),
     }
 }
