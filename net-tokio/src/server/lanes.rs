@@ -6,7 +6,9 @@
 //!
 //! Clients that wait for one write after the other would share syncs badly: those who were answered by one sync would always just miss
 //! the next. So a slow log waits a moment for as many ops as were just confirmed and wait already, never longer than half
-//! the time that a sync takes, and not at all when a batch is large anyway.
+//! the time that a sync takes, and not at all when a batch is large anyway. In an ensemble an answer waits for other servers' logs, and
+//! those who were answered come back later: any log waits for them there, up to three times as long as a sync takes. Measured with
+//! 12 such clients at three servers on two processors: a fifth less CPU for each write, the median of the times to the answer as it was.
 
 use super::mailbox::Mailbox;
 use super::owner::Message;
@@ -22,7 +24,7 @@ use std::time::{Duration, Instant};
 
 /// Batches from this size on wait for nothing: a sync costs each of their ops little.
 const LARGE_BATCH: usize = 64;
-/// Syncs faster than this are not worth sharing: a disk that waits for clients then costs more than a sync.
+/// Of a server alone, syncs faster than this are not worth sharing: a disk that waits for clients then costs more than a sync.
 const SLOW_SYNC: Duration = Duration::from_micros(500);
 /// How long a batch waits at most, however long a sync takes.
 const LONGEST_GATHERING: Duration = Duration::from_millis(1);
@@ -31,6 +33,15 @@ const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 pub trait ServerDisk: Disk<File: Send> + Clone + Send + 'static {}
 
 impl<D: Disk<File: Send> + Clone + Send + 'static> ServerDisk for D {}
+
+/// Whom confirmations go to, and how soon those who were answered ask again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    /// The clients themselves.
+    Alone,
+    /// Other servers of an ensemble.
+    Member,
+}
 
 /// The owner's end of the threads.
 #[derive(Debug)]
@@ -52,6 +63,7 @@ struct Outgoing<Op> {
 struct Inbox<Op> {
     waiting: Mutex<Waiting<Op>>,
     filled: Condvar,
+    company: Company,
 }
 
 #[derive(Debug)]
@@ -77,7 +89,7 @@ impl Lanes {
         storage: Storage<D::File>,
         disk: &D,
         mailbox: &Arc<Mailbox<Message>>,
-        fsync_warning: Millis,
+        (company, fsync_warning): (Company, Millis),
     ) -> io::Result<Self> {
         let (sorter, lanes) = storage.into_lanes();
         let gate = Arc::new(Gate::default());
@@ -91,7 +103,7 @@ impl Lanes {
         let snapshot =
             SnapshotWork { lane: lanes.snapshot, began: None, snapshot: None, gate: Arc::clone(&gate) };
         let loader = LoadWork { loader: lanes.loader, gate };
-        let start = (disk, mailbox);
+        let start = (disk, mailbox, company);
         Ok(Lanes {
             sorter,
             log: Outgoing::start("quorate-log-lane", log, start)?,
@@ -128,11 +140,11 @@ impl<Op: Send + 'static> Outgoing<Op> {
     fn start<D: ServerDisk>(
         name: &str,
         work: impl Work<D, Op = Op>,
-        (disk, mailbox): (&D, &Arc<Mailbox<Message>>),
+        (disk, mailbox, company): (&D, &Arc<Mailbox<Message>>, Company),
     ) -> io::Result<Self> {
         let (disk, mailbox) = (disk.clone(), Arc::clone(mailbox));
         let waiting = Waiting { ops: Vec::new(), wanted: 0 };
-        let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new() });
+        let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new(), company });
         let theirs = Arc::clone(&inbox);
         std::thread::Builder::new().name(name.to_owned()).spawn(move || theirs.run(work, disk, &mailbox))?;
         Ok(Outgoing { batch: Vec::new(), inbox })
@@ -211,17 +223,19 @@ impl<Op> Inbox<Op> {
     /// those that wait already.
     fn gathering(&self, count: usize, took: Duration) -> Gathering {
         let wanted = count + self.lock().ops.len();
-        Gathering { wanted, until: Instant::now() + patience(wanted, took) }
+        Gathering { wanted, until: Instant::now() + patience(self.company, wanted, took) }
     }
 }
 
 /// How long a batch of `wanted` ops is worth waiting for when writing one takes so long.
-fn patience(wanted: usize, took: Duration) -> Duration {
-    if took >= SLOW_SYNC && (2..LARGE_BATCH).contains(&wanted) {
-        (took / 2).min(LONGEST_GATHERING)
-    } else {
-        Duration::ZERO
-    }
+fn patience(company: Company, wanted: usize, took: Duration) -> Duration {
+    let worth = match company {
+        _ if !(2..LARGE_BATCH).contains(&wanted) => Duration::ZERO,
+        Company::Alone if took < SLOW_SYNC => Duration::ZERO,
+        Company::Alone => took / 2,
+        Company::Member => took * 3,
+    };
+    worth.min(LONGEST_GATHERING)
 }
 
 /// A lane, and what is measured of it.
@@ -383,7 +397,8 @@ mod tests {
 
     fn inbox() -> Outgoing<u32> {
         let waiting = Waiting { ops: Vec::new(), wanted: 0 };
-        let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new() });
+        let company = Company::Alone;
+        let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new(), company });
         Outgoing { batch: Vec::new(), inbox }
     }
 
@@ -443,11 +458,19 @@ mod tests {
     #[test]
     fn only_small_batches_behind_slow_syncs_are_worth_waiting_for() {
         let (slow, fast) = (Duration::from_micros(1500), Duration::from_micros(499));
-        assert_eq!(patience(2, slow), slow / 2);
-        assert_eq!(patience(LARGE_BATCH - 1, NEVER), LONGEST_GATHERING);
+        assert_eq!(patience(Company::Alone, 2, slow), slow / 2);
+        assert_eq!(patience(Company::Alone, LARGE_BATCH - 1, NEVER), LONGEST_GATHERING);
         for (wanted, took) in [(1, slow), (LARGE_BATCH, slow), (2, fast)] {
-            assert_eq!(patience(wanted, took), Duration::ZERO, "{wanted} ops, {took:?}");
+            assert_eq!(patience(Company::Alone, wanted, took), Duration::ZERO, "{wanted} ops, {took:?}");
         }
+    }
+
+    #[test]
+    fn among_other_servers_small_batches_behind_any_sync_are() {
+        let fast = Duration::from_micros(130);
+        assert_eq!(patience(Company::Member, 2, fast), fast * 3);
+        assert_eq!(patience(Company::Member, 2, NEVER), LONGEST_GATHERING);
+        assert_eq!(patience(Company::Member, 1, fast), Duration::ZERO);
     }
 
     #[test]

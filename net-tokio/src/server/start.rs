@@ -3,7 +3,7 @@
 use super::accept::BoundPort;
 use super::advice::{about_disk, about_port, about_recovery, lost_ttl_nodes};
 use super::clock::Clock;
-use super::lanes::{Lanes, ServerDisk};
+use super::lanes::{Company, Lanes, ServerDisk};
 use super::links::{BoundPorts, Links, PortProblem};
 use super::mailbox::Mailbox;
 use super::owner::{Exit, Message, Owner, Parts};
@@ -119,8 +119,9 @@ pub(super) fn start<D: ServerDisk, S>(
     let clock = Clock::start();
     let mailbox = Arc::new(Mailbox::default());
     let storage = Storage::new(recovery_options(&config, entropy), recovered.report.last_zxid);
+    let company = if config.member.is_some() { Company::Member } else { Company::Alone };
     let parts = Parts {
-        lanes: Lanes::start(storage, &disk, &mailbox, config.storage.fsync_warning)?,
+        lanes: Lanes::start(storage, &disk, &mailbox, (company, config.storage.fsync_warning))?,
         peer: make_peer(&config, recovered, entropy, &clock),
         clock,
         mailbox: Arc::clone(&mailbox),
