@@ -2,7 +2,12 @@
 
 mod cache;
 mod counter;
+mod election;
+mod holds;
+mod multi_lock;
 mod mutex;
+mod rw_lock;
+mod semaphore;
 
 use super::machine::{Machine, NAME, Told};
 use super::{Client, SimRuntime};
@@ -31,6 +36,8 @@ struct Scene {
     machine: u64,
     /// From then on nothing new is begun, by the machine's clock.
     end: Mono,
+    /// Whether it is never wrong about what it holds.
+    is_believed: bool,
 }
 
 impl Scene {
@@ -97,11 +104,16 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         .fail_fast(plan.fail_fast)
         .start();
     let end = Mono(end_ns / 1000 * plan.speed_permille);
-    let scene = Scene { client, runtime: runtime.clone(), machine: machine.index as u64, end };
+    let (machine_index, is_believed) = (machine.index as u64, plan.is_believed);
+    let scene = Scene { client, runtime: runtime.clone(), machine: machine_index, end, is_believed };
     match plan.workload {
         Workload::Counter => runtime.spawn(counter::run(scene)),
         Workload::Cache => cache::start(scene),
         Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
+        Workload::RwLock => runtime.spawn(rw_lock::run(scene)),
+        Workload::Semaphore => runtime.spawn(semaphore::run(scene)),
+        Workload::MultiLock => runtime.spawn(multi_lock::run(scene)),
+        Workload::Election => runtime.spawn(election::run(scene)),
         Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
     }
     machine
@@ -113,6 +125,10 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
         Workload::Counter => counter::judge(machines),
         Workload::Cache => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
+        Workload::RwLock => rw_lock::judge(&told(machines)),
+        Workload::Semaphore => semaphore::judge(&told(machines)),
+        Workload::MultiLock => multi_lock::judge(&told(machines)),
+        Workload::Election => election::judge(&told(machines)),
         Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
     }
 }
@@ -123,6 +139,10 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Counter => counter::PROBES,
         Workload::Cache => cache::PROBES,
         Workload::Mutex => mutex::PROBES,
+        Workload::RwLock => rw_lock::PROBES,
+        Workload::Semaphore => semaphore::PROBES,
+        Workload::MultiLock => multi_lock::PROBES,
+        Workload::Election => election::PROBES,
         Workload::UnfencedMutex => &[],
     };
     match workload {
