@@ -18,6 +18,7 @@ const PATHS: [&str; 3] = ["/semaphore/fixed", "/semaphore/shared", "/semaphore/k
 const MOST: [usize; 3] = [2, 3, 2];
 const CHECKER: &str = "app_semaphore";
 const MOST_PAUSE_MS: u64 = 500;
+const MOST_REST_MS: u64 = 2000;
 /// Between two changes of the shared number.
 const MOST_STEADY_MS: u64 = 3000;
 pub(super) const PROBES: &[&str] = &[
@@ -59,7 +60,7 @@ async fn vary(scene: &Scene) {
 async fn acquire(scene: &Scene) {
     let semaphores = [0, 1, 2].map(|number| semaphore(&scene.client, number));
     while !scene.is_over() {
-        scene.pause(MOST_PAUSE_MS).await;
+        scene.pause(MOST_REST_MS).await;
         let number = scene.runtime.below(3) as usize;
         if let Err(error) = turn(scene, &semaphores[number], number).await
             && !scene.is_passing(&error)
