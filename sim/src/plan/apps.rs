@@ -143,9 +143,9 @@ fn leave_alone(draws: &mut Draws<'_>, plan: &mut Plan) {
         }
     }
     for _ in 0..draws.of(&[0, 1, 4, 8]) {
-        let (client, at_ms) = (draws.below(MACHINES) as u32, draws.below(plan.duration_ms));
-        let ms = draws.of(&[1000, 3000, 8000]).min(plan.duration_ms - at_ms);
-        let fault = Fault::Lonely { client, ms };
+        let (client, at_ms) = (draws.below(MACHINES), draws.below(plan.duration_ms));
+        let ms = plan.apps[client as usize].timeout_ms * draws.of(&[500, 1500, 2500]) / 1000;
+        let fault = Fault::Lonely { client: client as u32, ms: ms.min(plan.duration_ms - at_ms) };
         plan.faults.push(PlannedFault { at_us: at_ms * 1000, target: Target::All, fault });
     }
     plan.faults.sort_by_key(|planned| planned.at_us);

@@ -122,26 +122,28 @@ async fn by_selector(scene: &Scene, selector: &mut LeaderSelector<SimRuntime>, n
     Ok(())
 }
 
+/// Leads for a while, and claims to all the time.
 async fn lead(scene: &Scene, guard: &Guard<SimRuntime>, number: u64) {
     let leader = subject(scene, number);
     leader.acquired(guard).await;
+    select(pin!(reign(leader, guard)), pin!(leader.claim_on(guard, MOST_PAUSE_MS))).await;
+}
+
+async fn reign(leader: Subject<'_>, guard: &Guard<SimRuntime>) {
+    let scene = leader.scene;
     let most_ms = scene.runtime.below(MOST_REIGN_MS);
     let until = scene.runtime.now() + Millis(most_ms);
     while scene.runtime.now() < until && !scene.is_over() {
-        scene.pause(MOST_PAUSE_MS).await;
-        leader.claim(guard);
-        match scene.one_in(3).then_some(leader.prove(guard, DATA)) {
-            None => {}
-            Some(proof) => match proof.await {
-                Proof::Held => scene.runtime.probe("app_election_led"),
-                Proof::FencedOff => {
-                    // The node is gone: that must be told.
-                    guard.lost().await;
-                    scene.runtime.probe("app_election_fenced_off");
-                    return;
-                }
-                Proof::None => {}
-            },
+        scene.pause(2 * MOST_PAUSE_MS).await;
+        match leader.prove(guard, DATA).await {
+            Proof::Held => scene.runtime.probe("app_election_led"),
+            Proof::FencedOff => {
+                // The node is gone: that must be told.
+                guard.lost().await;
+                scene.runtime.probe("app_election_fenced_off");
+                return;
+            }
+            Proof::None => {}
         }
     }
 }

@@ -67,6 +67,15 @@ impl Subject<'_> {
         }
     }
 
+    /// Goes on claiming what is believed, if that says anything, until it is dropped.
+    pub(super) async fn claim_on(&self, guard: &Guard<SimRuntime>, most_ms: u64) {
+        while self.scene.is_believed && !self.scene.is_over() {
+            self.claim(guard);
+            self.scene.pause(most_ms).await;
+        }
+        std::future::pending().await
+    }
+
     /// Writes `data` if the one guard holds.
     pub(super) async fn prove(&self, guard: &Guard<SimRuntime>, data: &str) -> Proof {
         self.claim(guard);

@@ -2,7 +2,7 @@
 //! be one of the readers. Curator's contenders and kazoo's stand in one line.
 
 use super::Scene;
-use super::holds::{self, Proof, Side, Subject, token};
+use super::holds::{self, Proof, Side, Subject};
 use crate::app::SimRuntime;
 use crate::app::machine::Told;
 use crate::checkers::Verdict;
@@ -94,9 +94,6 @@ async fn write(scene: &Scene, lock: &RwLock<SimRuntime>, guard: Guard<SimRuntime
         Err(error) if Guard::<SimRuntime>::is_fenced_off(&error) => return Ok(()),
         Err(error) => return Err(error),
     };
-    if token(&reads) != token(&guard) {
-        scene.violate(CHECKER, "a downgrade brought another token");
-    }
     let reader = subject(scene, Side::Shared);
     if reader.prove(&reads, DATA).await == Proof::Held {
         scene.runtime.probe("app_rw_lock_downgraded");
