@@ -75,7 +75,7 @@ impl<R: Runtime> LeaderLatch<R> {
     /// # Errors
     /// Those of [`Client::children`] and [`Client::get`].
     pub async fn participants(&self) -> Result<Vec<Participant>> {
-        participants(&self.lock).await
+        participants(&self.lock, usize::MAX).await
     }
 }
 
@@ -132,17 +132,21 @@ impl<R: Runtime> LeaderSelector<R> {
     /// # Errors
     /// Those of [`Client::children`] and [`Client::get`].
     pub async fn participants(&self) -> Result<Vec<Participant>> {
-        participants(&self.lock).await
+        participants(&self.lock, usize::MAX).await
     }
 }
 
 async fn leader<R: Runtime>(lock: &Mutex<R>) -> Result<Option<Participant>> {
-    Ok(participants(lock).await?.into_iter().next())
+    Ok(participants(lock, 1).await?.pop())
 }
 
-async fn participants<R: Runtime>(lock: &Mutex<R>) -> Result<Vec<Participant>> {
+/// The first of those who lead or stand for it.
+async fn participants<R: Runtime>(lock: &Mutex<R>, most: usize) -> Result<Vec<Participant>> {
     let mut participants = Vec::new();
     for contender in lock.contenders().await? {
+        if participants.len() == most {
+            break;
+        }
         match persist(lock.client(), |client| client.get(&contender.path)).await {
             Ok(value) => participants.push(Participant {
                 id: value.data.unwrap_or_default(),

@@ -12,6 +12,7 @@ use quorate_core::recipe::{ContenderOptions, Guard, Layout, LeaderLatch, LeaderS
 use quorate_core::vocabulary::{Millis, Version};
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const PATHS: [&str; 3] = ["/election/latch", "/election/selector", "/election/kazoo"];
 const DATA: &str = "/election/data";
@@ -21,6 +22,7 @@ const MOST_PAUSE_MS: u64 = 300;
 const MOST_REIGN_MS: u64 = 6000;
 pub(super) const PROBES: &[&str] = &[
     "app_election_abdicated",
+    "app_election_cancelled",
     "app_election_deposed",
     "app_election_fenced_off",
     "app_election_gave_up",
@@ -40,7 +42,7 @@ pub(super) async fn run(scene: Scene) {
     while !scene.is_over() {
         scene.pause(MOST_PAUSE_MS).await;
         let done = match scene.runtime.below(5) {
-            0 => trouble(&scene, latch.participants().await, 0).await,
+            0 => trouble(&scene, latch.leader().await.map(Vec::from_iter), 0).await,
             1 => trouble(&scene, selectors[0].participants().await, 1).await,
             2 | 3 => by_latch(&scene, &mut latch).await,
             _ => {
@@ -103,12 +105,14 @@ async fn by_latch(scene: &Scene, latch: &mut LeaderLatch<SimRuntime>) -> Result<
 }
 
 async fn by_selector(scene: &Scene, selector: &mut LeaderSelector<SimRuntime>, number: u64) -> Result<()> {
-    let mut reigns = 0;
+    let (mut reigns, finished) = (0, AtomicU64::new(0));
     let lead = |guard: Guard<SimRuntime>| {
         reigns += 1;
+        let finished = &finished;
         let is_last = scene.one_in(2);
         async move {
             lead(scene, &guard, number).await;
+            finished.fetch_add(1, Ordering::Relaxed);
             match is_last || scene.is_over() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
@@ -118,6 +122,9 @@ async fn by_selector(scene: &Scene, selector: &mut LeaderSelector<SimRuntime>, n
     selector.run(lead).await?;
     if reigns > 1 {
         scene.runtime.probe("app_election_abdicated");
+    }
+    if reigns > finished.into_inner() {
+        scene.runtime.probe("app_election_cancelled");
     }
     Ok(())
 }
