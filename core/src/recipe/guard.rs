@@ -76,9 +76,12 @@ impl<R: Runtime> Hold<R> {
     }
 
     pub(super) fn is_held(&self) -> bool {
+        self.loss().is_none()
+    }
+
+    fn loss(&self) -> Option<Lost> {
         let Place { client, session, .. } = &self.place;
-        self.view.latest().lost.is_none()
-            && doubt(&client.session().latest(), *session, client.now()).is_none()
+        self.view.latest().lost.or_else(|| doubt(&client.session().latest(), *session, client.now()))
     }
 }
 
@@ -96,6 +99,20 @@ impl<R: Runtime> Clone for Guard<R> {
 impl<R: Runtime> Guard<R> {
     pub(super) fn new(hold: Hold<R>) -> Self {
         Guard(Arc::new(hold))
+    }
+
+    /// Of a place that holds by itself.
+    pub(super) fn of(place: Place<R>) -> Self {
+        Guard::new(Hold::new(place))
+    }
+
+    pub(super) fn place(&self) -> &Place<R> {
+        &self.0.place
+    }
+
+    /// Why it is held no more, as far as this client can know now.
+    pub(super) fn loss(&self) -> Option<Lost> {
+        self.0.loss()
     }
 
     /// A number that is higher than that of whoever held before.
@@ -137,8 +154,8 @@ impl<R: Runtime> Guard<R> {
     /// # Errors
     /// Why it is held no more.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> std::result::Result<T, Lost> {
-        if !self.is_held() {
-            return Err(self.0.view.latest().lost.unwrap_or(Lost::Unconfirmed));
+        if let Some(lost) = self.loss() {
+            return Err(lost);
         }
         match select(pin!(self.lost()), pin!(work)).await {
             Either::Left((lost, _)) => Err(lost),

@@ -86,16 +86,49 @@ impl<R: Runtime> Line<R> {
         self.options.layout
     }
 
+    /// The node below which the line stands.
+    pub(super) fn dir(&self) -> &str {
+        &self.dir
+    }
+
     /// Stands at the end.
     pub(super) async fn enter(&self, marker: &str) -> Result<Place<R>> {
-        let mut options = CreateOptions::ephemeral().sequential().container_parents();
-        if let Some(acl) = &self.options.acl {
-            options = options.acl(acl.clone());
-        }
+        self.make(marker, &self.node().sequential()).await
+    }
+
+    /// Is one of many of whom none is before another: its node has no number.
+    pub(super) async fn join(&self) -> Result<Place<R>> {
+        self.make("", &self.node()).await
+    }
+
+    async fn make(&self, marker: &str, options: &CreateOptions) -> Result<Place<R>> {
         let how = (self.options.layout, marker);
-        let created =
-            persist::create(&self.client, &self.dir, how, self.options.data.clone(), &options).await?;
+        let data = self.options.data.clone();
+        let created = persist::create(&self.client, &self.dir, how, data, options).await?;
         Ok(Place::new(self, created))
+    }
+
+    /// Stands where `place` stands too, as somebody else, whose node is called by `marker`; as long as `place` stands there.
+    pub(super) async fn enter_beside(&self, place: &Place<R>, marker: &str) -> Result<Place<R>> {
+        let name = place.path.rsplit('/').next().unwrap_or_default();
+        let stands = Contender::read(&self.dir, name).filter(|contender| contender.path == place.path);
+        let number = stands.expect("the guard is one of this lock's").sequence;
+        // As the servers write it.
+        let marker = format!("{marker}{number:010}");
+        let (how, data) = ((self.options.layout, marker.as_str()), self.options.data.clone());
+        let beside = (place.path.as_str(), self.dir.as_str());
+        let path = persist::create_beside(&place.client, beside, how, data, &self.node()).await?;
+        // If another session has made it than that of `place`, it is as good as lost.
+        let Place { client, token, session, .. } = place;
+        Ok(Place { client: client.clone(), path, token: *token, session: *session, is_left: false })
+    }
+
+    fn node(&self) -> CreateOptions {
+        let node = CreateOptions::ephemeral().container_parents();
+        match &self.options.acl {
+            Some(acl) => node.acl(acl.clone()),
+            None => node,
+        }
     }
 
     /// Everybody, from the front.

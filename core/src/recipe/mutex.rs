@@ -18,12 +18,13 @@ use std::sync::{Arc, Weak};
 #[doc(alias = "Lock")]
 pub struct Mutex<R: Runtime> {
     line: Line<R>,
+    marker: &'static str,
     held: Weak<Hold<R>>,
 }
 
 impl<R: Runtime> Clone for Mutex<R> {
     fn clone(&self) -> Self {
-        Mutex { line: self.line.clone(), held: Weak::new() }
+        Mutex { line: self.line.clone(), marker: self.marker, held: Weak::new() }
     }
 }
 
@@ -35,14 +36,18 @@ impl<R: Runtime> Mutex<R> {
 
     /// The same, for a contender that presents itself otherwise.
     pub fn with_options(client: &Client<R>, path: &str, options: ContenderOptions) -> Self {
-        Mutex { line: Line::new(client.clone(), path, options), held: Weak::new() }
+        let marker = marker(options.layout);
+        Mutex::marked(client, path, options, marker)
     }
 
-    fn marker(&self) -> &'static str {
-        match self.line.layout() {
-            Layout::Curator => "lock-",
-            Layout::Kazoo => "__lock__",
-        }
+    /// One whose contenders' nodes are called otherwise.
+    pub(super) fn marked(
+        client: &Client<R>,
+        path: &str,
+        options: ContenderOptions,
+        marker: &'static str,
+    ) -> Self {
+        Mutex { line: Line::new(client.clone(), path, options), marker, held: Weak::new() }
     }
 
     /// Waits for the lock. Dropping the future leaves the line.
@@ -53,7 +58,7 @@ impl<R: Runtime> Mutex<R> {
         if let Some(guard) = self.held_already() {
             return Ok(guard);
         }
-        let hold = self.line.hold(self.marker()).await?;
+        let hold = self.line.hold(self.marker).await?;
         Ok(self.keep(hold))
     }
 
@@ -74,7 +79,7 @@ impl<R: Runtime> Mutex<R> {
         if let Some(guard) = self.held_already() {
             return Ok(Some(guard));
         }
-        let hold = self.line.try_hold(self.marker()).await?;
+        let hold = self.line.try_hold(self.marker).await?;
         Ok(hold.map(|hold| self.keep(hold)))
     }
 
@@ -98,7 +103,11 @@ impl<R: Runtime> Mutex<R> {
         }
     }
 
-    fn held_already(&self) -> Option<Guard<R>> {
+    pub(super) fn client(&self) -> &Client<R> {
+        &self.line.client
+    }
+
+    pub(super) fn held_already(&self) -> Option<Guard<R>> {
         self.held.upgrade().filter(|hold| hold.is_held()).map(Guard)
     }
 
@@ -106,6 +115,14 @@ impl<R: Runtime> Mutex<R> {
         let guard = Guard::new(hold);
         self.held = Arc::downgrade(&guard.0);
         guard
+    }
+}
+
+/// How a lock's contenders are called.
+pub(super) fn marker(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Curator => "lock-",
+        Layout::Kazoo => "__lock__",
     }
 }
 

@@ -5,9 +5,10 @@
 //! session has moved to may not yet know what another one took from it (CURATOR-45 and ZOOKEEPER-22 are about less).
 
 use crate::client::{Client, CreateOptions, Created, Error, OnExpiry, Outcome, Reply, Result, Runtime};
-use crate::client::{SessionState, SessionView};
-use crate::vocabulary::{ErrorCode, Millis, Version};
+use crate::client::{SessionState, SessionView, Stat};
+use crate::vocabulary::{ErrorCode, Millis, Version, Zxid};
 use bytes::Bytes;
+use std::future::Future;
 
 /// Between two attempts of what failed although there is a connection.
 const PAUSE: Millis = Millis(50);
@@ -123,16 +124,48 @@ pub(super) fn below(dir: &str, name: &str) -> String {
 pub(super) async fn create<R: Runtime>(
     client: &Client<R>,
     dir: &str,
-    (layout, marker): (Layout, &str),
+    how: (Layout, &str),
     data: Bytes,
     options: &CreateOptions,
+) -> Result<Created> {
+    let make = |path: &str| client.create(path, data.clone(), options);
+    create_by(client, dir, how, options.is_ephemeral(), make).await
+}
+
+/// Creates an ephemeral node in the same way, if the node `beside` exists at that moment. Answers its path.
+///
+/// # Errors
+/// Those of [`Transaction::commit`](crate::client::Transaction::commit), operation 0 being the check, and the session's end.
+pub(super) async fn create_beside<R: Runtime>(
+    client: &Client<R>,
+    (beside, dir): (&str, &str),
+    how: (Layout, &str),
+    data: Bytes,
+    options: &CreateOptions,
+) -> Result<String> {
+    let make = |path: &str| {
+        let check = client.transaction().check(beside, Version::ANY);
+        let committed = check.create(path, data.clone(), options).commit();
+        let path = path.to_owned();
+        // Old servers tell nothing else of it.
+        async move { committed.await.map(|_| Created { path, stat: Stat::default(), zxid: Zxid::ZERO }) }
+    };
+    create_by(client, dir, how, true, make).await.map(|created| created.path)
+}
+
+async fn create_by<R: Runtime, F: Future<Output = Result<Created>>>(
+    client: &Client<R>,
+    dir: &str,
+    (layout, marker): (Layout, &str),
+    is_ephemeral: bool,
+    make: impl Fn(&str) -> F,
 ) -> Result<Created> {
     loop {
         let guid = Guid::new(client.runtime());
         let path = below(dir, &guid.name(layout, marker));
         let session = client.session().latest().id;
         let mut attempt = Attempt { client: client.clone(), dir, guid: guid.text(layout), may_exist: true };
-        let error = match client.create(&path, data.clone(), options).await {
+        let error = match make(&path).await {
             Ok(created) => {
                 attempt.may_exist = false;
                 return Ok(created);
@@ -152,7 +185,7 @@ pub(super) async fn create<R: Runtime>(
         }
         // What this session asked for before a sync isn't done behind it. Of one that is over a node may still come; if that is
         // ephemeral it goes again.
-        if attempt.may_exist && !options.is_ephemeral() && client.session().latest().id != session {
+        if attempt.may_exist && !is_ephemeral && client.session().latest().id != session {
             return Err(error);
         }
         attempt.may_exist = false;

@@ -51,6 +51,8 @@ pub(crate) struct Told {
     pub(crate) at: u64,
     pub(crate) machine: u64,
     pub(crate) what: &'static str,
+    /// Of what, where a workload has more than one of it.
+    pub(crate) subject: u64,
     pub(crate) numbers: [u64; 3],
 }
 
@@ -161,6 +163,8 @@ pub(crate) struct Machine {
     speed_permille: u64,
     /// When it stands still, as a machine whose host is busy elsewhere.
     pauses: Vec<PausePlan>,
+    /// Until then what its connections carry waits, by the world's clock.
+    lonely_until: u64,
     last_heard: u64,
     /// The world's time when it last could have gone on.
     seen: u64,
@@ -203,6 +207,7 @@ impl Machine {
             conns: BTreeMap::new(),
             speed_permille: plan.speed_permille,
             pauses: plan.pauses.clone(),
+            lonely_until: 0,
             last_heard: 0,
             seen: 0,
         }
@@ -224,6 +229,20 @@ impl Machine {
 
     pub(crate) fn holds(&self, conn: ConnId) -> bool {
         self.conns.values().any(|held| *held == conn)
+    }
+
+    pub(crate) fn conns(&self) -> Vec<ConnId> {
+        self.conns.values().copied().collect()
+    }
+
+    /// Nobody reaches it until then, or longer if that was said before; answers until when.
+    pub(crate) fn leave_alone(&mut self, until: u64) -> u64 {
+        self.lonely_until = self.lonely_until.max(until);
+        self.lonely_until
+    }
+
+    pub(crate) fn lonely_until(&self) -> u64 {
+        self.lonely_until
     }
 
     pub(crate) fn conn(&self, stream: u64) -> Option<ConnId> {

@@ -33,9 +33,14 @@ impl SimRuntime {
 
     /// Tells the judge of the workload that something has come to pass.
     pub(super) fn tell(&self, what: &'static str, numbers: [u64; 3]) {
+        self.tell_of(0, what, numbers);
+    }
+
+    /// The same of one of many things.
+    pub(super) fn tell_of(&self, subject: u64, what: &'static str, numbers: [u64; 3]) {
         with(&self.0, |state| {
             let (at, machine) = (state.world, state.machine);
-            state.told.push(Told { at, machine, what, numbers });
+            state.told.push(Told { at, machine, what, subject, numbers });
         });
     }
 

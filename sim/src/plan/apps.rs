@@ -2,7 +2,7 @@
 //! still or have a clock of their own.
 
 use super::expand::{Part, draw};
-use super::{Fault, Plan, Scenario, expand_ensemble};
+use super::{Fault, Plan, PlannedFault, Scenario, Target, expand_ensemble};
 use crate::chooser::Draws;
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +18,30 @@ pub enum Workload {
     Cache,
     /// Everybody wants the same lock, and writes while holding it.
     Mutex,
-    /// The same, but who holds the lock forgets its token: the resource lets everybody write. Breaks, and is not drawn.
+    /// Everybody wants to read or to write, and shows it.
+    RwLock,
+    /// Everybody wants leases.
+    Semaphore,
+    /// Everybody wants some of a few locks at once.
+    MultiLock,
+    /// Everybody wants to lead.
+    Election,
+    /// The same as `Mutex`, but who holds the lock forgets its token: the resource lets everybody write. Breaks, and is not drawn.
     UnfencedMutex,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 4] =
-        [Workload::Counter, Workload::Cache, Workload::Mutex, Workload::UnfencedMutex];
+    pub const ALL: [Workload; 8] = [
+        Workload::Counter,
+        Workload::Cache,
+        Workload::Mutex,
+        Workload::RwLock,
+        Workload::Semaphore,
+        Workload::MultiLock,
+        Workload::Election,
+        Workload::UnfencedMutex,
+    ];
 
     /// Its name behind `rr-`.
     pub fn name(self) -> &'static str {
@@ -33,6 +49,10 @@ impl Workload {
             Workload::Counter => "counter",
             Workload::Cache => "cache",
             Workload::Mutex => "mutex",
+            Workload::RwLock => "rw-lock",
+            Workload::Semaphore => "semaphore",
+            Workload::MultiLock => "multi-lock",
+            Workload::Election => "election",
             Workload::UnfencedMutex => "unfenced-mutex",
         }
     }
@@ -40,6 +60,11 @@ impl Workload {
     /// The one of this name.
     pub fn named(name: &str) -> Option<Self> {
         Workload::ALL.into_iter().find(|workload| workload.name() == name)
+    }
+
+    /// Whether it is about who holds what, and so about who believes to.
+    fn is_about_holding(self) -> bool {
+        matches!(self, Workload::RwLock | Workload::Semaphore | Workload::MultiLock | Workload::Election)
     }
 
     /// Whether it holds, if the library does.
@@ -61,6 +86,9 @@ pub struct AppPlan {
     pub speed_permille: u64,
     /// When it stands still.
     pub pauses: Vec<PausePlan>,
+    /// Whether what it believes to hold nobody else may have: its clock is not slow, it never stands still, and no server fails.
+    #[serde(default)]
+    pub is_believed: bool,
 }
 
 /// A machine that stands still.
@@ -99,7 +127,28 @@ pub(super) fn rr(seed: u64, workload: Option<Workload>) -> Plan {
         let workload = workload.unwrap_or(drawn);
         (0..MACHINES).map(|_| app(draws, workload, tick_ms)).collect()
     });
+    if plan.apps.iter().any(|app| app.workload.is_about_holding()) {
+        draw(seed, Part::Loneliness, |draws| leave_alone(draws, &mut plan));
+    }
     plan
+}
+
+/// Some machines are cut off from all servers for longer than their sessions last. In some runs nothing else breaks but clients'
+/// connections: there a client whose clock is right is never wrong about what it holds, since no server forgets when it was heard.
+fn leave_alone(draws: &mut Draws<'_>, plan: &mut Plan) {
+    if draws.chance(300) {
+        plan.faults.retain(|planned| planned.fault.is_of_client());
+        for app in &mut plan.apps {
+            app.is_believed = app.speed_permille >= 1000 && app.pauses.is_empty();
+        }
+    }
+    for _ in 0..draws.of(&[0, 1, 4, 8]) {
+        let (client, at_ms) = (draws.below(MACHINES), draws.below(plan.duration_ms));
+        let ms = plan.apps[client as usize].timeout_ms * draws.of(&[500, 1500, 2500]) / 1000;
+        let fault = Fault::Lonely { client: client as u32, ms: ms.min(plan.duration_ms - at_ms) };
+        plan.faults.push(PlannedFault { at_us: at_ms * 1000, target: Target::All, fault });
+    }
+    plan.faults.sort_by_key(|planned| planned.at_us);
 }
 
 fn app(draws: &mut Draws<'_>, workload: Workload, tick_ms: u64) -> AppPlan {
@@ -112,5 +161,6 @@ fn app(draws: &mut Draws<'_>, workload: Workload, tick_ms: u64) -> AppPlan {
         fail_fast: draws.of(&[false, false, false, true]),
         speed_permille: draws.of(&[1000, 1000, 1000, 900, 999, 1010, 1300]),
         pauses,
+        is_believed: false,
     }
 }

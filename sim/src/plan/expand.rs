@@ -45,6 +45,7 @@ pub(super) enum Part {
     Lies,
     Rot,
     Apps,
+    Loneliness,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

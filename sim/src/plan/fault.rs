@@ -121,6 +121,13 @@ pub enum Fault {
         /// For how long.
         ms: u64,
     },
+    /// Nobody reaches the machine of an application, nor it anybody, on whatever connection.
+    Lonely {
+        /// Whose.
+        client: u32,
+        /// For how long.
+        ms: u64,
+    },
     /// Disk calls fail, this many in a thousand.
     DiskErrors {
         /// How many.
@@ -242,6 +249,18 @@ impl Fault {
         }
     }
 
+    /// Whether it is only about connections between a client and its server.
+    pub fn is_of_client(&self) -> bool {
+        matches!(
+            self,
+            Fault::Reset { .. }
+                | Fault::HalfOpen { .. }
+                | Fault::Stall { .. }
+                | Fault::Cut { .. }
+                | Fault::Lonely { .. }
+        )
+    }
+
     /// Its name, as counters have it.
     pub fn name(&self) -> &'static str {
         match self {
@@ -259,6 +278,7 @@ impl Fault {
             Fault::HalfOpen { .. } => "half_open",
             Fault::Stall { .. } => "stall",
             Fault::Cut { .. } => "cut",
+            Fault::Lonely { .. } => "lonely",
             Fault::DiskErrors { .. } => "disk_errors",
             Fault::DiskFull { .. } => "disk_full",
             Fault::LyingDisk { .. } => "lying_disk",

@@ -165,6 +165,8 @@ impl World<'_> {
                     let conn = self.connect(client, name % self.servers.len());
                     if let Client::App(app) = &mut self.clients[client] {
                         app.has_conn(stream, conn);
+                        self.net.hold(conn, true, app.lonely_until());
+                        self.net.hold(conn, false, app.lonely_until());
                     }
                 }
                 app::Doing::Say(stream, bytes) => {

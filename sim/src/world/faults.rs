@@ -1,5 +1,6 @@
 //! Faults: what begins, where, what lasts, and how it ends. What breaks between servers is in `partitions.rs`.
 
+use super::client::Client;
 use super::net::RETRY_LIMIT;
 use super::server::{Life, Server};
 use super::{Event, World};
@@ -58,6 +59,10 @@ impl World<'_> {
             }
             Fault::Cut { client, to_server, ms } => {
                 let fired = self.stall(*client as usize, (*to_server, ms * MS), true);
+                self.count_fault(fired, &planned.fault);
+            }
+            Fault::Lonely { client, ms } => {
+                let fired = self.leave_alone(*client as usize, ms * MS);
                 self.count_fault(fired, &planned.fault);
             }
             Fault::FailElected { .. } => self.doomed.push_back(index),
@@ -190,6 +195,7 @@ impl World<'_> {
             | Fault::HalfOpen { .. }
             | Fault::Stall { .. }
             | Fault::Cut { .. }
+            | Fault::Lonely { .. }
             | Fault::FailElected { .. }
             | Fault::FailTruncation { .. } => {
                 unreachable!("faults that are no server's yet are dealt with before")
@@ -298,6 +304,17 @@ impl World<'_> {
         self.net.cut(conn, to_server, until);
         if ns > RETRY_LIMIT {
             self.schedule(self.now + RETRY_LIMIT, Event::Reset { conn });
+        }
+        true
+    }
+
+    /// What the connections of a machine carry waits, and on those that it makes meanwhile, too.
+    fn leave_alone(&mut self, client: usize, ns: u64) -> bool {
+        let Client::App(app) = &mut self.clients[client] else { return false };
+        let until = app.leave_alone(self.now + ns);
+        for conn in app.conns() {
+            self.net.hold(conn, true, until);
+            self.net.hold(conn, false, until);
         }
         true
     }

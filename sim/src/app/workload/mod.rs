@@ -2,7 +2,12 @@
 
 mod cache;
 mod counter;
+mod election;
+mod holds;
+mod multi_lock;
 mod mutex;
+mod rw_lock;
+mod semaphore;
 
 use super::machine::{Machine, NAME, Told};
 use super::{Client, SimRuntime};
@@ -11,8 +16,9 @@ use crate::plan::{AppPlan, Workload};
 use quorate_core::client::{CreateOptions, Error, OnExpiry, Runtime};
 use quorate_core::vocabulary::{ErrorCode, Millis, Mono};
 
-/// What a session has left behind must go within this.
-const MOST_PATIENCE_MS: u64 = 20_000;
+/// What a session has left behind must have gone when the servers have answered so often that it is there.
+const MOST_LOOKS: u64 = 200;
+const MOST_BETWEEN_LOOKS_MS: u64 = 200;
 
 /// What is protected by a lock, outside of the ensemble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +37,8 @@ struct Scene {
     machine: u64,
     /// From then on nothing new is begun, by the machine's clock.
     end: Mono,
+    /// Whether it is never wrong about what it holds.
+    is_believed: bool,
 }
 
 impl Scene {
@@ -63,23 +71,25 @@ impl Scene {
             match self.client.create(path, "", &CreateOptions::persistent().parents()).await {
                 Ok(_) => return,
                 Err(error) if error.code() == Some(ErrorCode::NodeExists) => return,
-                Err(_) => self.pause(MOST_PATIENCE_MS / 100).await,
+                Err(_) => self.pause(MOST_BETWEEN_LOOKS_MS).await,
             }
         }
     }
 
     /// The end: nothing of this session's is left that should have gone with a guard or a future. Then the session goes.
     async fn leave_nothing(&self) {
-        let due = Mono(self.runtime.now().0 + MOST_PATIENCE_MS * 1_000_000);
+        let mut looks = 0;
         loop {
             match self.client.ephemerals("/").await {
                 Ok(left) if left.is_empty() => break,
-                Ok(left) if self.runtime.now() > due => {
+                Ok(left) if looks == MOST_LOOKS => {
                     self.violate("app_orphan", format!("{left:?} are left"));
                     break;
                 }
-                _ => self.pause(MOST_PATIENCE_MS / 100).await,
+                Ok(_) => looks += 1,
+                Err(_) => {}
             }
+            self.pause(MOST_BETWEEN_LOOKS_MS).await;
         }
         self.client.close().await;
     }
@@ -97,11 +107,16 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         .fail_fast(plan.fail_fast)
         .start();
     let end = Mono(end_ns / 1000 * plan.speed_permille);
-    let scene = Scene { client, runtime: runtime.clone(), machine: machine.index as u64, end };
+    let (machine_index, is_believed) = (machine.index as u64, plan.is_believed);
+    let scene = Scene { client, runtime: runtime.clone(), machine: machine_index, end, is_believed };
     match plan.workload {
         Workload::Counter => runtime.spawn(counter::run(scene)),
         Workload::Cache => cache::start(scene),
         Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
+        Workload::RwLock => runtime.spawn(rw_lock::run(scene)),
+        Workload::Semaphore => runtime.spawn(semaphore::run(scene)),
+        Workload::MultiLock => runtime.spawn(multi_lock::run(scene)),
+        Workload::Election => runtime.spawn(election::run(scene)),
         Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
     }
     machine
@@ -113,6 +128,10 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
         Workload::Counter => counter::judge(machines),
         Workload::Cache => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
+        Workload::RwLock => rw_lock::judge(&told(machines)),
+        Workload::Semaphore => semaphore::judge(&told(machines)),
+        Workload::MultiLock => multi_lock::judge(&told(machines)),
+        Workload::Election => election::judge(&told(machines)),
         Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
     }
 }
@@ -123,6 +142,10 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Counter => counter::PROBES,
         Workload::Cache => cache::PROBES,
         Workload::Mutex => mutex::PROBES,
+        Workload::RwLock => rw_lock::PROBES,
+        Workload::Semaphore => semaphore::PROBES,
+        Workload::MultiLock => multi_lock::PROBES,
+        Workload::Election => election::PROBES,
         Workload::UnfencedMutex => &[],
     };
     match workload {
