@@ -1,11 +1,26 @@
 //! Recipes: what applications build of a coordination service, over [`crate::client`].
 
+mod barrier;
+mod counter;
+mod double_barrier;
 mod guard;
+mod id_generator;
+mod lease;
+mod lease_record;
 mod line;
 mod mutex;
+mod partitioner;
 mod persist;
+mod shared_value;
 
+pub use barrier::Barrier;
+pub use counter::{Counter, Encoding};
+pub use double_barrier::{DoubleBarrier, Entered};
 pub use guard::{FencingToken, Guard, Lost};
+pub use id_generator::IdGenerator;
+pub use lease::{MultiNonBlockingLease, NonBlockingLease};
 pub use line::{Contender, ContenderOptions};
 pub use mutex::Mutex;
+pub use partitioner::{SetPartitioner, Share};
 pub use persist::Layout;
+pub use shared_value::SharedValue;

@@ -20,12 +20,34 @@ pub enum Workload {
     Mutex,
     /// The same, but who holds the lock forgets its token: the resource lets everybody write. Breaks, and is not drawn.
     UnfencedMutex,
+    /// One raises and lowers a barrier, the others wait at it.
+    Barrier,
+    /// Some at a time enter a double barrier, and leave it.
+    DoubleBarrier,
+    /// Everybody adds to counters.
+    Adder,
+    /// Everybody makes ids.
+    Ids,
+    /// Everybody wants leases.
+    Lease,
+    /// A set is shared out among machines that come and go.
+    Partition,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 4] =
-        [Workload::Counter, Workload::Cache, Workload::Mutex, Workload::UnfencedMutex];
+    pub const ALL: [Workload; 10] = [
+        Workload::Counter,
+        Workload::Cache,
+        Workload::Mutex,
+        Workload::UnfencedMutex,
+        Workload::Barrier,
+        Workload::DoubleBarrier,
+        Workload::Adder,
+        Workload::Ids,
+        Workload::Lease,
+        Workload::Partition,
+    ];
 
     /// Its name behind `rr-`.
     pub fn name(self) -> &'static str {
@@ -34,6 +56,12 @@ impl Workload {
             Workload::Cache => "cache",
             Workload::Mutex => "mutex",
             Workload::UnfencedMutex => "unfenced-mutex",
+            Workload::Barrier => "barrier",
+            Workload::DoubleBarrier => "double-barrier",
+            Workload::Adder => "adder",
+            Workload::Ids => "ids",
+            Workload::Lease => "lease",
+            Workload::Partition => "partition",
         }
     }
 

@@ -1,8 +1,14 @@
 //! What applications do in simulated runs, and what must have come of it.
 
+mod adder;
+mod barrier;
 mod cache;
 mod counter;
+mod double_barrier;
+mod ids;
+mod lease;
 mod mutex;
+mod partition;
 
 use super::machine::{Machine, NAME, Told};
 use super::{Client, SimRuntime};
@@ -103,6 +109,12 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::Cache => cache::start(scene),
         Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
         Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
+        Workload::Barrier => runtime.spawn(barrier::run(scene)),
+        Workload::DoubleBarrier => runtime.spawn(double_barrier::run(scene)),
+        Workload::Adder => runtime.spawn(adder::run(scene)),
+        Workload::Ids => runtime.spawn(ids::run(scene)),
+        Workload::Lease => runtime.spawn(lease::run(scene)),
+        Workload::Partition => runtime.spawn(partition::run(scene)),
     }
     machine
 }
@@ -114,6 +126,12 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
         Workload::Cache => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
+        Workload::Barrier => barrier::judge(&told(machines)),
+        Workload::DoubleBarrier => double_barrier::judge(&told(machines)),
+        Workload::Adder => adder::judge(&told(machines)),
+        Workload::Ids => ids::judge(&told(machines)),
+        Workload::Lease => lease::judge(&told(machines)),
+        Workload::Partition => partition::judge(&told(machines)),
     }
 }
 
@@ -124,6 +142,12 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Cache => cache::PROBES,
         Workload::Mutex => mutex::PROBES,
         Workload::UnfencedMutex => &[],
+        Workload::Barrier => barrier::PROBES,
+        Workload::DoubleBarrier => double_barrier::PROBES,
+        Workload::Adder => adder::PROBES,
+        Workload::Ids => ids::PROBES,
+        Workload::Lease => lease::PROBES,
+        Workload::Partition => partition::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),
