@@ -130,7 +130,7 @@ pub(super) async fn replace<R: Runtime>(
         return match doubt {
             None if has_moved => Ok(false),
             None => Err(error),
-            Some(_) if has_moved && is_replaced_by_another(client, path, seen, data).await? => Ok(false),
+            Some(_) if has_moved && is_replaced_by_another(client, path, seen, data).await => Ok(false),
             Some(doubt) => Err(doubt),
         };
     }
@@ -142,16 +142,12 @@ async fn is_replaced_by_another<R: Runtime>(
     path: &str,
     seen: &Value,
     data: &Bytes,
-) -> Result<bool> {
-    match persist(client, |client| client.get(path)).await {
-        Ok(now) => {
-            let is_next = now.stat.czxid == seen.stat.czxid
-                && Some(now.stat.version) == seen.stat.version.checked_add(1);
-            Ok(is_next && now.bytes() != data)
-        }
-        Err(error) if error.code() == Some(ErrorCode::NoNode) => Ok(false),
-        Err(error) => Err(error),
-    }
+) -> bool {
+    persist(client, |client| client.get(path)).await.is_ok_and(|now| {
+        let is_next =
+            now.stat.czxid == seen.stat.czxid && Some(now.stat.version) == seen.stat.version.checked_add(1);
+        is_next && now.bytes() != data
+    })
 }
 
 /// Shows what becomes of a node, until the session is over for good.
