@@ -187,7 +187,7 @@ enum Turn {
 }
 
 /// Ready when something has happened to the node, or may have.
-async fn gone_or_changed<R: Runtime>(client: &Client<R>, path: &str) -> Result<()> {
+pub(super) async fn gone_or_changed<R: Runtime>(client: &Client<R>, path: &str) -> Result<()> {
     // Not exists: that would leave a watch where there is no node.
     match persist(client, |client| client.get_watched(path)).await {
         Ok((_, mut watch)) => {
@@ -211,8 +211,18 @@ pub(super) struct Place<R: Runtime> {
 
 impl<R: Runtime> Place<R> {
     fn new(line: &Line<R>, created: Created) -> Self {
+        Place::of(&line.client, created)
+    }
+
+    /// The place of a node that this client has just created.
+    pub(super) fn of(client: &Client<R>, created: Created) -> Self {
         let (token, session) = (FencingToken(created.zxid), SessionId(created.stat.ephemeral_owner));
-        Place { client: line.client.clone(), path: created.path, token, session, is_left: false }
+        Place { client: client.clone(), path: created.path, token, session, is_left: false }
+    }
+
+    /// The node is gone already.
+    pub(super) fn forget(mut self) {
+        self.is_left = true;
     }
 
     /// Takes the node away; ready when it is gone.

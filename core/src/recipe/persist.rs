@@ -48,10 +48,11 @@ impl Guid {
         text
     }
 
-    /// A node's name before its sequence number.
+    /// A node's name before its sequence number; without a marker nothing but the UUID.
     pub(super) fn name(&self, layout: Layout, marker: &str) -> String {
         let text = self.text(layout);
         match layout {
+            _ if marker.is_empty() => text,
             Layout::Curator => format!("_c_{text}-{marker}"),
             Layout::Kazoo => format!("{text}{marker}"),
         }

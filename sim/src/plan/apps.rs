@@ -28,11 +28,23 @@ pub enum Workload {
     Election,
     /// The same as `Mutex`, but who holds the lock forgets its token: the resource lets everybody write. Breaks, and is not drawn.
     UnfencedMutex,
+    /// One raises and lowers a barrier, the others wait at it.
+    Barrier,
+    /// Some at a time enter a double barrier, and leave it.
+    DoubleBarrier,
+    /// Everybody adds to counters.
+    Adder,
+    /// Everybody makes ids.
+    Ids,
+    /// Everybody wants leases.
+    Lease,
+    /// A set is shared out among machines that come and go.
+    Partition,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 8] = [
+    pub const ALL: [Workload; 14] = [
         Workload::Counter,
         Workload::Cache,
         Workload::Mutex,
@@ -41,6 +53,12 @@ impl Workload {
         Workload::MultiLock,
         Workload::Election,
         Workload::UnfencedMutex,
+        Workload::Barrier,
+        Workload::DoubleBarrier,
+        Workload::Adder,
+        Workload::Ids,
+        Workload::Lease,
+        Workload::Partition,
     ];
 
     /// Its name behind `rr-`.
@@ -54,6 +72,12 @@ impl Workload {
             Workload::MultiLock => "multi-lock",
             Workload::Election => "election",
             Workload::UnfencedMutex => "unfenced-mutex",
+            Workload::Barrier => "barrier",
+            Workload::DoubleBarrier => "double-barrier",
+            Workload::Adder => "adder",
+            Workload::Ids => "ids",
+            Workload::Lease => "lease",
+            Workload::Partition => "partition",
         }
     }
 

@@ -1,11 +1,17 @@
 //! What applications do in simulated runs, and what must have come of it.
 
+mod adder;
+mod barrier;
 mod cache;
 mod counter;
+mod double_barrier;
 mod election;
 mod holds;
+mod ids;
+mod lease;
 mod multi_lock;
 mod mutex;
+mod partition;
 mod rw_lock;
 mod semaphore;
 
@@ -118,6 +124,12 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::MultiLock => runtime.spawn(multi_lock::run(scene)),
         Workload::Election => runtime.spawn(election::run(scene)),
         Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
+        Workload::Barrier => runtime.spawn(barrier::run(scene)),
+        Workload::DoubleBarrier => runtime.spawn(double_barrier::run(scene)),
+        Workload::Adder => runtime.spawn(adder::run(scene)),
+        Workload::Ids => runtime.spawn(ids::run(scene)),
+        Workload::Lease => runtime.spawn(lease::run(scene)),
+        Workload::Partition => runtime.spawn(partition::run(scene)),
     }
     machine
 }
@@ -133,6 +145,12 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
         Workload::MultiLock => multi_lock::judge(&told(machines)),
         Workload::Election => election::judge(&told(machines)),
         Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
+        Workload::Barrier => barrier::judge(&told(machines)),
+        Workload::DoubleBarrier => double_barrier::judge(&told(machines)),
+        Workload::Adder => adder::judge(&told(machines)),
+        Workload::Ids => ids::judge(&told(machines)),
+        Workload::Lease => lease::judge(&told(machines)),
+        Workload::Partition => partition::judge(&told(machines)),
     }
 }
 
@@ -147,6 +165,12 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::MultiLock => multi_lock::PROBES,
         Workload::Election => election::PROBES,
         Workload::UnfencedMutex => &[],
+        Workload::Barrier => barrier::PROBES,
+        Workload::DoubleBarrier => double_barrier::PROBES,
+        Workload::Adder => adder::PROBES,
+        Workload::Ids => ids::PROBES,
+        Workload::Lease => lease::PROBES,
+        Workload::Partition => partition::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),
