@@ -20,12 +20,14 @@ pub enum Workload {
     Mutex,
     /// The same, but who holds the lock forgets its token: the resource lets everybody write. Breaks, and is not drawn.
     UnfencedMutex,
+    /// Everybody changes nodes of a tree, and keeps a cache of it.
+    TreeCache,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 4] =
-        [Workload::Counter, Workload::Cache, Workload::Mutex, Workload::UnfencedMutex];
+    pub const ALL: [Workload; 5] =
+        [Workload::Counter, Workload::Cache, Workload::Mutex, Workload::UnfencedMutex, Workload::TreeCache];
 
     /// Its name behind `rr-`.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Workload {
             Workload::Cache => "cache",
             Workload::Mutex => "mutex",
             Workload::UnfencedMutex => "unfenced-mutex",
+            Workload::TreeCache => "tree-cache",
         }
     }
 

@@ -3,6 +3,7 @@
 mod cache;
 mod counter;
 mod mutex;
+mod tree_cache;
 
 use super::machine::{Machine, NAME, Told};
 use super::{Client, SimRuntime};
@@ -103,6 +104,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::Cache => cache::start(scene),
         Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
         Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
+        Workload::TreeCache => tree_cache::start(scene),
     }
     machine
 }
@@ -111,7 +113,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
 pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
-        Workload::Cache => Ok(()),
+        Workload::Cache | Workload::TreeCache => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
     }
@@ -124,6 +126,7 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Cache => cache::PROBES,
         Workload::Mutex => mutex::PROBES,
         Workload::UnfencedMutex => &[],
+        Workload::TreeCache => tree_cache::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),
