@@ -94,7 +94,7 @@ impl<R: Runtime> Keeper<R> {
                 Some(WatchEvent::Resync(_)) => return Some(Vec::new()),
                 Some(WatchEvent::Node { kind, path, zxid }) => told.push((kind, path, zxid)),
             }
-            match watch.next().now_or_never().filter(|_| told.len() < BATCH) {
+            match if told.len() < BATCH { watch.next().now_or_never() } else { None } {
                 Some(next) => event = next,
                 None => return Some(told),
             }
