@@ -39,6 +39,9 @@ pub enum Cause {
     /// So many requests wait for their answers that no other is taken: nothing was sent.
     #[error("not sent: {0} requests of this client are not answered yet")]
     TooManyRequests(usize),
+    /// What a node holds, or would have to hold, is not what a recipe takes.
+    #[error("{0}")]
+    Data(&'static str),
     /// A server answered something else than what was asked.
     #[error("the server answered something else")]
     Reply,
@@ -56,7 +59,7 @@ pub enum Cause {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(super) fn new(request: &'static str, path: impl Into<String>, cause: impl Into<Cause>) -> Self {
+    pub(crate) fn new(request: &'static str, path: impl Into<String>, cause: impl Into<Cause>) -> Self {
         Error(Box::new(Failure { request, path: path.into(), cause: cause.into() }))
     }
 
@@ -85,7 +88,8 @@ impl Error {
                 Outcome::NotApplied
             }
             Cause::Session(ClientError::Refused(_) | ClientError::RefusedStrangely(_))
-            | Cause::Operation { .. } => Outcome::Refused,
+            | Cause::Operation { .. }
+            | Cause::Data(_) => Outcome::Refused,
             Cause::Session(ClientError::OutcomeUnknown(_)) | Cause::Reply => Outcome::Unknown,
         }
     }

@@ -6,7 +6,8 @@ use super::{Fault, Plan, Scenario, expand_ensemble};
 use crate::chooser::Draws;
 use serde::{Deserialize, Serialize};
 
-const MACHINES: u64 = 8;
+/// So many machines run applications.
+pub(crate) const MACHINES: u64 = 8;
 const SECONDS: u64 = 20;
 
 /// What applications do.
@@ -22,12 +23,29 @@ pub enum Workload {
     UnfencedMutex,
     /// Everybody changes nodes of a tree, and keeps a cache of it.
     TreeCache,
+    /// Everybody is a member of a group, and leaves it and comes again.
+    Group,
+    /// Everybody puts items into queues, and takes them.
+    Queue,
+    /// The same, of queues whose items are consumed.
+    LockingQueue,
+    /// Everybody publishes versions of a configuration, and follows it.
+    Config,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 5] =
-        [Workload::Counter, Workload::Cache, Workload::Mutex, Workload::UnfencedMutex, Workload::TreeCache];
+    pub const ALL: [Workload; 9] = [
+        Workload::Counter,
+        Workload::Cache,
+        Workload::Mutex,
+        Workload::UnfencedMutex,
+        Workload::TreeCache,
+        Workload::Group,
+        Workload::Queue,
+        Workload::LockingQueue,
+        Workload::Config,
+    ];
 
     /// Its name behind `rr-`.
     pub fn name(self) -> &'static str {
@@ -37,6 +55,10 @@ impl Workload {
             Workload::Mutex => "mutex",
             Workload::UnfencedMutex => "unfenced-mutex",
             Workload::TreeCache => "tree-cache",
+            Workload::Group => "group",
+            Workload::Queue => "queue",
+            Workload::LockingQueue => "locking-queue",
+            Workload::Config => "config",
         }
     }
 

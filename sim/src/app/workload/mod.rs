@@ -1,8 +1,12 @@
 //! What applications do in simulated runs, and what must have come of it.
 
 mod cache;
+mod config;
 mod counter;
+mod group;
+mod locking_queue;
 mod mutex;
+mod queue;
 mod tree_cache;
 
 use super::machine::{Machine, NAME, Told};
@@ -105,6 +109,10 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
         Workload::UnfencedMutex => runtime.spawn(mutex::run(scene, Resource::Unfenced)),
         Workload::TreeCache => tree_cache::start(scene),
+        Workload::Group => runtime.spawn(group::run(scene)),
+        Workload::Queue => runtime.spawn(queue::run(scene)),
+        Workload::LockingQueue => runtime.spawn(locking_queue::run(scene)),
+        Workload::Config => runtime.spawn(config::run(scene)),
     }
     machine
 }
@@ -113,9 +121,14 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
 pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
-        Workload::Cache | Workload::TreeCache => Ok(()),
+        Workload::Cache | Workload::TreeCache | Workload::Group => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::UnfencedMutex => mutex::judge_unfenced(&told(machines)),
+        Workload::Queue => queue::judge(&told(machines)),
+        Workload::LockingQueue => locking_queue::judge(&told(machines)),
+        Workload::Config => {
+            config::judge(&told(machines), machines.iter().map(|machine| machine.tally("perhaps")).sum())
+        }
     }
 }
 
@@ -127,6 +140,10 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Mutex => mutex::PROBES,
         Workload::UnfencedMutex => &[],
         Workload::TreeCache => tree_cache::PROBES,
+        Workload::Group => group::PROBES,
+        Workload::Queue => queue::PROBES,
+        Workload::LockingQueue => locking_queue::PROBES,
+        Workload::Config => config::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),
