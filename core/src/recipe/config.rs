@@ -7,7 +7,7 @@
 //! session is lost as well). A document that can't be read, since somebody else wrote it, does not take the last good one away.
 
 use super::cache::{Cache, Scope};
-use super::once::{has_no_parent, make_dir, once};
+use super::once::{make_dir, once};
 use super::persist::{below, children, persist};
 use crate::client::{Cause, Client, CreateOptions, Error, Result, Runtime, Value};
 use crate::tree::path::parent;
@@ -66,7 +66,7 @@ impl<R: Runtime, T: Serialize + DeserializeOwned> Config<R, T> {
     /// Publishes a document, and answers its version. If `seen` is given, it succeeds that one only ([`Version::ANY`] for any).
     ///
     /// # Errors
-    /// `BadVersion` if it was changed since `seen`; and those of [`Client::set`].
+    /// `BadVersion` if it was changed since `seen`, `NoNode` if it is gone; and those of [`Client::set`].
     pub async fn publish(&self, value: &T, seen: Version) -> Result<Version> {
         let document = serde_json::to_vec(value);
         let document =
@@ -134,24 +134,30 @@ impl<R: Runtime, T: Serialize + DeserializeOwned> Config<R, T> {
 
     async fn write(&self, document: Bytes, seen: Version) -> Result<Version> {
         loop {
-            let now = self.read(&self.path).await?.map(|value| value.version());
-            // Of a document that is not there any version is the wrong one.
-            let is_seen = seen == Version::ANY || now == Some(seen);
-            let bad = || self.error("publish", Cause::Operation { place: 1, code: ErrorCode::BadVersion });
+            let now = match seen {
+                Version::ANY => self.read(&self.path).await?.map(|value| value.version()),
+                seen => Some(seen),
+            };
             let written = match now {
-                _ if !is_seen => return Err(bad()),
                 None => self.create(&document).await,
                 Some(now) => self.succeed(now, &document).await,
             };
-            match written {
-                Err(error) if has_no_parent(&error, 1) && now.is_none() => {
+            let error = match written {
+                Ok(version) => return Ok(version),
+                Err(error) => error,
+            };
+            // Operation 1 is the document's, from 3 on they are those of old versions.
+            match error.cause() {
+                Cause::Operation { place: 1, code: ErrorCode::NoNode } if now.is_none() => {
                     let above = parent(&self.path).unwrap_or("/");
                     make_dir(&self.client, above, &CreateOptions::persistent().parents()).await?;
                 }
                 // Somebody else was first.
-                Err(error) if matches!(error.code(), Some(ErrorCode::BadVersion | ErrorCode::NoNode)) => {}
-                Err(error) if now.is_none() && error.code() == Some(ErrorCode::NodeExists) => {}
-                written => return written,
+                Cause::Operation { place: 1, code: ErrorCode::NodeExists } if now.is_none() => {}
+                Cause::Operation { place: 1, code: ErrorCode::BadVersion | ErrorCode::NoNode }
+                    if seen == Version::ANY => {}
+                Cause::Operation { place: 3.., code: ErrorCode::NoNode } => {}
+                _ => return Err(error),
             }
         }
     }
@@ -168,7 +174,13 @@ impl<R: Runtime, T: Serialize + DeserializeOwned> Config<R, T> {
     async fn succeed(&self, now: Version, document: &Bytes) -> Result<Version> {
         let next = Version(now.0.wrapping_add(1));
         let mut old = self.versions().await?;
-        old.truncate((old.len() + 1).saturating_sub(self.kept));
+        if !old.contains(&now) {
+            // The server may be behind.
+            persist(&self.client, |client| client.sync(&self.path)).await?;
+            old = self.versions().await?;
+        }
+        let kept = i64::try_from(self.kept).unwrap_or(i64::MAX);
+        old.retain(|old| i64::from(old.0).saturating_add(kept) <= i64::from(next.0));
         let (markers, path, options) = (self.markers(), self.of(next), CreateOptions::persistent());
         let succeed = once(&self.client, &markers, |add| {
             let add = add.set(&self.path, document.clone(), now).create(&path, document.clone(), &options);

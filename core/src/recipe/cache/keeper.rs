@@ -30,6 +30,13 @@ impl Trouble {
     }
 }
 
+/// A node of which something has to be read.
+struct Stale {
+    path: String,
+    data: bool,
+    list: bool,
+}
+
 /// See the module's words.
 pub(super) struct Keeper<R: Runtime> {
     client: Client<R>,
@@ -153,12 +160,12 @@ impl<R: Runtime> Keeper<R> {
         Ok(())
     }
 
-    /// Answers what of these has to be read: the data, the list of children. The children of the others are due next.
+    /// Answers what of these has to be read. The children of those whose list needs not are due next.
     async fn compare(
         &mut self,
         paths: Vec<String>,
         due: &mut VecDeque<String>,
-    ) -> std::result::Result<Vec<(String, bool, bool)>, Trouble> {
+    ) -> std::result::Result<Vec<Stale>, Trouble> {
         let asked: Vec<_> = paths
             .into_iter()
             .map(|path| {
@@ -170,7 +177,7 @@ impl<R: Runtime> Keeper<R> {
         for (path, known) in asked {
             let has_children = self.has_children(&path);
             let Some((known, reply)) = known else {
-                stale.push((path, true, has_children));
+                stale.push(Stale { path, data: true, list: has_children });
                 continue;
             };
             match self.read(reply).await?.flatten() {
@@ -181,7 +188,7 @@ impl<R: Runtime> Keeper<R> {
                         due.extend(self.children(&path));
                     }
                     let is_read = is_same(&known, &Value { data: None, stat });
-                    stale.push((path, !is_read, !is_listed));
+                    stale.push(Stale { path, data: !is_read, list: !is_listed });
                 }
             }
         }
@@ -191,13 +198,13 @@ impl<R: Runtime> Keeper<R> {
     /// Reads data and lists of children; the children are due next.
     async fn refresh(
         &mut self,
-        stale: Vec<(String, bool, bool)>,
+        stale: Vec<Stale>,
         due: &mut VecDeque<String>,
         listed: &mut Vec<(String, Zxid)>,
     ) -> std::result::Result<(), Trouble> {
         let asked: Vec<_> = stale
             .into_iter()
-            .map(|(path, data, list)| {
+            .map(|Stale { path, data, list }| {
                 let data = data.then(|| self.client.get(&path));
                 let list = list.then(|| self.client.children(&path));
                 (path, data, list)

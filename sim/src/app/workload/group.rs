@@ -88,6 +88,7 @@ async fn leave(scene: &Scene, id: &str, member: Member) {
     scene.runtime.probe("app_group_left");
     if let Ok(Some(stat)) = scene.client.exists(&format!("{GROUP}/{id}")).await
         && stat.ephemeral_owner == session.0
+        && scene.client.session().latest().id == session
     {
         scene.violate("app_group", format!("it has left, and its node {stat:?} is there"));
     }
