@@ -64,8 +64,23 @@ impl<T> LiveSender<T> {
     }
 
     /// Changes the value without a word to those who wait for the next.
-    pub(crate) fn amend(&self, change: impl FnOnce(&mut T)) {
-        with(&self.0, |inner| change(&mut inner.value));
+    pub(crate) fn amend<O>(&self, change: impl FnOnce(&mut T) -> O) -> O {
+        with(&self.0, |inner| change(&mut inner.value))
+    }
+
+    /// Changes the value in its place; `change` says whether that is worth a word to those who wait.
+    pub(crate) fn update(&self, change: impl FnOnce(&mut T) -> bool) {
+        let waiting = with(&self.0, |inner| {
+            let is_new = change(&mut inner.value);
+            inner.version += u64::from(is_new);
+            if is_new { std::mem::take(&mut inner.waiting) } else { Vec::new() }
+        });
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether nobody reads any more.
+    pub(crate) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 }
 
@@ -76,6 +91,35 @@ impl<T> Drop for LiveSender<T> {
             std::mem::take(&mut inner.waiting)
         });
         waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<T> Live<T> {
+    /// Looks at the value where it is, and may change it, without a word to anybody.
+    pub(crate) fn look<O>(&self, look: impl FnOnce(&mut T) -> O) -> O {
+        with(&self.shared, |inner| look(&mut inner.value))
+    }
+
+    /// Ready when there is a value that this handle has not seen: true; or when there will be no other: false.
+    pub(crate) async fn moved(&mut self) -> bool {
+        poll_fn(|context| self.poll_moved(context)).await
+    }
+
+    fn poll_moved(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        let seen = &mut self.seen;
+        with(&self.shared, |inner| {
+            if inner.version > *seen {
+                *seen = inner.version;
+                return Poll::Ready(true);
+            }
+            if inner.is_over {
+                return Poll::Ready(false);
+            }
+            if !inner.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
+                inner.waiting.push(context.waker().clone());
+            }
+            Poll::Pending
+        })
     }
 }
 
@@ -102,20 +146,7 @@ impl<T: Clone> Live<T> {
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Option<T>> {
-        let seen = &mut self.seen;
-        with(&self.shared, |inner| {
-            if inner.version > *seen {
-                *seen = inner.version;
-                return Poll::Ready(Some(inner.value.clone()));
-            }
-            if inner.is_over {
-                return Poll::Ready(None);
-            }
-            if !inner.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                inner.waiting.push(context.waker().clone());
-            }
-            Poll::Pending
-        })
+        self.poll_moved(context).map(|is_new| is_new.then(|| self.latest()))
     }
 }
 

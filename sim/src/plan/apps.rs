@@ -6,7 +6,8 @@ use super::{Fault, Plan, PlannedFault, Scenario, Target, expand_ensemble};
 use crate::chooser::Draws;
 use serde::{Deserialize, Serialize};
 
-const MACHINES: u64 = 8;
+/// So many machines run applications.
+pub(crate) const MACHINES: u64 = 8;
 const SECONDS: u64 = 20;
 
 /// What applications do.
@@ -40,11 +41,21 @@ pub enum Workload {
     Lease,
     /// A set is shared out among machines that come and go.
     Partition,
+    /// Everybody changes nodes of a tree, and keeps a cache of it.
+    TreeCache,
+    /// Everybody is a member of a group, and leaves it and comes again.
+    Group,
+    /// Everybody puts items into queues, and takes them.
+    Queue,
+    /// The same, of queues whose items are consumed.
+    LockingQueue,
+    /// Everybody publishes versions of a configuration, and follows it.
+    Config,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 14] = [
+    pub const ALL: [Workload; 19] = [
         Workload::Counter,
         Workload::Cache,
         Workload::Mutex,
@@ -59,6 +70,11 @@ impl Workload {
         Workload::Ids,
         Workload::Lease,
         Workload::Partition,
+        Workload::TreeCache,
+        Workload::Group,
+        Workload::Queue,
+        Workload::LockingQueue,
+        Workload::Config,
     ];
 
     /// Its name behind `rr-`.
@@ -78,6 +94,11 @@ impl Workload {
             Workload::Ids => "ids",
             Workload::Lease => "lease",
             Workload::Partition => "partition",
+            Workload::TreeCache => "tree-cache",
+            Workload::Group => "group",
+            Workload::Queue => "queue",
+            Workload::LockingQueue => "locking-queue",
+            Workload::Config => "config",
         }
     }
 

@@ -21,6 +21,7 @@ mod operations;
 mod swarm;
 
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
+pub(crate) use apps::MACHINES;
 pub use apps::{AppPlan, PausePlan, Workload};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment, RotPlace};

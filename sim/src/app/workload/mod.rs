@@ -3,17 +3,22 @@
 mod adder;
 mod barrier;
 mod cache;
+mod config;
 mod counter;
 mod double_barrier;
 mod election;
+mod group;
 mod holds;
 mod ids;
 mod lease;
+mod locking_queue;
 mod multi_lock;
 mod mutex;
 mod partition;
+mod queue;
 mod rw_lock;
 mod semaphore;
+mod tree_cache;
 
 use super::machine::{Machine, NAME, Told};
 use super::{Client, SimRuntime};
@@ -130,6 +135,11 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::Ids => runtime.spawn(ids::run(scene)),
         Workload::Lease => runtime.spawn(lease::run(scene)),
         Workload::Partition => runtime.spawn(partition::run(scene)),
+        Workload::TreeCache => tree_cache::start(scene),
+        Workload::Group => runtime.spawn(group::run(scene)),
+        Workload::Queue => runtime.spawn(queue::run(scene)),
+        Workload::LockingQueue => runtime.spawn(locking_queue::run(scene)),
+        Workload::Config => runtime.spawn(config::run(scene)),
     }
     machine
 }
@@ -138,7 +148,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
 pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
-        Workload::Cache => Ok(()),
+        Workload::Cache | Workload::TreeCache | Workload::Group => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::RwLock => rw_lock::judge(&told(machines)),
         Workload::Semaphore => semaphore::judge(&told(machines)),
@@ -151,6 +161,11 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
         Workload::Ids => ids::judge(&told(machines)),
         Workload::Lease => lease::judge(&told(machines)),
         Workload::Partition => partition::judge(&told(machines)),
+        Workload::Queue => queue::judge(&told(machines)),
+        Workload::LockingQueue => locking_queue::judge(&told(machines)),
+        Workload::Config => {
+            config::judge(&told(machines), machines.iter().map(|machine| machine.tally("perhaps")).sum())
+        }
     }
 }
 
@@ -171,6 +186,11 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Ids => ids::PROBES,
         Workload::Lease => lease::PROBES,
         Workload::Partition => partition::PROBES,
+        Workload::TreeCache => tree_cache::PROBES,
+        Workload::Group => group::PROBES,
+        Workload::Queue => queue::PROBES,
+        Workload::LockingQueue => locking_queue::PROBES,
+        Workload::Config => config::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),
