@@ -6,6 +6,7 @@
 mod check;
 mod script;
 mod server;
+mod shell;
 mod status;
 
 use std::fs;
