@@ -8,7 +8,7 @@
 //! metrics       mntr, and the Prometheus page
 //! server        the running server
 //! shell         `quorate cli`, ZooKeeper's shell
-//! tools         status, health, check, bench, inspect
+//! tools         status, health, top, check, copy, bench, inspect
 //! ```
 
 mod civil;

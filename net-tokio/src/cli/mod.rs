@@ -37,6 +37,10 @@ enum Command {
     },
     /// Exit 0 if a server serves, 1 if not; for probes in containers that have no shell.
     Health(tools::health::HealthArgs),
+    /// Watch an ensemble: role, zxid, latency, sessions, watches of each server; any ZooKeeper's.
+    Top(tools::top::TopArgs),
+    /// Copy a subtree between servers, or within one, with data, ACLs and kinds of nodes.
+    Copy(tools::copy::CopyArgs),
     /// Put a server under load and measure it: any server that speaks ZooKeeper's client protocol.
     Bench(tools::bench::BenchArgs),
     /// Print transaction logs and snapshots, Quorate's or Java's, and verify them.
@@ -70,6 +74,8 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => tools::check::main(&arguments),
         Command::Status { config } => tools::status::main(config),
         Command::Health(arguments) => tools::health::main(&arguments),
+        Command::Top(arguments) => tools::top::main(&arguments),
+        Command::Copy(arguments) => tools::copy::main(&arguments),
         Command::Bench(arguments) => tools::bench::main(arguments),
         Command::Inspect(arguments) => tools::inspect::main(&arguments),
         Command::Cli { arguments } => shell::main(arguments),
