@@ -194,7 +194,13 @@ impl Shell {
                 Line::Text(line) => line,
                 Line::Interrupted if self.is_interactive() => continue,
                 Line::Interrupted => return Err(Failure::interrupted()),
-                Line::End => return Ok(()),
+                Line::End => {
+                    if self.is_interactive() {
+                        // The prompt's line is open.
+                        self.out.line("");
+                    }
+                    return Ok(());
+                }
                 Line::Broken(reason) => return Err(Failure::new(reason)),
             };
             if !line.is_empty() && self.execute_line(&line).await == Flow::Quits {

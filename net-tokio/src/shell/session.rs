@@ -128,6 +128,8 @@ impl Session {
         let deadline = Instant::now() + self.patience;
         let mut view = self.client.session();
         let mut latest = view.latest();
+        // What has failed before does not count.
+        while let Poll::Ready(Some(_)) = now(view.changed()) {}
         let mut failed = 0;
         loop {
             if latest.state.is_connected() {
@@ -177,7 +179,7 @@ impl Session {
 
     /// What has happened already.
     pub(super) fn happened(&mut self) -> Option<Happening> {
-        match self.poll_next(&mut Context::from_waker(Waker::noop())) {
+        match now(self.next()) {
             Poll::Ready(happening) => Some(happening),
             Poll::Pending => None,
         }
@@ -213,6 +215,11 @@ impl Session {
     fn is_told(&self, happening: &Happening, number: u64) -> bool {
         self.last.as_ref().is_some_and(|(last, from)| last == happening && *from != number)
     }
+}
+
+/// What a future says without being waited for.
+fn now<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn happening(event: WatchEvent) -> Option<Happening> {

@@ -8,6 +8,7 @@ mod script;
 mod server;
 mod shell;
 mod status;
+mod tools;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
