@@ -18,7 +18,7 @@ static NONE: Flags = free(&[]);
 pub(super) fn history(shell: &mut Shell) {
     let now = shell.line_number();
     for number in now.saturating_sub(LISTED)..=now {
-        let line = shell.lines.get(number).map_or("null", String::as_str).to_owned();
+        let line = shell.lines.get(number).map_or("null".to_owned(), |line| text(line));
         shell.out.show(
             || format!("{number} - {line}\n"),
             || json!({ "command": "history", "number": number, "line": line }),
@@ -37,7 +37,7 @@ pub(super) fn line_to_redo(shell: &mut Shell, number: &[u8]) -> Result<Vec<Word>
         .map_err(|_| out_of_range())?;
     let now = shell.line_number();
     let again = shell.lines.get(index).filter(|_| index < now).ok_or_else(out_of_range)?.clone();
-    let words = line::words(again.as_bytes());
+    let words = line::words(&again);
     if words.first().is_some_and(|word| word == b"redo") {
         return Err(Failure::usage("No redoing redos"));
     }

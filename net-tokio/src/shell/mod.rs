@@ -143,7 +143,7 @@ struct Shell {
     /// Where lines come from, unless there is one command.
     input: Option<Lines>,
     /// The lines so far; `redo` puts what it does in its own place.
-    lines: Vec<String>,
+    lines: Vec<Word>,
     /// The number of the one that is being done.
     number: usize,
     prints_watches: bool,
@@ -213,18 +213,20 @@ impl Shell {
     async fn next_line(&mut self, question: Option<&str>) -> Line {
         self.tell_happenings();
         let prompt = question.map_or_else(|| self.prompt(), str::to_owned);
-        let Some(mut input) = self.input.take() else { return Line::End };
-        input.ask(prompt);
-        let line = loop {
-            tokio::select! {
+        if let Some(input) = &self.input {
+            input.ask(prompt);
+        }
+        loop {
+            let Some(input) = &mut self.input else { return Line::End };
+            let is_typed = input.is_typed();
+            let happening = tokio::select! {
                 biased;
-                line = input.next() => break line,
-                _ = tokio::signal::ctrl_c(), if !input.is_typed() => break Line::Interrupted,
-                happening = self.session.next() => self.tell(&happening),
-            }
-        };
-        self.input = Some(input);
-        line
+                line = input.next() => return line,
+                _ = tokio::signal::ctrl_c(), if !is_typed => return Line::Interrupted,
+                happening = self.session.next() => happening,
+            };
+            self.tell(&happening);
+        }
     }
 
     fn prompt(&self) -> String {
@@ -233,7 +235,7 @@ impl Shell {
 
     async fn execute_line(&mut self, line: &[u8]) -> Flow {
         self.number = self.lines.len();
-        self.lines.push(text(line));
+        self.lines.push(line.to_vec());
         let words = line::words(line);
         self.execute(&words).await
     }

@@ -42,7 +42,7 @@ fn copy_keeps_data_acls_and_kinds() {
     assert!(code == 1 && err.contains("get /app/mine: refused: NoAuth"), "{err}");
     let copy = ["copy", &source, &target, "--auth", "digest:u:p", "--overwrite"];
     let (code, out, err) = run(dir.path(), &copy);
-    assert!(code == 0 && out.starts_with("copied 7 nodes with 13 bytes from "), "{out}{err}");
+    assert!(code == 0 && out.starts_with("copied 7 nodes with 12 bytes from "), "{out}{err}");
     assert_eq!(
         err,
         "beware: 1 ephemeral nodes were left out: they live by sessions of the source\nbeware: below 1 nodes, sequential names \
