@@ -7,7 +7,8 @@
 //! four_letter   the four-letter words
 //! metrics       mntr, and the Prometheus page
 //! server        the running server
-//! tools         status, health, check, bench, inspect
+//! shell         `quorate cli`, ZooKeeper's shell
+//! tools         status, health, top, check, copy, bench, inspect
 //! ```
 
 mod civil;
@@ -17,4 +18,5 @@ mod four_letter;
 mod logging;
 mod metrics;
 pub mod server;
+mod shell;
 mod tools;

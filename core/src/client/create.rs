@@ -9,6 +9,7 @@ use bytes::Bytes;
 pub struct CreateOptions {
     kind: Kind,
     is_sequential: bool,
+    is_without_data: bool,
     acl: Option<Vec<Acl>>,
     pub(super) parents: Parents,
 }
@@ -60,6 +61,13 @@ impl CreateOptions {
         self
     }
 
+    /// The node has no data at all, which is told from empty data; what is given as data is left out.
+    #[must_use]
+    pub fn without_data(mut self) -> Self {
+        self.is_without_data = true;
+        self
+    }
+
     /// The node's ACL instead of "everything for everybody".
     #[must_use]
     pub fn acl(mut self, acl: Vec<Acl>) -> Self {
@@ -106,7 +114,8 @@ impl CreateOptions {
             Kind::Persistent | Kind::Ephemeral => (CreateKind::Create2, -1),
         };
         let acl = Some(self.acl.clone().unwrap_or_else(Acl::open));
-        CreateRequest { kind, path: Some(path), data: Some(data), acl, flags: flag as i32, ttl }
+        let data = (!self.is_without_data).then_some(data);
+        CreateRequest { kind, path: Some(path), data, acl, flags: flag as i32, ttl }
     }
 
     /// Whether the node goes with the session.

@@ -1,14 +1,16 @@
 //! The command line: what it accepts, and which part of the program each command is handed to.
 //!
 //! Exit codes are ZooKeeper's (`operations.md` §13): 0 finished, 1 unexpected, 2 wrong invocation or configuration, 3 data
-//! directory. Called by the name `zkServer.sh`, the binary takes that script's verbs ([`zk_server`]).
+//! directory. Called by the name `zkServer.sh`, the binary takes that script's verbs ([`zk_server`]); by the name `zkCli.sh` it is
+//! `quorate cli`, whose options have one dash, and which takes its part of the command line as it is.
 
 mod dev;
 mod server;
 mod zk_server;
 
-use crate::tools;
+use crate::{shell, tools};
 use clap::{Parser, Subcommand};
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,10 +37,20 @@ enum Command {
     },
     /// Exit 0 if a server serves, 1 if not; for probes in containers that have no shell.
     Health(tools::health::HealthArgs),
+    /// Watch an ensemble: role, zxid, latency, sessions, watches of each server; any ZooKeeper's.
+    Top(tools::top::TopArgs),
+    /// Copy a subtree between servers, or within one, with data, ACLs and kinds of nodes.
+    Copy(tools::copy::CopyArgs),
     /// Put a server under load and measure it: any server that speaks ZooKeeper's client protocol.
     Bench(tools::bench::BenchArgs),
     /// Print transaction logs and snapshots, Quorate's or Java's, and verify them.
     Inspect(tools::inspect::InspectArgs),
+    /// ZooKeeper's shell: zkCli's commands and options, and more; `quorate cli --help` lists them.
+    #[command(disable_help_flag = true)]
+    Cli {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
     /// Print the version.
     Version,
 }
@@ -50,19 +62,33 @@ pub fn main() -> ExitCode {
     if called.file_name().is_some_and(|name| name == "zkServer.sh") {
         return zk_server::main(arguments.map(|argument| argument.to_string_lossy().into_owned()).collect());
     }
+    if called.file_name().is_some_and(|name| name == "zkCli.sh") {
+        return shell::main(arguments.collect());
+    }
+    if let Some(arguments) = arguments_of_cli(std::env::args_os()) {
+        return shell::main(arguments);
+    }
     match Cli::parse().command {
         Command::Server(arguments) => server::main(arguments),
         Command::Dev(arguments) => dev::main(&arguments),
         Command::Check(arguments) => tools::check::main(&arguments),
         Command::Status { config } => tools::status::main(config),
         Command::Health(arguments) => tools::health::main(&arguments),
+        Command::Top(arguments) => tools::top::main(&arguments),
+        Command::Copy(arguments) => tools::copy::main(&arguments),
         Command::Bench(arguments) => tools::bench::main(arguments),
         Command::Inspect(arguments) => tools::inspect::main(&arguments),
+        Command::Cli { arguments } => shell::main(arguments),
         Command::Version => {
             println!("{}", version());
             ExitCode::SUCCESS
         }
     }
+}
+
+/// What stands behind `quorate cli`, before anything else has taken a `--` of it.
+fn arguments_of_cli(mut arguments: impl Iterator<Item = OsString>) -> Option<Vec<OsString>> {
+    arguments.nth(1).filter(|command| command == OsStr::new("cli")).map(|_| arguments.collect())
 }
 
 /// What `quorate version` prints: the version that four-letter words tell too.

@@ -3,9 +3,11 @@
 pub(crate) mod ask;
 pub(crate) mod bench;
 pub(crate) mod check;
+pub(crate) mod copy;
 pub(crate) mod health;
 pub(crate) mod inspect;
 pub(crate) mod status;
+pub(crate) mod top;
 
 use std::io::Write;
 

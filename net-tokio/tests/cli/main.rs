@@ -6,7 +6,9 @@
 mod check;
 mod script;
 mod server;
+mod shell;
 mod status;
+mod tools;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

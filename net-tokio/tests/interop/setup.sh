@@ -3,7 +3,7 @@
 #
 # What it provides:
 #   - Java ZooKeeper 3.8.0, the C client library and zkCli.sh, from Debian (no service is started);
-#   - Java ZooKeeper 3.9.5 with its dependencies and Curator, taken out of PyPI's pyspark source package
+#   - Java ZooKeeper 3.9.5 with its dependencies, its command line's among them, and Curator, taken out of PyPI's pyspark source package
 #     (logging comes from Debian's slf4j, for both versions);
 #   - a Python environment with kazoo, and kazoo's source package for its own test suite.
 # Everything that is not a Debian package lives under $QUORATE_INTEROP_CACHE (default ~/.cache/quorate-interop).
@@ -66,7 +66,7 @@ zookeeper_jars() {
     '*/jars/zookeeper-*.jar' '*/jars/curator-*.jar' '*/jars/netty-*4.*.Final.jar' '*/jars/metrics-core-*.jar' \
     '*/jars/snappy-java-*.jar' '*/jars/commons-io-*.jar' '*/jars/commons-cli-*.jar' '*/jars/jackson-core-*.jar' \
     '*/jars/jackson-databind-*.jar' '*/jars/jackson-annotations-*.jar' '*/jars/guava-*.jar' \
-    '*/jars/failureaccess-*.jar'
+    '*/jars/failureaccess-*.jar' '*/jars/jline-*.jar'
   [ -e "$jars/zookeeper-$zookeeper_version.jar" ] || { say "pyspark $pyspark_version has no ZooKeeper $zookeeper_version"; exit 1; }
   rm -f "$archive"
   touch "$jars/.ready"
