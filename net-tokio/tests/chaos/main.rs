@@ -21,6 +21,7 @@ mod ports;
 #[allow(dead_code, reason = "the tests of one server use the rest")]
 #[path = "../server/process.rs"]
 mod process;
+#[allow(dead_code, reason = "the tests of the client use the rest")]
 mod proxy;
 mod recorder;
 mod rounds;
