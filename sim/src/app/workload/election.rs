@@ -141,7 +141,7 @@ async fn reign(leader: Subject<'_>, guard: &Guard<SimRuntime>) {
     let most_ms = scene.runtime.below(MOST_REIGN_MS);
     let until = scene.runtime.now() + Millis(most_ms);
     while scene.runtime.now() < until && !scene.is_over() {
-        scene.pause(2 * MOST_PAUSE_MS).await;
+        scene.pause(3 * MOST_PAUSE_MS).await;
         match leader.prove(guard, DATA).await {
             Proof::Held => scene.runtime.probe("app_election_led"),
             Proof::FencedOff => {
