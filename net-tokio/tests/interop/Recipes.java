@@ -6,7 +6,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.curator.framework.CuratorFramework;
 import org.apache.curator.framework.CuratorFrameworkFactory;
@@ -217,22 +217,31 @@ public class Recipes {
             }
             return "ok";
         });
+        // A consumer for each path, which holds an item until somebody takes it.
+        Map<String, SynchronousQueue<String>> consumers = new ConcurrentHashMap<>();
         verbs.put("take", words -> {
-            LinkedBlockingQueue<String> taken = new LinkedBlockingQueue<>();
-            QueueConsumer<String> consumer = new QueueConsumer<>() {
-                public void consumeMessage(String item) {
-                    taken.add(item);
-                }
-
-                public void stateChanged(CuratorFramework framework, ConnectionState state) {
-                }
-            };
-            try (DistributedQueue<String> queue = QueueBuilder.builder(client, consumer, serializer, words[3]).maxItems(1).buildQueue()) {
-                queue.start();
-                String item = taken.poll(ms(words[4]), TimeUnit.MILLISECONDS);
-                return item == null ? "no" : "ok " + item;
-            }
+            SynchronousQueue<String> items = consumers.computeIfAbsent(words[3], path -> consumer(path, serializer));
+            String item = items.poll(ms(words[4]), TimeUnit.MILLISECONDS);
+            return item == null ? "no" : "ok " + item;
         });
+    }
+
+    static SynchronousQueue<String> consumer(String path, QueueSerializer<String> serializer) {
+        SynchronousQueue<String> items = new SynchronousQueue<>();
+        QueueConsumer<String> consumer = new QueueConsumer<>() {
+            public void consumeMessage(String item) throws InterruptedException {
+                items.put(item);
+            }
+
+            public void stateChanged(CuratorFramework framework, ConnectionState state) {
+            }
+        };
+        try {
+            QueueBuilder.builder(client, consumer, serializer, path).buildQueue().start();
+        } catch (Exception error) {
+            throw new IllegalStateException(error);
+        }
+        return items;
     }
 
     static void groups() {

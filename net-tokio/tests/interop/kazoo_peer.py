@@ -1,11 +1,13 @@
 """kazoo's recipes as a peer of recipes.py, in its process: what is asked of one name is done in its order, on a thread of that name's own."""
 
 import concurrent.futures
+import threading
 import time
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import LockTimeout
 from kazoo.recipe.barrier import Barrier, DoubleBarrier
+from kazoo.recipe.election import Election
 from kazoo.recipe.lock import Lock, ReadLock, Semaphore, WriteLock
 from kazoo.recipe.party import Party
 from kazoo.recipe.partitioner import SetPartitioner
@@ -71,6 +73,28 @@ class Kazoo:
 
     def release(self, name):
         self.objects[name].release()
+        return "ok"
+
+    # Leaders.
+
+    def elect(self, name, path, identifier):
+        leads, over = threading.Event(), threading.Event()
+
+        def lead():
+            leads.set()
+            over.wait()
+
+        thread = threading.Thread(target=Election(self.client, path, identifier).run, args=(lead,), daemon=True)
+        thread.start()
+        return self.keep(name, (leads, over, thread))
+
+    def lead(self, name, longest_ms):
+        return done(self.objects[name][0].wait(int(longest_ms) / 1000))
+
+    def resign(self, name):
+        _leads, over, thread = self.objects[name]
+        over.set()
+        thread.join()
         return "ok"
 
     # Barriers.
@@ -150,10 +174,7 @@ class Kazoo:
         return "ok"
 
     def partition(self, name, path, *shares):
-        partitioner = SetPartitioner(self.client, path, set(shares), identifier=name, time_boundary=1)
-        partitioner.wait_for_acquire(10)
-        self.keep(name, partitioner)
-        return done(partitioner.acquired)
+        return self.keep(name, SetPartitioner(self.client, path, set(shares), identifier=name, time_boundary=1))
 
     def share(self, name):
         partitioner = self.objects[name]

@@ -70,7 +70,9 @@ class Process:
 
 
 def rust(address, layout):
-    binary = os.path.join(os.path.dirname(servers.quorate_binary()), "examples", "recipe_peer")
+    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(servers.REPOSITORY, "target"))
+    binary = os.path.join(target, "debug", "examples", "recipe_peer")
+    assert os.path.exists(binary), f"no {binary}: cargo build -p quorate-client --example recipe_peer"
     return Process("rust", [binary, address, layout])
 
 
@@ -94,8 +96,8 @@ PEERS = {"rust": rust, "kazoo": kazoo, "curator": curator}
 class Side:
     """A peer as scenes speak to it: answers, or what is to be answered."""
 
-    def __init__(self, peer):
-        self.peer, self.numbers = peer, itertools.count(1)
+    def __init__(self, letter, peer):
+        self.letter, self.peer, self.numbers = letter, peer, itertools.count(1)
 
     def begin(self, verb, name, *words):
         return self.peer.ask(verb, name, *words)
@@ -105,7 +107,7 @@ class Side:
 
     def new(self, verb, *words):
         """A new object's name."""
-        name = f"{verb}{next(self.numbers)}"
+        name = f"{self.letter}-{verb}-{next(self.numbers)}"
         want(f"{self.peer.name} makes a {verb}", self.do(verb, name, *words))
         return name
 
@@ -228,10 +230,128 @@ def latch_has_one_leader(a, b, path):
     want("the second resigns", b.do("resign", theirs))
 
 
-SCENES = [mutex_excludes, mutex_is_fair, mutex_excludes_under_contention, mutex_is_revoked,
-          readers_share_and_writers_do_not, semaphore_counts_both, latch_has_one_leader]
-# kazoo has neither.
-NOT_KAZOO = {mutex_is_revoked, latch_has_one_leader}
+def election_has_one_leader(a, b, path):
+    """One leads, and the other when it has resigned."""
+    mine = a.new("elect", path, "alice")
+    want("the first leads", a.do("lead", mine, SOON_MS))
+    theirs = b.new("elect", path, "bob")
+    want("the second does not", b.do("lead", theirs, NOT_MS), "no")
+    waiting = b.begin("lead", theirs, SOON_MS)
+    want("the first resigns", a.do("resign", mine))
+    want("the second leads", waiting.result(SOON_S))
+    want("the second resigns", b.do("resign", theirs))
+
+
+# Barriers.
+
+
+def barrier_stops_until_it_is_lowered(a, b, path):
+    """Who comes while it is up waits until it is down."""
+    want("raised", a.do("set-barrier", "barrier", path))
+    want("nobody passes", b.do("wait-barrier", "barrier", path, NOT_MS), "no")
+    waiting = b.begin("wait-barrier", "barrier", path, SOON_MS)
+    want("lowered", a.do("remove-barrier", "barrier", path))
+    want("all pass", waiting.result(SOON_S))
+    want("all pass at once", b.do("wait-barrier", "barrier", path, SOON_MS))
+
+
+def double_barrier_lets_all_in_and_out_together(a, b, path):
+    """Nobody is in before both are, and nobody out before both want to be."""
+    for _ in range(3):
+        mine, theirs = a.new("double-barrier", path, 2), b.new("double-barrier", path, 2)
+        for verb in ("enter", "leave"):
+            waiting = a.begin(verb, mine, SOON_MS)
+            concurrent.futures.wait([waiting], timeout=NOT_MS / 1000)
+            want(f"the first waits to {verb}", waiting.done(), False)
+            want(f"the second may {verb}", b.do(verb, theirs, SOON_MS))
+            want(f"the first may {verb}", waiting.result(SOON_S))
+
+
+# Numbers.
+
+
+def counted(verb):
+    def both_count(a, b, path):
+        """No addition of either is lost."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            def count(side, by):
+                for _ in range(ROUNDS):
+                    answer = side.do(verb, f"counter{by}", path, by)
+                    want("added", answer.startswith("ok "), True)
+            for future in [pool.submit(count, a, 1), pool.submit(count, b, 100)]:
+                future.result(SOON_S * 3)
+        want("the sum", a.do(verb, "counter", path, 0), f"ok {ROUNDS * 101}")
+        want("the sum", b.do(verb, "counter", path, 0), f"ok {ROUNDS * 101}")
+    both_count.__name__ = verb.replace("-", "_") + "_both_count"
+    return both_count
+
+
+# Queues.
+
+
+def queued(kind):
+    def items_go_across(a, b, path):
+        """What one puts the other takes, in its order, once; and who waits for an item gets it."""
+        for item in range(5):
+            want("put", a.do(f"put-{kind}".rstrip("-"), "queue", path, f"item{item}"))
+        for item in range(5):
+            want("taken", b.do(f"take-{kind}".rstrip("-"), "queue", path, SOON_MS), f"ok item{item}")
+        want("no more", b.do(f"take-{kind}".rstrip("-"), "queue", path, NOT_MS), "no")
+        waiting = b.begin(f"take-{kind}".rstrip("-"), "queue", path, SOON_MS)
+        concurrent.futures.wait([waiting], timeout=NOT_MS / 1000)
+        want("put", a.do(f"put-{kind}".rstrip("-"), "queue", path, "late"))
+        want("taken", waiting.result(SOON_S), "ok late")
+    items_go_across.__name__ = f"{kind or 'distributed'}_queue_items_go_across"
+    return items_go_across
+
+
+# Members.
+
+
+def eventually(side, wanted, verb, name):
+    answer = side.do(verb, name)
+    for _ in range(50):
+        if answer == wanted:
+            return
+        threading.Event().wait(0.1)
+        answer = side.do(verb, name)
+    want(verb, answer, wanted)
+
+
+def members_see_each_other(a, b, path):
+    """Both lists show both members, and who has left is gone from both."""
+    mine, theirs = a.new("join", path, "alice", "data-a"), b.new("join", path, "bob", "data-b")
+    kazoo_like = "kazoo" in (a.peer.name, b.peer.name)
+    both = "ok alice bob" if kazoo_like else "ok alice=data-a bob=data-b"
+    eventually(a, both, "members", mine)
+    eventually(b, both, "members", theirs)
+    want("left", a.do("quit", mine))
+    eventually(b, both.replace("alice ", "").replace("alice=data-a ", ""), "members", theirs)
+    want("left", b.do("quit", theirs))
+
+
+def partitions_are_shared_out(a, b, path):
+    """Two members have a half each, and one has all when the other has left."""
+    mine, theirs = a.new("partition", path, "p1", "p2", "p3", "p4"), b.new("partition", path, "p1", "p2", "p3", "p4")
+    shares = [a.begin("share", mine), b.begin("share", theirs)]
+    shares = [share.result(SOON_S * 2) for share in shares]
+    want("all is shared out", sorted(" ".join(share.removeprefix("ok") for share in shares).split()), ["p1", "p2", "p3", "p4"])
+    want("in halves", sorted(len(share.split()) for share in shares), [3, 3])
+    want("one leaves", a.do("leave-partition", mine))
+    threading.Event().wait(0.5)
+    want("the other has all", sorted(b.begin("share", theirs).result(SOON_S * 2).split()), ["ok", "p1", "p2", "p3", "p4"])
+    want("and leaves", b.do("leave-partition", theirs))
+
+
+LOCKS = [mutex_excludes, mutex_is_fair, mutex_excludes_under_contention, readers_share_and_writers_do_not, semaphore_counts_both]
+BARRIERS = [barrier_stops_until_it_is_lowered, double_barrier_lets_all_in_and_out_together]
+SCENES = {
+    "kazoo": [*LOCKS, election_has_one_leader, *BARRIERS, counted("add-text"), counted("add-count"), queued("queue"), queued("locking"),
+              members_see_each_other, partitions_are_shared_out],
+    "curator": [*LOCKS, mutex_is_revoked, latch_has_one_leader, *BARRIERS, counted("add-long"), counted("add-count"), queued("simple"),
+                queued(""), members_see_each_other],
+}
+SCENES["rust"] = [*SCENES["curator"], election_has_one_leader, partitions_are_shared_out]
 
 
 def play(scene, sides, path):
@@ -256,14 +376,13 @@ def main():
     layout = "kazoo" if arguments.other == "kazoo" else "curator"
     passed = failed = 0
     with servers.Server(arguments.server, tick_ms=500) as server:
-        server.start()
         ours, theirs = PEERS["rust"](server.address, layout), PEERS[arguments.other](server.address, layout)
         try:
-            for scene in SCENES:
-                if arguments.only not in scene.__name__ or (arguments.other == "kazoo" and scene in NOT_KAZOO):
+            for scene in SCENES[arguments.other]:
+                if arguments.only not in scene.__name__:
                     continue
                 for turn, peers in enumerate(((ours, theirs), (theirs, ours))):
-                    good = play(scene, [Side(peer) for peer in peers], f"/recipes/{scene.__name__}-{turn}")
+                    good = play(scene, [Side(f"{letter}{turn}", peer) for letter, peer in zip("ab", peers)], f"/recipes/{scene.__name__}-{turn}")
                     passed, failed = passed + good, failed + (not good)
         finally:
             ours.end()
