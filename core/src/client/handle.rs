@@ -165,10 +165,12 @@ impl<R: Runtime> Client<R> {
             let made: Vec<_> =
                 parents.map(|parent| self.create_once(parent, Bytes::new(), &options.of_parents())).collect();
             let node = self.create_once(path, data.clone(), options);
-            for made in made {
-                match made.await {
-                    Err(error) if error.code() != Some(ErrorCode::NodeExists) => return Err(error),
-                    _ => {}
+            for (depth, made) in made.into_iter().enumerate() {
+                match made.await.map_err(|error| (error.code(), error)) {
+                    Ok(_) | Err((Some(ErrorCode::NodeExists), _)) => {}
+                    // Somebody has removed the one above it. Above the first is the chroot, which is missing, and stays so.
+                    Err((Some(ErrorCode::NoNode), _)) if depth > 0 => {}
+                    Err((_, error)) => return Err(error),
                 }
             }
             match node.await {
