@@ -121,9 +121,12 @@ impl Flags {
 
     /// A line for each option, as zkCli lists them under a command's usage.
     pub(super) fn help(&self) -> String {
-        let mut known: Vec<_> = self.flags.iter().filter_map(|flag| Some((flag.name, flag.about?))).collect();
-        known.sort_by_key(|(name, _)| name.to_lowercase());
-        known.iter().map(|(name, about)| format!(" -{name}   {about}\n")).collect()
+        let written = |flag: &Flag| format!("-{}{}", flag.name, if flag.takes_value { " <arg>" } else { "" });
+        let mut known: Vec<_> =
+            self.flags.iter().filter_map(|flag| Some((written(flag), flag.about?))).collect();
+        known.sort_by_key(|(written, _)| written.to_lowercase());
+        let width = known.iter().map(|(written, _)| written.len()).max().unwrap_or(0);
+        known.iter().map(|(written, about)| format!(" {written:width$}   {about}\n")).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use super::failure::{Failure, Result};
 use quorate_client::Client;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
-use rustyline::{Config, Editor, ExternalPrinter};
+use rustyline::{CompletionType, Config, Editor, ExternalPrinter};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -40,11 +40,13 @@ pub(super) struct Lines {
     answers: mpsc::UnboundedReceiver<Line>,
     /// Whom completion asks; None where nobody types.
     client: Option<watch::Sender<Client>>,
+    is_pipe: bool,
 }
 
 impl Lines {
     pub(super) fn of_stdin() -> Self {
-        Lines::read_by(|| read(&mut std::io::stdin().lock(), "standard input"))
+        let lines = Lines::read_by(|| read(&mut std::io::stdin().lock(), "standard input"));
+        Lines { is_pipe: true, ..lines }
     }
 
     pub(super) fn of_file(path: &Path) -> Result<Self> {
@@ -95,12 +97,17 @@ impl Lines {
         let (ask, asked) = blocking::channel();
         let (sender, answers) = mpsc::unbounded_channel();
         std::thread::spawn(move || answer(&asked, &sender));
-        Lines { ask, answers, client }
+        Lines { ask, answers, client, is_pipe: false }
     }
 
     /// Whether somebody types.
     pub(super) fn is_typed(&self) -> bool {
         self.client.is_some()
+    }
+
+    /// Whether zkCli would print its prompts into what comes out of a pipe.
+    pub(super) fn is_pipe(&self) -> bool {
+        self.is_pipe
     }
 
     /// From now on completion asks this one.
@@ -138,7 +145,11 @@ fn read(source: &mut impl BufRead, name: &str) -> Line {
 type Typist = Editor<Completion, FileHistory>;
 
 fn typist(completion: Completion) -> rustyline::Result<(Typist, Printer)> {
-    let config = Config::builder().history_ignore_space(true).max_history_size(KEPT)?.build();
+    let config = Config::builder()
+        .completion_type(CompletionType::List)
+        .history_ignore_space(true)
+        .max_history_size(KEPT)?
+        .build();
     let mut editor = Editor::with_config(config)?;
     editor.set_helper(Some(completion));
     let printer = editor.create_external_printer()?;

@@ -118,6 +118,7 @@ async fn run(options: Options) -> u8 {
         shell.out.failure("connect", &failure);
         return failure.exit;
     }
+    shell.tell_happenings();
     if !options.command.is_empty() {
         shell.execute(&options.command).await;
     } else if let Err(failure) = shell.read_lines(&options).await {
@@ -195,9 +196,9 @@ impl Shell {
                 Line::Interrupted if self.is_interactive() => continue,
                 Line::Interrupted => return Err(Failure::interrupted()),
                 Line::End => {
-                    if self.is_interactive() {
+                    if self.input.as_ref().is_some_and(Lines::is_pipe) {
                         // The prompt's line is open.
-                        self.out.line("");
+                        self.out.remark("");
                     }
                     return Ok(());
                 }
@@ -214,6 +215,9 @@ impl Shell {
         self.tell_happenings();
         let prompt = question.map_or_else(|| self.prompt(), str::to_owned);
         if let Some(input) = &self.input {
+            if input.is_pipe() && !self.out.is_json() {
+                self.out.bytes(prompt.as_bytes());
+            }
             input.ask(prompt);
         }
         loop {

@@ -87,7 +87,9 @@ fn a_pipe_or_a_file_holds_commands_of_one_session() {
         out.contains("\nWatchedEvent state:SyncConnected type:NodeDataChanged path:/a zxid: 3\n"),
         "{out}"
     );
-    assert!(out.ends_with("\n2\n"), "{out}");
+    // The prompts go along, as zkCli's do.
+    let prompt = |number: u32| format!("[zk: {}(CONNECTED) {number}] ", rig.server.address);
+    assert!(out.ends_with(&format!("{}{}2\n{}{}\n", prompt(3), prompt(3), prompt(4), prompt(5))), "{out}");
     std::fs::write(rig.dir.path().join("lines"), "set /a 3\r\nget /a\nget /gone\nquit\nset /a 4\n").unwrap();
     let (code, out, _) = rig.run(&["-f", "lines"]);
     assert!(code == 1 && out.contains("\n3\n") && out.contains("state:Closed"), "{out}");

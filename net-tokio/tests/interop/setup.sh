@@ -56,7 +56,7 @@ kazoo_sources() {
 
 zookeeper_jars() {
   local jars="$cache/zookeeper-$zookeeper_version" archive
-  [ -e "$jars/.ready" ] && return
+  [ -e "$jars/.ready-2" ] && return
   say "ZooKeeper $zookeeper_version (about 450 MB to download, 20 MB kept)"
   mkdir -p "$cache/download" "$jars"
   archive="$cache/download/pyspark-$pyspark_version.tar.gz"
@@ -66,10 +66,10 @@ zookeeper_jars() {
     '*/jars/zookeeper-*.jar' '*/jars/curator-*.jar' '*/jars/netty-*4.*.Final.jar' '*/jars/metrics-core-*.jar' \
     '*/jars/snappy-java-*.jar' '*/jars/commons-io-*.jar' '*/jars/commons-cli-*.jar' '*/jars/jackson-core-*.jar' \
     '*/jars/jackson-databind-*.jar' '*/jars/jackson-annotations-*.jar' '*/jars/guava-*.jar' \
-    '*/jars/failureaccess-*.jar' '*/jars/jline-*.jar'
+    '*/jars/failureaccess-*.jar' '*/jars/jline-3*.jar'
   [ -e "$jars/zookeeper-$zookeeper_version.jar" ] || { say "pyspark $pyspark_version has no ZooKeeper $zookeeper_version"; exit 1; }
   rm -f "$archive"
-  touch "$jars/.ready"
+  touch "$jars/.ready-2"
 }
 
 debian_packages

@@ -2,15 +2,16 @@
 """Gives the same commands to Java's zkCli 3.9 at a Java server and to `quorate cli` at a Quorate server, and compares
 standard output, standard error and exit codes.
 
-The commands are zkcli-session.txt, once each as a process of its own, and once all in one session through a pipe; besides,
-commands that end Java's zkCli with a stack trace, and a server that is not there. Masked: times, zxids, session ids, ports.
-What events print comes from a thread of its own in Java, so within a session events are compared apart from the rest,
-each in their order. Differences are allowed only by `zkcli-allowed.json`; a rule that nothing needed is a failure too.
+The commands are zkcli-session.txt, once each as a run of its own (Java's in one virtual machine, ZkCli.java), and once all in one session
+through a pipe; besides, commands that end Java's zkCli with a stack trace, and a server that is not there. Masked: times, zxids, session ids, ports.
+What events print comes from a thread of its own in Java, so events are compared apart from the rest, each in their
+order. Differences are allowed only by `zkcli-allowed.json`; a rule that nothing needed is a failure too.
 
 Exit status 1: a difference that is not allowed, or a rule that nothing needs.
 """
 
 import argparse
+import base64
 import concurrent.futures
 import difflib
 import fnmatch
@@ -40,18 +41,55 @@ MASKS = [
     (re.compile(r"\bzxid: \d+$"), "zxid: ZXID"),
     (re.compile(r"127\.0\.0\.1:\d+"), "SERVER"),
 ]
+PROMPT = re.compile(r"(\[zk: \S+\(\w+\) \d+\] )")
 WATCHER = "\nWATCHER::\n\n"
 
 
-def java_command(address):
-    logging = "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"
-    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", logging, "-cp",
-            servers.java_class_path(servers.JAVA_39), "org.apache.zookeeper.ZooKeeperMain", "-server", address,
-            "-timeout", SESSION_MS]
+JAVA = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp"]
 
 
-def quorate_command(address):
-    return [servers.quorate_binary(), "cli", "-server", address, "-timeout", SESSION_MS]
+def java_command():
+    return JAVA + [servers.java_class_path(servers.JAVA_39), "org.apache.zookeeper.ZooKeeperMain"]
+
+
+def quorate_command():
+    return [servers.quorate_binary(), "cli"]
+
+
+class JavaRuns:
+    """Runs of Java's zkCli in one virtual machine."""
+
+    def __init__(self):
+        program = os.path.join(servers.HERE, "ZkCli.java")
+        self.process = subprocess.Popen(JAVA + [servers.java_class_path(servers.JAVA_39), program], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def run(self, arguments):
+        words = ["." + base64.b64encode(argument.encode()).decode() for argument in arguments]
+        print(" ".join(words), file=self.process.stdin, flush=True)
+        code, out, err = self.process.stdout.readline().rstrip("\n").split(" ")
+        return int(code), base64.b64decode(out).decode(), base64.b64decode(err).decode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class QuorateRuns:
+    """Runs of `quorate cli`, each a process."""
+
+    def run(self, arguments):
+        return run(quorate_command() + arguments)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        pass
 
 
 def masked(text):
@@ -67,32 +105,40 @@ def run(arguments, given=""):
 
 
 def parted(out):
-    """Standard output without its events, and the events."""
+    """Standard output of one command without its events, and the events."""
     events = re.findall(re.escape(WATCHER) + r"(.*)\n", out)
     return re.sub(re.escape(WATCHER) + r".*\n", "", out), "\n".join(events)
 
 
-def streams(name, result):
+def parted_session(out):
+    """The same of a session, where Java's events begin in the middle of other lines: prompts are lines here, empty ones are left out."""
+    lines = [line for line in PROMPT.sub(r"\n\1\n", out).splitlines() if line.strip() and line != "WATCHER::"]
+    events = [line for line in lines if line.startswith("WatchedEvent ")]
+    return "\n".join(line for line in lines if not line.startswith("WatchedEvent ")), "\n".join(events)
+
+
+def streams(name, result, part=parted):
     """What is compared of one run: (name, stream, lines)."""
     code, out, err = result
-    rest, events = parted(out)
+    rest, events = part(out)
     parts = {"exit": str(code), "out": rest, "events": events, "err": err}
     return [(name, stream, masked(text)) for stream, text in parts.items()]
 
 
-def drive(kind, command, lines):
+def drive(kind, command, runs, lines):
     """Everything, in one order, by one command line at one server."""
     seen = []
-    with servers.Server(kind, extra=FEATURES, flags=FLAGS, tick_ms=TICK_MS) as server:
-        waiting = command(server.address) + ["-waitforconnection"]
+    options = ["-timeout", SESSION_MS, "-waitforconnection", "-server"]
+    with servers.Server(kind, extra=FEATURES, flags=FLAGS, tick_ms=TICK_MS) as server, runs() as alone:
         for line in list(lines) + list(CRASHES):
-            seen += streams(line, run(waiting + shlex.split(line)))
+            seen += streams(line, alone.run(options + [server.address] + shlex.split(line)))
     with servers.Server(kind, extra=FEATURES, flags=FLAGS, tick_ms=TICK_MS) as server:
-        seen += streams("a session", run(command(server.address) + ["-waitforconnection"], "".join(line + "\n" for line in lines)))
-        seen += streams("a session that ends with quit",
-                        run(command(server.address) + ["-waitforconnection"], "ls /missing\nquit\nls /\n"))
+        begin = command() + options + [server.address]
+        seen += streams("a session", run(begin, "".join(line + "\n" for line in lines)), parted_session)
+        seen += streams("a session that ends with quit", run(begin, "ls /missing\nquit\nls /\n"), parted_session)
+        seen += streams("one process", run(begin + ["get", "/missing"]))
     nobody = f"127.0.0.1:{servers.Ports.take()}"
-    seen += streams("a server that is not there", run(command(nobody) + ["ls", "/"]))
+    seen += streams("a server that is not there", run(command() + ["-server", nobody, "ls", "/"]))
     return seen
 
 
@@ -119,8 +165,8 @@ def main():
     with open(ALLOWED) as allowed:
         rules = json.load(allowed)
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        java = pool.submit(drive, servers.JAVA_39, java_command, lines)
-        quorate = pool.submit(drive, servers.QUORATE, quorate_command, lines)
+        java = pool.submit(drive, servers.JAVA_39, java_command, JavaRuns, lines)
+        quorate = pool.submit(drive, servers.QUORATE, quorate_command, QuorateRuns, lines)
         java, quorate = java.result(), quorate.result()
     failed, used = 0, [0] * len(rules)
     for (name, stream, expected), (_, _, got) in zip(java, quorate, strict=True):
