@@ -1,12 +1,12 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Everything but [`Tokio`] is [`quorate_core::client`]'s; its words are there.
+//! Everything but [`Tokio`] is [`quorate_core::client`]'s and [`quorate_core::recipe`]'s; their words are there.
 
+pub mod recipe;
 mod tokio_runtime;
 
 pub use quorate_core::client::*;
-pub use quorate_core::recipe;
-pub use quorate_core::vocabulary::{ErrorCode, Millis, SessionId, Version, Zxid};
+pub use quorate_core::vocabulary::{ErrorCode, Millis, SessionId, Version, Wall, Zxid};
 pub use tokio_runtime::{Tokio, TokioStream};
 
 /// The client library on tokio.
