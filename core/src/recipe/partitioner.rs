@@ -10,7 +10,7 @@ use super::line::{ContenderOptions, Place};
 use super::mutex::Mutex;
 use super::persist::{self, Layout, below, persist};
 use crate::client::{Client, CreateOptions, Result, Runtime, Watch};
-use crate::vocabulary::Millis;
+use crate::vocabulary::{ErrorCode, Millis};
 use futures_util::future::{Either, select, select_all};
 use std::future::pending;
 use std::pin::pin;
@@ -99,7 +99,14 @@ impl<R: Runtime> SetPartitioner<R> {
 
     /// A share; None if the party changes before it is taken.
     async fn allocate(&mut self) -> Result<Option<Share<R>>> {
-        let mut party = Party::read(&self.client, &below(&self.path, "party")).await?;
+        let mut party = match Party::read(&self.client, &below(&self.path, "party")).await {
+            // Nobody is in it, not even this one: its session is over, or somebody has taken its node away.
+            Err(error) if error.code() == Some(ErrorCode::NoNode) => {
+                self.member = None;
+                return Ok(None);
+            }
+            answer => answer?,
+        };
         let alarm = self.client.runtime().sleep_until(self.client.now() + self.time_boundary);
         if let Either::Left(_) = select(pin!(party.changed()), pin!(alarm)).await {
             return Ok(None);

@@ -92,8 +92,14 @@ fn tell(scene: &Scene, share: &Share<SimRuntime>) {
 async fn own(scene: &Scene, mut share: Share<SimRuntime>) {
     scene.runtime.probe("app_partition_acquired");
     tell(scene, &share);
+    let is_deaf = scene.one_in(3);
     for _ in 0..scene.runtime.below(4) {
         write(scene, &share).await;
+        // Some don't listen: what is theirs stays theirs until they release it.
+        if is_deaf {
+            scene.pause(MOST_PAUSE_MS).await;
+            continue;
+        }
         if let Either::Left(_) = select(pin!(share.ended()), pin!(scene.pause(MOST_PAUSE_MS))).await {
             scene.runtime.probe("app_partition_ended");
             break;
