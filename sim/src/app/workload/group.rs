@@ -9,15 +9,9 @@ use quorate_core::vocabulary::Version;
 const GROUP: &str = "/group/members";
 const DONE: &str = "/group/done";
 const LAST: &[u8] = b"last";
-const MOST_PAUSE_MS: u64 = 800;
-pub(super) const PROBES: &[&str] = &[
-    "app_group_complete",
-    "app_group_left",
-    "app_group_lost",
-    "app_group_owned",
-    "app_group_replaced",
-    "app_group_taken",
-];
+const MOST_PAUSE_MS: u64 = 1500;
+pub(super) const PROBES: &[&str] =
+    &["app_group_complete", "app_group_left", "app_group_lost", "app_group_owned", "app_group_taken"];
 
 pub(super) async fn run(scene: Scene) {
     let group = loop {
@@ -72,7 +66,6 @@ async fn look_at(scene: &Scene, id: &str, member: &Member) {
                 scene.violate("app_group", format!("the node of {owner:#x} is taken for that of {session}"));
             }
         }
-        (NodeState::There { .. }, Ok(Some(_))) => scene.runtime.probe("app_group_replaced"),
         (NodeState::There { .. }, Ok(None)) => scene.runtime.probe("app_group_lost"),
         (NodeState::Taken, _) => scene.runtime.probe("app_group_taken"),
         _ => {}

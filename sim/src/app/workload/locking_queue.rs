@@ -13,7 +13,7 @@ use std::pin::pin;
 
 /// Where the items of each of the two stand.
 const PATHS: [&str; 2] = ["/locking/curator", "/locking/kazoo/entries"];
-const MOST_PAUSE_MS: u64 = 600;
+const MOST_PAUSE_MS: u64 = 1800;
 pub(super) const PROBES: &[&str] = &[
     "app_locking_consumed",
     "app_locking_dropped",
