@@ -27,3 +27,12 @@ pub async fn connect(connect: &str) -> std::result::Result<Client, StartError> {
 pub fn builder(connect: &str) -> std::result::Result<ClientBuilder<Tokio>, StartError> {
     Client::builder(Tokio::new(), connect)
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_guide_shows_the_example_as_it_is() {
+        let (guide, example) = (include_str!("../README.md"), include_str!("../examples/invoices/app.rs"));
+        assert!(guide.contains(example), "examples/invoices/app.rs is not what README.md shows");
+    }
+}

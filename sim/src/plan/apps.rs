@@ -37,6 +37,8 @@ pub enum Workload {
     Adder,
     /// Everybody makes ids.
     Ids,
+    /// The first example of the client's guide: everybody numbers invoices.
+    Invoices,
     /// Everybody wants leases.
     Lease,
     /// A set is shared out among machines that come and go.
@@ -55,7 +57,7 @@ pub enum Workload {
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 19] = [
+    pub const ALL: [Workload; 20] = [
         Workload::Counter,
         Workload::Cache,
         Workload::Mutex,
@@ -68,6 +70,7 @@ impl Workload {
         Workload::DoubleBarrier,
         Workload::Adder,
         Workload::Ids,
+        Workload::Invoices,
         Workload::Lease,
         Workload::Partition,
         Workload::TreeCache,
@@ -92,6 +95,7 @@ impl Workload {
             Workload::DoubleBarrier => "double-barrier",
             Workload::Adder => "adder",
             Workload::Ids => "ids",
+            Workload::Invoices => "invoices",
             Workload::Lease => "lease",
             Workload::Partition => "partition",
             Workload::TreeCache => "tree-cache",

@@ -10,6 +10,7 @@ mod election;
 mod group;
 mod holds;
 mod ids;
+mod invoices;
 mod lease;
 mod locking_queue;
 mod multi_lock;
@@ -135,6 +136,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::DoubleBarrier => runtime.spawn(double_barrier::run(scene)),
         Workload::Adder => runtime.spawn(adder::run(scene)),
         Workload::Ids => runtime.spawn(ids::run(scene)),
+        Workload::Invoices => runtime.spawn(invoices::run(scene)),
         Workload::Lease => runtime.spawn(lease::run(scene)),
         Workload::Partition => runtime.spawn(partition::run(scene)),
         Workload::TreeCache => tree_cache::start(scene),
@@ -161,6 +163,7 @@ pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
         Workload::DoubleBarrier => double_barrier::judge(&told(machines)),
         Workload::Adder => adder::judge(&told(machines)),
         Workload::Ids => ids::judge(&told(machines)),
+        Workload::Invoices => invoices::judge(&told(machines)),
         Workload::Lease => lease::judge(&told(machines)),
         Workload::Partition => partition::judge(&told(machines)),
         Workload::Queue => queue::judge(&told(machines)),
@@ -186,6 +189,7 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::DoubleBarrier => double_barrier::PROBES,
         Workload::Adder => adder::PROBES,
         Workload::Ids => ids::PROBES,
+        Workload::Invoices => invoices::PROBES,
         Workload::Lease => lease::PROBES,
         Workload::Partition => partition::PROBES,
         Workload::TreeCache => tree_cache::PROBES,
