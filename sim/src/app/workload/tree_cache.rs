@@ -3,7 +3,7 @@
 
 use super::Scene;
 use futures_util::future::{Either, select};
-use quorate_core::client::{CreateOptions, Result, Runtime, SessionState, Value};
+use quorate_core::client::{CreateOptions, Result, Runtime, Value};
 use quorate_core::recipe::{Cache, CacheEvent, CacheEvents, Scope};
 use quorate_core::vocabulary::{ErrorCode, Mono, Version, Zxid};
 use std::collections::BTreeMap;
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 const ROOT: &str = "/tree";
 const BRANCHES: u64 = 4;
 const MOST_PAUSE_MS: u64 = 600;
-/// What a cache lacks it must learn within this, once nobody writes.
-const PATIENCE_NS: u64 = 60_000_000_000;
+/// So often it may lack something when the servers answer, each time behind a pause, once nobody writes.
+const MOST_LATE: u64 = 20;
 pub(super) const PROBES: &[&str] =
     &["app_tree_changed", "app_tree_converged", "app_tree_created", "app_tree_deleted", "app_tree_replaced"];
 
@@ -66,6 +66,7 @@ async fn watch(scene: Scene) {
 async fn follow(scene: &Scene, cache: Cache, scope: Scope) {
     let mut events = cache.events();
     let mut picture = Picture::default();
+    let mut late = 0;
     loop {
         let until =
             if scene.is_over() { scene.runtime.now().0 + MOST_PAUSE_MS * 1_000_000 } else { scene.end.0 };
@@ -79,8 +80,8 @@ async fn follow(scene: &Scene, cache: Cache, scope: Scope) {
                     if truth == kept && truth == picture.nodes {
                         return scene.runtime.probe("app_tree_converged");
                     }
-                    let is_late = scene.runtime.now().0 > scene.end.0 + PATIENCE_NS;
-                    if is_late && scene.client.session().latest().state != SessionState::Connecting {
+                    late += 1;
+                    if late > MOST_LATE {
                         let told = &picture.nodes;
                         scene.violate(
                             "app_tree_cache",
