@@ -150,8 +150,14 @@ impl<R: Runtime> Taker<R> {
                 let taken = pending.await;
                 self.pending = None;
                 // A task that is gone has gone with its runtime.
-                if let Some(items) = taken.unwrap_or(Ok(None))? {
-                    return Ok(Some(items));
+                match taken.unwrap_or(Ok(None)) {
+                    Ok(None) => {}
+                    Ok(items) => return Ok(items),
+                    // What was not taken for certain may still be there, before those that are known.
+                    Err(error) => {
+                        self.known.clear();
+                        return Err(error);
+                    }
                 }
             }
             let Some(first) = self.known.front().filter(|item| wait(item.key).is_none()) else {
