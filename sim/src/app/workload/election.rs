@@ -98,10 +98,11 @@ async fn by_latch(scene: &Scene, latch: &mut LeaderLatch<SimRuntime>) -> Result<
     if !guard.is_held() && latch.is_leader() {
         scene.violate(CHECKER, "a latch leads whose guard does not hold");
     }
-    match scene.one_in(2) {
-        true => Ok(drop(guard)),
-        false => guard.release().await,
+    if scene.one_in(2) {
+        drop(guard);
+        return Ok(());
     }
+    guard.release().await
 }
 
 async fn by_selector(scene: &Scene, selector: &mut LeaderSelector<SimRuntime>, number: u64) -> Result<()> {

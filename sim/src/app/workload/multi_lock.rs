@@ -92,10 +92,11 @@ async fn hold(scene: &Scene, lock: &mut MultiLock<SimRuntime>, guard: MultiGuard
     } else if guard.run(work(&subjects, &guard, &tokens)).await.is_err() {
         scene.runtime.probe("app_multi_lock_lost");
     }
-    match scene.one_in(2) {
-        true => Ok(drop(guard)),
-        false => guard.release().await,
+    if scene.one_in(2) {
+        drop(guard);
+        return Ok(());
     }
+    guard.release().await
 }
 
 async fn work(subjects: &[Subject<'_>], guard: &MultiGuard<SimRuntime>, tokens: &[u64]) {

@@ -124,10 +124,11 @@ async fn read(scene: &Scene, lock: &RwLock<SimRuntime>, guard: Guard<SimRuntime>
 }
 
 async fn finish(scene: &Scene, guard: Guard<SimRuntime>) -> Result<()> {
-    match scene.one_in(2) {
-        true => Ok(drop(guard)),
-        false => guard.release().await,
+    if scene.one_in(2) {
+        drop(guard);
+        return Ok(());
     }
+    guard.release().await
 }
 
 /// Nobody writes while another is proven to read or to write.
