@@ -283,7 +283,7 @@ mod tests {
         for (number, length) in lengths.into_iter().enumerate() {
             outbox.send(ConnId(number as u64 / 5), reply(length, number as u8));
         }
-        assert_eq!(outbox.bytes(), lengths.iter().sum());
+        assert_eq!(outbox.bytes(), lengths.iter().sum::<usize>());
         let sent: Vec<Bytes> = outbox
             .drain()
             .map(|output| match output {
