@@ -17,8 +17,9 @@ use crate::plan::{AppPlan, Workload};
 use quorate_core::client::{CreateOptions, Error, OnExpiry, Runtime};
 use quorate_core::vocabulary::{ErrorCode, Millis, Mono};
 
-/// What a session has left behind must go within this.
-const MOST_PATIENCE_MS: u64 = 20_000;
+/// What a session has left behind must have gone when the servers have answered so often that it is there.
+const MOST_LOOKS: u64 = 200;
+const MOST_BETWEEN_LOOKS_MS: u64 = 200;
 
 /// What is protected by a lock, outside of the ensemble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,23 +70,25 @@ impl Scene {
             match self.client.create(path, "", &CreateOptions::persistent().parents()).await {
                 Ok(_) => return,
                 Err(error) if error.code() == Some(ErrorCode::NodeExists) => return,
-                Err(_) => self.pause(MOST_PATIENCE_MS / 100).await,
+                Err(_) => self.pause(MOST_BETWEEN_LOOKS_MS).await,
             }
         }
     }
 
     /// The end: nothing of this session's is left that should have gone with a guard or a future. Then the session goes.
     async fn leave_nothing(&self) {
-        let due = Mono(self.runtime.now().0 + MOST_PATIENCE_MS * 1_000_000);
+        let mut looks = 0;
         loop {
             match self.client.ephemerals("/").await {
                 Ok(left) if left.is_empty() => break,
-                Ok(left) if self.runtime.now() > due => {
+                Ok(left) if looks == MOST_LOOKS => {
                     self.violate("app_orphan", format!("{left:?} are left"));
                     break;
                 }
-                _ => self.pause(MOST_PATIENCE_MS / 100).await,
+                Ok(_) => looks += 1,
+                Err(_) => {}
             }
+            self.pause(MOST_BETWEEN_LOOKS_MS).await;
         }
         self.client.close().await;
     }
