@@ -3,7 +3,7 @@
 //! An addition that was acknowledged is the stretch of numbers that it has added. No two overlap, and what is between them is made of
 //! amounts whose outcome is unknown: so nothing is added twice, and nothing is lost.
 
-use super::{MOST_PATIENCE_MS, Scene};
+use super::Scene;
 use crate::app::SimRuntime;
 use crate::app::machine::Told;
 use crate::checkers::{Verdict, require};
@@ -16,6 +16,8 @@ use std::pin::pin;
 const COUNTERS: [(&str, Encoding); 3] =
     [("/adders/long", Encoding::Long), ("/adders/int", Encoding::Int), ("/adders/text", Encoding::Text)];
 const MACHINES: u64 = 8;
+/// What is shown must be right within four times this, once nobody adds.
+const MOST_PATIENCE_MS: u64 = 20_000;
 const MOST_PAUSE_MS: u64 = 1200;
 pub(super) const PROBES: &[&str] = &[
     "app_adder_added",

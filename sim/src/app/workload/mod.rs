@@ -31,8 +31,6 @@ use quorate_core::vocabulary::{ErrorCode, Millis, Mono};
 /// What a session has left behind must have gone when the servers have answered so often that it is there.
 const MOST_LOOKS: u64 = 200;
 const MOST_BETWEEN_LOOKS_MS: u64 = 200;
-/// What becomes of the work of others is waited for so long.
-const MOST_PATIENCE_MS: u64 = 20_000;
 
 /// What is protected by a lock, outside of the ensemble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
