@@ -127,7 +127,7 @@ fn values_are_bytes() {
     let printed = rig.cli().args(["get", "/file"]).output().unwrap().stdout;
     assert!(printed.ends_with(&[&bytes[..], b"\n"].concat()), "{printed:?}");
     let word = std::ffi::OsStr::from_bytes(b"\xff\xfe");
-    assert!(rig.cli().args(["set", "/file"]).arg(word).status().unwrap().success());
+    assert!(rig.cli().args(["set", "/file"]).arg(word).output().unwrap().status.success());
     assert!(rig.run(&["get", "-b", "/file"]).1.ends_with("\n//4=\n"));
     let mut set = rig.cli().args(["set", "/file", "--file", "-"]).stdin(Stdio::piped()).spawn_piped();
     set.stdin.take().unwrap().write_all(b"a\nb\n").unwrap();
