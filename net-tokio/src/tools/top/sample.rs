@@ -95,6 +95,6 @@ mod tests {
             "zk_version\t3.9.5-x, built on 2026\nzk_server_state\tleader\nzk_max_latency\t12\nhello\n",
         );
         assert!(mntr.iter().all(|(name, value)| srvr.get(name) == Some(value)), "{srvr:?} {mntr:?}");
-        assert_eq!((mntr.len(), srvr.len()), (3, 9));
+        assert_eq!((mntr.len(), srvr.len()), (3, 10));
     }
 }
