@@ -53,6 +53,7 @@ use session::{Connecting, Happening, Session};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What `quorate cli --help` prints.
 const HELP: &str = "\
@@ -129,6 +130,14 @@ async fn run(options: Options) -> u8 {
     shell.exit
 }
 
+/// Ready when there was an interrupt.
+async fn heard(interrupts: &mut Option<Signal>) {
+    match interrupts {
+        Some(interrupts) => drop(interrupts.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
 /// Whether anything follows a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flow {
@@ -149,6 +158,8 @@ struct Shell {
     number: usize,
     prints_watches: bool,
     exit: u8,
+    /// Heard from the beginning, so that none is lost that comes between two waits; a command has it while it runs.
+    interrupts: Option<Signal>,
 }
 
 impl Shell {
@@ -157,6 +168,8 @@ impl Shell {
         out.remark(&format!("Connecting to {}", options.server));
         let connecting = Connecting { timeout: options.timeout, read_only: options.read_only };
         let session = Session::begin(&options.server, &connecting)?;
+        let interrupts = signal(SignalKind::interrupt())
+            .map_err(|error| Failure::new(format!("Interrupts can't be heard: {error}")))?;
         Ok(Shell {
             connecting,
             session,
@@ -166,6 +179,7 @@ impl Shell {
             number: 0,
             prints_watches: true,
             exit: 0,
+            interrupts: Some(interrupts),
         })
     }
 
@@ -226,7 +240,7 @@ impl Shell {
             let happening = tokio::select! {
                 biased;
                 line = input.next() => return line,
-                _ = tokio::signal::ctrl_c(), if !is_typed => return Line::Interrupted,
+                () = heard(&mut self.interrupts), if !is_typed => return Line::Interrupted,
                 happening = self.session.next() => happening,
             };
             self.tell(&happening);
@@ -246,11 +260,13 @@ impl Shell {
 
     /// Does a command, tells what comes of it, and keeps its exit code.
     async fn execute(&mut self, words: &[Word]) -> Flow {
+        let mut interrupts = self.interrupts.take();
         let result = tokio::select! {
             biased;
             result = self.process(words) => result,
-            _ = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+            () = heard(&mut interrupts) => Err(Failure::interrupted()),
         };
+        self.interrupts = interrupts;
         self.tell_happenings();
         match result {
             Ok(Flow::Goes) => self.exit = 0,
