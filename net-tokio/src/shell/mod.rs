@@ -239,8 +239,8 @@ impl Shell {
             let is_typed = input.is_typed();
             let happening = tokio::select! {
                 biased;
-                line = input.next() => return line,
                 () = heard(&mut self.interrupts), if !is_typed => return Line::Interrupted,
+                line = input.next() => return line,
                 happening = self.session.next() => happening,
             };
             self.tell(&happening);

@@ -201,7 +201,9 @@ fn an_interrupt_ends_it_with_130() {
     let mut child = rig.cli().stdin(Stdio::piped()).spawn_piped();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    child.stdin.as_mut().unwrap().write_all(b"whoami\n").unwrap();
+    // It stays open: the end of what is said would end it, too.
+    let mut said = child.stdin.take().unwrap();
+    said.write_all(b"whoami\n").unwrap();
     while !line.starts_with("ip: ") {
         line.clear();
         assert!(out.read_line(&mut line).unwrap() > 0);
