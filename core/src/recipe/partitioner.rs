@@ -141,7 +141,7 @@ fn share<'a>(
         |name: &'_ String| name.split_once('-').map_or(name.clone(), |(_, rest)| rest.to_owned());
     let mut party: Vec<String> = names.iter().map(identifier_of).collect();
     party.sort();
-    let place = party.iter().position(|other| other == identifier).unwrap_or(party.len());
+    let place = party.iter().position(|other| other == identifier).unwrap_or(items.len());
     items.iter().skip(place).step_by(party.len().max(1)).map(String::as_str)
 }
 
