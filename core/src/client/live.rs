@@ -55,12 +55,10 @@ pub(crate) fn live<T>(value: T) -> (LiveSender<T>, Live<T>) {
 impl<T> LiveSender<T> {
     /// Sets the value.
     pub(crate) fn set(&self, value: T) {
-        let waiting = with(&self.0, |inner| {
-            inner.value = value;
-            inner.version += 1;
-            std::mem::take(&mut inner.waiting)
+        self.update(|old| {
+            *old = value;
+            true
         });
-        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Changes the value without a word to those who wait for the next.
