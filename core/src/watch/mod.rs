@@ -23,6 +23,7 @@ mod trigger;
 
 pub use mode::{Modes, WatchMode};
 pub use replay::Replay;
+pub(crate) use table::NULL_PATH;
 pub use table::{WatchSummary, Watches};
 pub use trigger::{Notice, Selected, write_notification};
 

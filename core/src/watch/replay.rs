@@ -4,7 +4,7 @@
 //! changes made meanwhile are lost to them. A null among the others ends the request there, in ZooKeeper's server by an exception.
 
 use super::mode::WatchMode;
-use super::table::Watches;
+use super::table::{NULL_PATH, Watches};
 use crate::jute::{EventType, SetWatches, WatcherEvent};
 use crate::vocabulary::{ConnId, Zxid};
 
@@ -48,11 +48,10 @@ impl Watches {
         for (list, path) in
             lists.into_iter().flat_map(|(list, paths)| paths.iter().map(move |path| (list, path)))
         {
-            let Some(path) = path else {
-                if matches!(list, List::Persistent | List::Recursive) {
-                    continue;
-                }
-                return Replay { events, is_cut: true };
+            let path = match path {
+                Some(path) => path.as_str(),
+                None if matches!(list, List::Persistent | List::Recursive) => NULL_PATH,
+                None => return Replay { events, is_cut: true },
             };
             let (missed, mode) = match list {
                 List::Data => (missed_data(lookup(path), since), WatchMode::Data),
@@ -62,7 +61,7 @@ impl Watches {
                 List::Recursive => (None, WatchMode::PersistentRecursive),
             };
             match missed {
-                Some(kind) => events.push(WatcherEvent { kind, path: path.clone() }),
+                Some(kind) => events.push(WatcherEvent { kind, path: path.to_owned() }),
                 None => self.add(conn, path, mode),
             }
         }

@@ -8,6 +8,10 @@ use crate::vocabulary::{ConnId, LookupMap, LookupSeed};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// What a null path is watched as. Like any path without a `/` in front it is no node's, so nothing ever selects it; the lists print
+/// it so, as ZooKeeper's do.
+pub(crate) const NULL_PATH: &str = "null";
+
 /// A path's place in the slab.
 pub(super) type PathSlot = u32;
 

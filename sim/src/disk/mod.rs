@@ -131,14 +131,15 @@ impl SimDisk {
         self.has_lied |= is_lying;
     }
 
-    /// What was said to be synced and is not.
+    /// What was said to be synced and is not, of all that may be there behind a power loss: a file may get back the name that another one
+    /// has taken.
     pub(crate) fn lies(&self) -> Lies {
         if !self.has_lied {
             return Lies::default();
         }
         let of = |directory: Directory| {
             self.names.get(&directory).is_some_and(|names| {
-                let mut files = names.current.values().filter_map(|file| self.files.get(file));
+                let mut files = names.files().filter_map(|file| self.files.get(&file));
                 names.is_lied_about || files.any(SimFileData::is_lied_about)
             })
         };

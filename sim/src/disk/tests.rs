@@ -55,6 +55,30 @@ fn what_a_lie_covers_is_not_synced_until_an_honest_sync_comes() {
 }
 
 #[test]
+fn a_lie_about_a_file_whose_name_another_one_takes_stands_until_that_is_synced() {
+    let content_after = |is_synced: bool, seed: u64| {
+        let mut disk = SimDisk::new();
+        for (is_lying, epoch) in [(true, b"12"), (false, b"13")] {
+            let file = disk.open(&FileName::snap("new"), OpenMode::CreateNew).unwrap();
+            disk.write(&file, 0, epoch).unwrap();
+            disk.set_lying(is_lying);
+            disk.sync(&file).unwrap();
+            disk.set_lying(false);
+            disk.rename(Directory::Snap, "new", "currentEpoch").unwrap();
+            if is_lying || is_synced {
+                disk.sync_directory(Directory::Snap).unwrap();
+            }
+        }
+        assert_eq!(disk.lies().of_snapshots, !is_synced);
+        disk.lose_power(&mut Seeded { seed }, 1);
+        disk.content(&FileName::snap("currentEpoch"))
+    };
+    assert!((0..50).all(|seed| content_after(true, seed) == Some(b"13".to_vec())));
+    let is_torn = |content: Option<Vec<u8>>| content.is_some_and(|content| !content.starts_with(b"1"));
+    assert!((0..50).any(|seed| is_torn(content_after(false, seed))));
+}
+
+#[test]
 fn what_was_not_synced_is_kept_lost_and_torn_over_many_seeds() {
     let (mut whole, mut lost, mut torn, mut unnamed) = (0, 0, 0, 0);
     for seed in 0..200 {

@@ -141,8 +141,8 @@ fn has_null_path(op: &MultiReadOp) -> bool {
     path.is_none()
 }
 
-/// Where watches on a null path are kept: no path looks like it.
-const NULL: &str = "\u{0}null";
+/// Where watches on a null path are kept: no node has this path.
+pub(super) const NULL: &str = "null";
 
 fn sorted(names: &[String]) -> Vec<String> {
     let mut names = names.to_vec();

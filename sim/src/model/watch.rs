@@ -1,5 +1,6 @@
 //! Watches (`client-protocol.md` §16): two tables for each connection, walked from end to end at every change.
 
+use super::read::NULL;
 use super::{Model, Node};
 use quorate_core::jute::{Acl, EventType, Permissions, SetWatches, WatcherEvent};
 use quorate_core::vocabulary::{ConnId, Zxid};
@@ -187,8 +188,9 @@ impl Model {
         }
         data.into_iter().for_each(|path| self.watches.watch_data(conn, path));
         child.into_iter().for_each(|path| self.watches.watch_children(conn, path));
-        request.persistent.iter().flatten().for_each(|path| self.watches.add(conn, path, 0));
-        request.persistent_recursive.iter().flatten().for_each(|path| self.watches.add(conn, path, 1));
+        for (paths, mode) in [(&request.persistent, 0), (&request.persistent_recursive, 1)] {
+            paths.iter().for_each(|path| self.watches.add(conn, path.as_deref().unwrap_or(NULL), mode));
+        }
         missed
             .into_iter()
             .map(|(kind, path)| {

@@ -115,7 +115,9 @@ impl Oracle {
         // What was in doubt before still is.
         if let (Some(doubt), None) = (ledger.doubt.take(), &ledger.loss) {
             let history = if lies.of_logs { doubt.durable } else { ledger.durable };
-            ledger.lose((Cause::Lie, false), (history, doubt.epochs));
+            // Of an epoch's file that was lied about the first digits may be left, and nothing tells.
+            let epochs = if lies.of_snapshots { Epochs::default() } else { doubt.epochs };
+            ledger.lose((Cause::Lie, false), (history, epochs));
         }
     }
 

@@ -222,6 +222,7 @@ fn faults(draws: &mut Draws<'_>, swarm: &Swarm) -> Vec<PlannedFault> {
         }
         faults.push(planned);
     }
+    faults.retain(|planned| planned.at_us < SECONDS * 1_000_000);
     faults.sort_by_key(|planned| planned.at_us);
     faults
 }

@@ -1,7 +1,6 @@
 //! addWatch, checkWatches, removeWatches, setWatches (`client-protocol.md` §12.6, §16.4, §16.6).
 //!
-//! A null path can be watched in ZooKeeper's server, to no effect. Here addWatch and setWatches2 say yes to it and keep nothing,
-//! so checkWatches and removeWatches of a null path are -121.
+//! A null path can be watched, as in ZooKeeper's server: nothing ever happens to it, but it is found, counted and removed.
 
 use crate::contract::Outbox;
 use crate::jute::{AddWatchMode, SetWatches, WatcherType};
@@ -9,7 +8,7 @@ use crate::metrics::Counter;
 use crate::pipeline::reply::Asked;
 use crate::pipeline::state::ServerState;
 use crate::vocabulary::{ErrorCode, Zxid};
-use crate::watch::{WatchMode, write_notification};
+use crate::watch::{NULL_PATH, WatchMode, write_notification};
 
 impl ServerState {
     pub(super) fn add_watch(
@@ -26,9 +25,7 @@ impl ServerState {
         } else {
             return Err(ErrorCode::MarshallingError);
         };
-        if let Some(path) = path {
-            self.watches.add(self.connections.at(asked.slot).id, path, mode);
-        }
+        self.watches.add(self.connections.at(asked.slot).id, path.unwrap_or(NULL_PATH), mode);
         let zxid = self.database.last_zxid();
         self.replier(outbox).succeed(asked, zxid, |out| out.int(0));
         Ok(())
@@ -43,7 +40,7 @@ impl ServerState {
     ) -> Result<(), ErrorCode> {
         let kind = WatcherType::from_code(kind).ok_or(ErrorCode::MarshallingError)?;
         let conn = self.connections.at(asked.slot).id;
-        let found = path.is_some_and(|path| self.watches.check_watch(conn, path, kind));
+        let found = self.watches.check_watch(conn, path.unwrap_or(NULL_PATH), kind);
         self.answer_found(asked, found, outbox)
     }
 
@@ -56,7 +53,7 @@ impl ServerState {
     ) -> Result<(), ErrorCode> {
         let kind = WatcherType::from_code(kind).ok_or(ErrorCode::MarshallingError)?;
         let conn = self.connections.at(asked.slot).id;
-        let found = path.is_some_and(|path| self.watches.remove(conn, path, kind));
+        let found = self.watches.remove(conn, path.unwrap_or(NULL_PATH), kind);
         self.answer_found(asked, found, outbox)
     }
 
