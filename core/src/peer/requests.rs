@@ -37,6 +37,11 @@ impl Peer {
                 connection.early.push_back(Early { xid, request });
             }
             ConnectionState::Established => self.admit(now, slot, (xid, request), outbox),
+            // It is ignored, but heard of.
+            ConnectionState::Condemned if tells_of_life(&request) => {
+                let session = connection.session;
+                self.state.sessions.touch(session, now.mono);
+            }
             ConnectionState::Condemned | ConnectionState::FourLetter => {}
             ConnectionState::Accepted { .. } => {
                 self.drop_connection(conn, "a request before the handshake", outbox);
@@ -226,6 +231,11 @@ pub(super) fn makes_txn(request: &Request) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the request says of its session that it lives: what is about the connection alone does not.
+fn tells_of_life(request: &Request) -> bool {
+    !matches!(request, Request::Auth(_) | Request::Sasl { .. })
 }
 
 /// Whether a write may make the data larger.

@@ -96,26 +96,22 @@ impl View {
     }
 
     pub(super) fn requested(&mut self, conn: ConnId, (xid, request): (Xid, &Request), history: &mut History) {
-        let Some(connection) = self.connections.get_mut(&conn) else { return };
-        if connection.is_condemned {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let (session, is_condemned) = (connection.session, connection.is_condemned);
+        // What is ignored is heard of, too.
+        if !matches!(request, Request::Auth(_) | Request::Sasl { .. }) {
+            self.heard_of(session);
+        }
+        if is_condemned {
             return;
         }
         let mut is_refused = false;
-        match request {
-            Request::Auth(packet) => {
-                let super_digest = self.model.config.super_digest.as_deref();
-                let who = self.model.who.get_mut(&conn).expect("an open connection is somebody");
-                is_refused = authenticate(who, packet, super_digest).is_err();
-            }
-            Request::Sasl { .. } => {}
-            _ => {
-                if let Some(lead) = &mut self.lead {
-                    lead.touch(connection.session, None, self.now.mono);
-                }
-            }
+        if let Request::Auth(packet) = request {
+            let super_digest = self.model.config.super_digest.as_deref();
+            let who = self.model.who.get_mut(&conn).expect("an open connection is somebody");
+            is_refused = authenticate(who, packet, super_digest).is_err();
         }
-        let session = connection.session;
-        self.heard_of_local((conn, session), request, history);
+        self.asked_of_local((conn, session), request, history);
         // Whatever a session asks that is closing is dropped, and nothing must come of it.
         let is_alive = self.is_alive(session);
         let Some(connection) = self.connections.get_mut(&conn) else { return };

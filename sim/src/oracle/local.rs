@@ -45,8 +45,19 @@ impl View {
         Ok(session)
     }
 
+    /// A session's request comes in, whatever becomes of it.
+    pub(super) fn heard_of(&mut self, session: SessionId) {
+        let now = self.now.mono;
+        if let Some(lead) = &mut self.lead {
+            lead.touch(session, None, now);
+        }
+        if let Some(touched) = self.local.sessions.get_mut(&session) {
+            touched.last = now;
+        }
+    }
+
     /// A request of a session comes in, over a connection that may have asked for an upgrade before.
-    pub(super) fn heard_of_local(
+    pub(super) fn asked_of_local(
         &mut self,
         (conn, session): (ConnId, SessionId),
         request: &Request,
@@ -55,9 +66,8 @@ impl View {
         if self.local.upgrading.contains(&session) && matches!(request, Request::CloseSession) {
             history.probes.push("closed_during_upgrade");
         }
-        let Some(touched) = self.local.sessions.get_mut(&session) else { return };
-        if !matches!(request, Request::Auth(_) | Request::Sasl { .. }) {
-            touched.last = self.now.mono;
+        if !self.local.holds(session) {
+            return;
         }
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         connection.may_upgrade |= self.config.local_sessions_upgrading
