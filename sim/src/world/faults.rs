@@ -265,10 +265,11 @@ impl World<'_> {
             self.set_clocks(server);
             self.servers[server].disk.set_lying(false);
             self.servers[server].empty_disk();
-            self.report_space(server, 1 << 40)?;
             if self.servers[server].is_paused() {
                 self.resume(self.life(server), self.servers[server].pauses)?;
             }
+            // Who stood still when there was room again has not heard of it.
+            self.report_space(server, 1 << 40)?;
         }
         let conns: Vec<ConnId> = self.net.links.iter().map(|(conn, _)| conn).collect();
         for conn in conns {
