@@ -88,7 +88,10 @@ impl<R: Runtime> MultiLock<R> {
                 None => return held.release().await.map(|()| None),
             }
         }
-        Ok(Some(held))
+        match held.is_held() {
+            true => Ok(Some(held)),
+            false => held.release().await.map(|()| None),
+        }
     }
 }
 
