@@ -21,7 +21,7 @@ const PATHS: [&str; 3] = ["/semaphore/fixed", "/semaphore/shared", "/semaphore/k
 const MOST: [usize; 3] = [2, 3, 2];
 const CHECKER: &str = "app_semaphore";
 const MOST_PAUSE_MS: u64 = 500;
-const MOST_REST_MS: u64 = 2000;
+const MOST_REST_MS: u64 = 2800;
 /// Between two changes of the shared number.
 const MOST_STEADY_MS: u64 = 3000;
 pub(super) const PROBES: &[&str] = &[
