@@ -2,7 +2,8 @@
 //!
 //! A hold is a node of this session's, at the front of its line. It is lost with the node, with the session, and with the
 //! certainty of the session: when no server has confirmed it for its timeout, by this client's clock, others may hold by now.
-//! Invariants: what is lost stays lost, and is taken away; the node goes when the last guard goes.
+//! Invariants: what is lost stays lost; its node goes then, or when the last guard goes, so that it is in nobody's way, least of all in
+//! that of who has lost it and contends again.
 //!
 //! **What no client can know.** A machine that stood still, or whose clock is slow, believes in its hold for a while after others
 //! have theirs; so does one behind a server that has not noticed that it is cut off. Whoever protects something outside of the
@@ -10,7 +11,7 @@
 //! [transactions](Guard::transaction) do the same.
 
 use super::line::Place;
-use super::persist::persist;
+use super::persist::{delete, persist};
 use crate::client::{Client, Error, Live, LiveSender, Result, Runtime, SessionView, Transaction, live};
 use crate::vocabulary::{ErrorCode, Mono, SessionId, Version, Zxid};
 use futures_channel::oneshot;
@@ -62,17 +63,19 @@ struct View {
 pub(super) struct Hold<R: Runtime> {
     place: Place<R>,
     view: Live<View>,
+    teller: Arc<LiveSender<View>>,
     /// Its keeper stops when this is dropped.
-    _released: oneshot::Sender<()>,
+    keeper: oneshot::Sender<()>,
 }
 
 impl<R: Runtime> Hold<R> {
     pub(super) fn new(place: Place<R>) -> Self {
         let (sender, view) = live(View::default());
-        let (released, is_released) = oneshot::channel();
-        let (client, path, session) = (place.client.clone(), place.path.clone(), place.session);
-        place.client.runtime().spawn(keep(client, path, session, sender, is_released));
-        Hold { place, view, _released: released }
+        let teller = Arc::new(sender);
+        let (keeper, released) = oneshot::channel();
+        let (client, node) = (place.client.clone(), (place.path.clone(), place.session));
+        client.runtime().spawn(keep(client.clone(), node, (Arc::clone(&teller), view.clone()), released));
+        Hold { place, view, teller, keeper }
     }
 
     pub(super) fn is_held(&self) -> bool {
@@ -81,7 +84,8 @@ impl<R: Runtime> Hold<R> {
 
     fn loss(&self) -> Option<Lost> {
         let Place { client, session, .. } = &self.place;
-        self.view.latest().lost.or_else(|| doubt(&client.session().latest(), *session, client.now()))
+        let doubt = || doubt(&client.session().latest(), *session, client.now());
+        self.view.latest().lost.or_else(|| doubt().inspect(|lost| lose(&self.teller, *lost)))
     }
 }
 
@@ -194,7 +198,11 @@ impl<R: Runtime> Guard<R> {
     /// When the session is over: the servers release it then.
     pub async fn release(self) -> Result<()> {
         match Arc::into_inner(self.0) {
-            Some(hold) => hold.place.leave().await,
+            Some(Hold { place, keeper, .. }) => {
+                // Whoever waits for its loss hears of this, not of the node.
+                drop(keeper);
+                place.leave().await
+            }
             None => Ok(()),
         }
     }
@@ -208,21 +216,30 @@ fn doubt(view: &SessionView, session: SessionId, now: Mono) -> Option<Lost> {
     view.assured_until.is_none_or(|until| until <= now).then_some(Lost::Unconfirmed)
 }
 
-/// Tells what becomes of a hold, until it is lost or released.
+fn lose(teller: &LiveSender<View>, lost: Lost) {
+    teller.update(|view| {
+        let is_new = view.lost.is_none();
+        view.lost.get_or_insert(lost);
+        is_new
+    });
+}
+
+/// Tells what becomes of a hold, until it is released; or until it is lost, then takes its node away.
 async fn keep<R: Runtime>(
     client: Client<R>,
-    path: String,
-    session: SessionId,
-    view: LiveSender<View>,
+    (path, session): (String, SessionId),
+    (teller, mut view): (Arc<LiveSender<View>>, Live<View>),
     released: oneshot::Receiver<()>,
 ) {
     let doubted = pin!(doubted(&client, session));
-    let node = pin!(follow_node(&client, &path, &view));
-    let lost = select(doubted, node);
-    if let Either::Left((lost, _)) = select(lost, released).await {
-        let lost = Some(lost.factor_first().0);
-        let is_revoked = false;
-        view.set(View { lost, is_revoked });
+    let node = pin!(follow_node(&client, &path, &teller));
+    let found = select(doubted, node);
+    let lost = pin!(async { lose(&teller, found.await.factor_first().0) });
+    // Whoever asks may be the first to know.
+    let known = pin!(view.wait_for(|view| view.lost.is_some()));
+    if let Either::Left(_) = select(select(lost, known), released).await {
+        // What fails here fails because the session is over, and the node with it.
+        let _ = delete(&client, &path).await;
     }
 }
 
@@ -247,7 +264,7 @@ async fn follow_node<R: Runtime>(client: &Client<R>, path: &str, view: &LiveSend
         match persist(client, |client| client.get_watched(path)).await {
             Ok((value, mut watch)) => {
                 if value.bytes() == REVOKE {
-                    view.set(View { lost: None, is_revoked: true });
+                    view.update(|view| !std::mem::replace(&mut view.is_revoked, true));
                 }
                 watch.next().await;
             }

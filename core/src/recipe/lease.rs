@@ -13,6 +13,8 @@ use crate::client::{Cause, Client, CreateOptions, Error, Result, Runtime};
 use crate::vocabulary::{ErrorCode, Millis, Wall};
 
 const HOLDER: &str = "lease_holder";
+/// The last second of the year 9999, the last that Python knows.
+const LATEST: i64 = 253_402_300_799_000;
 
 /// A lease that one obtains or does not, without waiting for it; kazoo's `NonBlockingLease`.
 ///
@@ -39,8 +41,8 @@ impl<R: Runtime> NonBlockingLease<R> {
         NonBlockingLease { client: client.clone(), path: path.to_owned(), holder: holder.to_owned() }
     }
 
-    /// Takes the lease for so long at least, from when it is written on, if nobody else has it. Answers its end, a whole second,
-    /// or None. The clock is asked for the time when it is needed. Dropping the future may leave the lease taken.
+    /// Takes the lease for so long at least, but not beyond the year 9999, from when it is written on, if nobody else has it. Answers
+    /// its end, a whole second, or None. The clock is asked for the time when it is needed. Dropping the future may leave the lease taken.
     ///
     /// # Errors
     /// The session's end, those of [`Mutex::acquire`], and [`Cause::Data`] when the node holds something else than a lease.
@@ -110,7 +112,7 @@ impl<R: Runtime> NonBlockingLease<R> {
 /// The first whole second that is so far away at least.
 fn whole_second(now: Wall, length: Millis) -> Wall {
     let end = now.0.saturating_add_unsigned(length.0).saturating_add(999);
-    Wall(end - end.rem_euclid(1000))
+    Wall((end - end.rem_euclid(1000)).min(LATEST))
 }
 
 fn unreadable(path: &str) -> Error {
@@ -158,5 +160,12 @@ mod tests {
         assert_eq!(whole_second(Wall(1000), Millis(2000)), Wall(3000));
         assert_eq!(whole_second(Wall(1001), Millis(2000)), Wall(4000));
         assert_eq!(whole_second(Wall(1001), Millis(1)), Wall(2000));
+    }
+
+    #[test]
+    fn a_lease_for_ever_can_be_read() {
+        let lease =
+            LeaseRecord::Held { holder: "me".to_owned(), end: whole_second(Wall(0), Millis(u64::MAX)) };
+        assert_eq!(LeaseRecord::read(lease.write().as_bytes()), Some(lease));
     }
 }

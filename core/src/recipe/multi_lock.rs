@@ -15,7 +15,8 @@ use std::pin::pin;
 
 /// Several locks as one; Curator's `InterProcessMultiLock`.
 ///
-/// Like [`Mutex`], a handle is one contender, and re-entrant; clones contend with each other.
+/// Like [`Mutex`], a handle is one contender, and re-entrant; clones contend with each other. Whoever has lost one of the locks drops
+/// the guard before it asks again: it would wait for that one with the others in its hands, and not in their order.
 #[derive(Clone, Debug)]
 #[doc(alias = "InterProcessMultiLock")]
 pub struct MultiLock<R: Runtime> {
@@ -88,7 +89,10 @@ impl<R: Runtime> MultiLock<R> {
                 None => return held.release().await.map(|()| None),
             }
         }
-        Ok(Some(held))
+        match held.is_held() {
+            true => Ok(Some(held)),
+            false => held.release().await.map(|()| None),
+        }
     }
 }
 

@@ -161,9 +161,9 @@ async fn keep<R: Runtime>(
     loop {
         let mut watch = match persist(&client, |client| client.get_watched(&path)).await {
             Ok((value, watch)) => {
-                let (shown, mzxid) = (view.latest().map(|value| value.stat.mzxid), Some(value.stat.mzxid));
-                if shown != mzxid && mzxid >= newest {
-                    newest = mzxid;
+                // A server that another session begins at may show again what has been replaced, or deleted.
+                if Some(value.stat.mzxid) > newest {
+                    newest = Some(value.stat.mzxid);
                     sender.set(Some(value));
                 }
                 watch

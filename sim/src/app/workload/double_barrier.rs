@@ -79,12 +79,12 @@ async fn be_in(scene: &Scene, entered: Entered<SimRuntime>, asked: u64) {
         _ => entered.leave().await.map(|()| true),
     };
     match left {
-        // What is told then is of a session that was there all the time.
-        Ok(true) if scene.client.session().latest().id == session => {
+        Ok(true) => {
+            let is_same = scene.client.session().latest().id == session;
             scene.runtime.probe("app_double_barrier_left");
-            scene.runtime.tell("left", [token, leaving, 0]);
+            scene.runtime.tell("left", [token, leaving, u64::from(is_same)]);
         }
-        Ok(_) => {}
+        Ok(false) => {}
         Err(error) if scene.is_passing(&error) => {}
         Err(error) => scene.violate("app_double_barrier", error),
     }
@@ -104,8 +104,11 @@ pub(super) fn judge(told: &[Told]) -> Verdict {
     let of = |wanted| told.iter().filter(move |told: &&Told| told.what == wanted);
     let lost: Vec<(u64, u64)> =
         of("lost").map(|lost| (lost.numbers[0], lost.at + MOST_LINGERING_NS)).collect();
+    // Whose session was there all the time.
+    let stayed = |left: &&Told| left.numbers[2] == 1;
     let left = |token, machine, since| {
-        of("left").find(|left| left.numbers[0] == token && left.machine == machine && left.at >= since)
+        let is_it = |left: &&Told| left.numbers[0] == token && left.machine == machine && left.at >= since;
+        of("left").filter(stayed).find(is_it)
     };
     let mut stays = Vec::new();
     let mut rounds: BTreeMap<u64, Vec<Stay>> = BTreeMap::new();
@@ -128,7 +131,8 @@ pub(super) fn judge(told: &[Told]) -> Verdict {
             format!("by {token:#x} only these entered, and {unheard} that were not heard of: {round:?}")
         })?;
         let leaving = of("left").filter(|left| left.numbers[0] == *token);
-        let last_call = leaving.clone().map(|left| left.numbers[1]).max().unwrap_or_default();
+        // For whom nobody waited had lost its session.
+        let last_call = leaving.clone().filter(stayed).map(|left| left.numbers[1]).max().unwrap_or_default();
         let first_gone = leaving.map(|left| left.at).min().unwrap_or(u64::MAX);
         require("app_double_barrier", last_call <= first_gone, || {
             format!("of {token:#x} one had left at {first_gone}, and another wanted to at {last_call} only")

@@ -9,7 +9,7 @@ use quorate_core::vocabulary::{Millis, Wall};
 const ONE: &str = "/leases/one";
 const SOME: &str = "/leases/some";
 const COUNT: usize = 2;
-const MOST_PAUSE_MS: u64 = 1200;
+const MOST_PAUSE_MS: u64 = 1800;
 const MOST_LEASE_MS: u64 = 3000;
 pub(super) const PROBES: &[&str] = &["app_lease_obtained", "app_lease_taken"];
 

@@ -16,6 +16,7 @@ const DATA: &str = "/mutex/data";
 const MOST_PAUSE_MS: u64 = 300;
 pub(super) const PROBES: &[&str] = &[
     "app_mutex_acquired",
+    "app_mutex_acquired_over_a_loss",
     "app_mutex_deleted",
     "app_mutex_fenced_off",
     "app_mutex_given_up",
@@ -87,6 +88,13 @@ async fn hold(scene: &Scene, mutex: &mut Mutex<SimRuntime>, guard: Guard<SimRunt
     }
     if futures_util::FutureExt::now_or_never(guard.revoked()).is_some() {
         scene.runtime.probe("app_mutex_revoked");
+    }
+    // What was lost is kept: it must not be in the way of who comes behind it.
+    if !guard.is_held()
+        && let Ok(again) = mutex.acquire().await
+    {
+        scene.runtime.probe("app_mutex_acquired_over_a_loss");
+        drop(again);
     }
     match scene.one_in(2) {
         true => drop(guard),

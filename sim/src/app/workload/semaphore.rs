@@ -1,5 +1,8 @@
 //! Everybody wants leases of three semaphores: of one with a fixed number of them, of one whose number is shared and changes, and of
 //! one of kazoo's. Transactions show that the leases are held.
+//!
+//! Of those that were asked for after a change of the number was answered, and had before the next was asked for, never more are held
+//! than it said: who has its turn reads the number behind that.
 
 use super::Scene;
 use super::holds::{self, Proof, Side, Subject, token};
@@ -18,7 +21,7 @@ const PATHS: [&str; 3] = ["/semaphore/fixed", "/semaphore/shared", "/semaphore/k
 const MOST: [usize; 3] = [2, 3, 2];
 const CHECKER: &str = "app_semaphore";
 const MOST_PAUSE_MS: u64 = 500;
-const MOST_REST_MS: u64 = 2000;
+const MOST_REST_MS: u64 = 2800;
 /// Between two changes of the shared number.
 const MOST_STEADY_MS: u64 = 3000;
 pub(super) const PROBES: &[&str] = &[
@@ -45,12 +48,23 @@ pub(super) async fn run(scene: Scene) {
 /// Changes the shared number, and leaves as many leases as there may be.
 async fn vary(scene: &Scene) {
     scene.ensure(NUMBER).await;
+    // What a session has asked for may come late, when it is over.
+    let (mut unsure, mut is_certain) = (None, true);
     while !scene.is_over() {
         scene.pause(MOST_STEADY_MS).await;
-        let number = scene.runtime.below(MOST[1] as u64 + 1) as i32;
-        // Whatever becomes of it.
-        let _ = scene.client.set(NUMBER, number.to_be_bytes().to_vec(), Version::ANY).await;
+        let number = scene.runtime.below(MOST[1] as u64 + 1);
+        let session = scene.client.session().latest().id;
+        scene.runtime.tell("changes", [0; 3]);
+        let is_set =
+            scene.client.set(NUMBER, (number as i32).to_be_bytes().to_vec(), Version::ANY).await.is_ok();
+        let is_same = scene.client.session().latest().id == session;
+        is_certain &= unsure.take().is_none_or(|before| before == session && is_same);
+        if is_set && is_certain {
+            scene.runtime.tell("changed", [number, 0, 0]);
+        }
+        unsure = (!is_set).then_some(session);
     }
+    scene.runtime.tell("changes", [0; 3]);
     let last = (MOST[1] as i32).to_be_bytes();
     while scene.client.set(NUMBER, last.to_vec(), Version::ANY).await.is_err() {
         scene.pause(MOST_PAUSE_MS).await;
@@ -81,7 +95,7 @@ fn semaphore(client: &Client<SimRuntime>, number: usize) -> Semaphore<SimRuntime
 }
 
 async fn turn(scene: &Scene, semaphore: &Semaphore<SimRuntime>, number: usize) -> Result<()> {
-    let count = if scene.one_in(4) { 2 } else { 1 };
+    let (count, asked) = (if scene.one_in(4) { 2 } else { 1 }, scene.runtime.world_time());
     let leases = match scene.runtime.below(6) {
         0 => semaphore.try_acquire(count).await?,
         1 | 2 => semaphore.acquire_within(count, Millis(scene.runtime.below(1000))).await?,
@@ -89,7 +103,12 @@ async fn turn(scene: &Scene, semaphore: &Semaphore<SimRuntime>, number: usize) -
         _ => Some(vec![semaphore.acquire().await?]),
     };
     match leases {
-        Some(leases) => hold(scene, semaphore, leases, number).await,
+        Some(leases) => {
+            for lease in &leases {
+                scene.runtime.tell_of(number as u64, "has", [token(lease), asked, 0]);
+            }
+            hold(scene, semaphore, leases, number).await
+        }
         None => {
             scene.runtime.probe("app_semaphore_timed_out");
             Ok(())
@@ -154,5 +173,16 @@ async fn hold(
 
 /// There are never more leases than there may be.
 pub(super) fn judge(told: &[Told]) -> Verdict {
-    (0..3).try_for_each(|number| holds::judge_number(CHECKER, told, (number as u64, MOST[number])))
+    (0..3).try_for_each(|number| holds::judge_number(CHECKER, told, (number as u64, MOST[number])))?;
+    let mut changes = told.iter().filter(|told| told.what.starts_with("change")).peekable();
+    while let Some(change) = changes.next() {
+        let Some(next) = changes.peek().filter(|_| change.what == "changed") else { continue };
+        let is_within = |had: &&Told| {
+            had.what == "has" && had.subject == 1 && change.at < had.numbers[1] && had.at < next.at
+        };
+        let within: Vec<u64> = told.iter().filter(is_within).map(|had| had.numbers[0]).collect();
+        let of: Vec<Told> = told.iter().filter(|told| within.contains(&told.numbers[0])).copied().collect();
+        holds::judge_number(CHECKER, &of, (1, change.numbers[0] as usize))?;
+    }
+    Ok(())
 }
