@@ -90,6 +90,11 @@ impl Scene {
 
     /// The end: nothing of this session's is left that should have gone with a guard or a future. Then the session goes.
     async fn leave_nothing(&self) {
+        self.has_left_nothing().await;
+        self.client.close().await;
+    }
+
+    async fn has_left_nothing(&self) {
         let mut looks = 0;
         loop {
             match self.client.ephemerals("/").await {
@@ -103,7 +108,6 @@ impl Scene {
             }
             self.pause(MOST_BETWEEN_LOOKS_MS).await;
         }
-        self.client.close().await;
     }
 }
 
