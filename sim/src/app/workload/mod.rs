@@ -5,6 +5,7 @@ mod barrier;
 mod cache;
 mod config;
 mod counter;
+mod discovery;
 mod double_barrier;
 mod election;
 mod group;
@@ -146,6 +147,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::Queue => runtime.spawn(queue::run(scene)),
         Workload::LockingQueue => runtime.spawn(locking_queue::run(scene)),
         Workload::Config => runtime.spawn(config::run(scene)),
+        Workload::Discovery => runtime.spawn(discovery::run(scene)),
     }
     machine
 }
@@ -154,7 +156,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
 pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
-        Workload::Cache | Workload::TreeCache | Workload::Group => Ok(()),
+        Workload::Cache | Workload::TreeCache | Workload::Group | Workload::Discovery => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::RwLock => rw_lock::judge(&told(machines)),
         Workload::Semaphore => semaphore::judge(&told(machines)),
@@ -199,6 +201,7 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Queue => queue::PROBES,
         Workload::LockingQueue => locking_queue::PROBES,
         Workload::Config => config::PROBES,
+        Workload::Discovery => discovery::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),
