@@ -217,7 +217,7 @@ pub struct LiveConfig<T> {
 }
 
 impl<T: DeserializeOwned> LiveConfig<T> {
-    /// The latest good document; None before the first.
+    /// The latest good document, also when the node has been deleted since; None before the first.
     pub fn latest(&mut self) -> Option<Versioned<T>> {
         self.look();
         self.latest.clone()

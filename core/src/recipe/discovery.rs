@@ -105,7 +105,7 @@ impl Registration {
         Registration(PersistentNode::start(client, &path, instance.document(), lifetime, None))
     }
 
-    /// Ready when clients can see it: true; or never will, since the session is over: false.
+    /// Ready when clients can see it: true; or never will, since the session is over, or its name or its id is none: false.
     pub async fn registered(&self) -> bool {
         self.0.ready().await
     }
@@ -231,10 +231,16 @@ impl<R: Runtime> Provider<R> {
         Provider { service, runtime, strategy, rest, turn: 0, stuck_to: None, failures: BTreeMap::new() }
     }
 
+    /// The service that it picks from.
+    #[doc(alias = "getAllInstances")]
+    pub fn service(&mut self) -> &mut Service {
+        &mut self.service
+    }
+
     /// One that is there, is enabled and does not rest; None if there is none. Its first part is the name to report failures by.
     pub fn pick(&mut self) -> Option<(String, Arc<ServiceInstance>)> {
-        let (now, rest) = (self.runtime.now(), self.rest);
-        self.failures.retain(|_, (since, _)| now.millis_since(*since) < rest.period);
+        self.forget();
+        let rest = self.rest;
         let rests =
             |name: &str| self.failures.get(name).is_some_and(|(_, failures)| *failures >= rest.failures);
         let awake: Vec<_> = self.service.instances().iter().filter(|(name, _)| !rests(name)).collect();
@@ -269,8 +275,15 @@ impl<R: Runtime> Provider<R> {
     /// The instance of this name has failed. With too many failures it rests.
     #[doc(alias = "noteError")]
     pub fn failed(&mut self, name: &str) {
+        self.forget();
         let now = self.runtime.now();
         self.failures.entry(name.to_owned()).or_insert((now, 0)).1 += 1;
+    }
+
+    /// What has failed too long ago counts no more.
+    fn forget(&mut self) {
+        let (now, period) = (self.runtime.now(), self.rest.period);
+        self.failures.retain(|_, (since, _)| now.millis_since(*since) < period);
     }
 }
 

@@ -47,6 +47,7 @@ impl<R: Runtime> SetPartitioner<R> {
     ) -> Self {
         let mut items: Vec<String> = items.into_iter().collect();
         items.sort();
+        items.dedup();
         let (client, path, identifier) = (client.clone(), path.to_owned(), identifier.to_owned());
         SetPartitioner { client, path, items, identifier, time_boundary: TIME_BOUNDARY, member: None }
     }

@@ -6,7 +6,7 @@
 
 use super::persist::{again, is_passing, persist};
 use crate::client::{
-    Acl, Client, CreateOptions, Error, Live, LiveSender, Result, Runtime, Value, Watch, live,
+    Acl, Cause, Client, CreateOptions, Error, Live, LiveSender, Result, Runtime, Value, Watch, live,
 };
 use crate::vocabulary::{ErrorCode, Millis, SessionId, Zxid};
 use bytes::Bytes;
@@ -48,7 +48,7 @@ pub enum NodeState {
 pub struct NodeView {
     /// What has become of it.
     pub state: NodeState,
-    /// Why it could not be made, or set, the last time. It is tried again, but for the session's end.
+    /// Why it could not be made, or set, the last time. It is tried again, unless the session is over or its path is none.
     pub trouble: Option<Error>,
 }
 
@@ -107,7 +107,7 @@ impl PersistentNode {
         self.view.clone()
     }
 
-    /// Ready when the node is there: true; or never will be, since the session is over: false.
+    /// Ready when the node is there: true; or never will be, since the session is over, or its path is none: false.
     pub async fn ready(&self) -> bool {
         let mut view = self.view();
         view.wait_for(|view| matches!(view.state, NodeState::There { .. })).await.is_some()
@@ -118,7 +118,7 @@ impl PersistentNode {
         self.data.set(data.into());
     }
 
-    /// Takes the node away; ready when it is gone.
+    /// Takes the node away; ready when it is gone. One of a session that was replaced goes by itself.
     ///
     /// # Errors
     /// Refusals, and the session's end: then an ephemeral node is gone as well.
@@ -156,7 +156,7 @@ impl<R: Runtime> Keeper<R> {
         }
     }
 
-    /// Keeps the node to the session's end.
+    /// Keeps the node to the session's end, unless there can be none of its path.
     async fn keep(&mut self) {
         loop {
             let Err(error) = self.turn().await else { continue };
@@ -164,8 +164,11 @@ impl<R: Runtime> Keeper<R> {
                 again(&self.client).await;
                 continue;
             }
-            let is_over = error.is_session_over();
+            let is_over = error.is_session_over() || *error.cause() == Cause::Path;
             self.view.update(|view| {
+                if is_over && self.options.is_ephemeral() {
+                    view.state = NodeState::Absent;
+                }
                 view.trouble = Some(error);
                 true
             });

@@ -53,11 +53,13 @@ pub enum Workload {
     LockingQueue,
     /// Everybody publishes versions of a configuration, and follows it.
     Config,
+    /// Everybody registers instances of a service, and picks among them.
+    Discovery,
 }
 
 impl Workload {
     /// All of them.
-    pub const ALL: [Workload; 20] = [
+    pub const ALL: [Workload; 21] = [
         Workload::Counter,
         Workload::Cache,
         Workload::Mutex,
@@ -78,6 +80,7 @@ impl Workload {
         Workload::Queue,
         Workload::LockingQueue,
         Workload::Config,
+        Workload::Discovery,
     ];
 
     /// Its name behind `rr-`.
@@ -103,6 +106,7 @@ impl Workload {
             Workload::Queue => "queue",
             Workload::LockingQueue => "locking-queue",
             Workload::Config => "config",
+            Workload::Discovery => "discovery",
         }
     }
 

@@ -58,8 +58,9 @@ impl<R: Runtime> LockingQueue<R> {
     pub async fn get(&self) -> Result<LockedItem<R>> {
         loop {
             let (items, locks) = match self.attempt().await? {
-                Ok(item) => return Ok(item),
-                Err(there) => there,
+                Attempt::Got(item) => return Ok(item),
+                Attempt::Late => continue,
+                Attempt::Nothing { items, locks } => (items, locks),
             };
             let (client, kind) = (&self.shelf.client, self.shelf.kind);
             let is_same = |names: &[String]| {
@@ -77,23 +78,28 @@ impl<R: Runtime> LockingQueue<R> {
     /// # Errors
     /// The session's end, and refusals.
     pub async fn try_get(&self) -> Result<Option<LockedItem<R>>> {
-        Ok(self.attempt().await?.ok())
+        match self.attempt().await? {
+            Attempt::Got(item) => Ok(Some(item)),
+            Attempt::Late | Attempt::Nothing { .. } => Ok(None),
+        }
     }
 
-    /// Gets an item; or answers which there are, and which are locked.
-    async fn attempt(&self) -> Result<std::result::Result<LockedItem<R>, (Vec<String>, BTreeSet<String>)>> {
+    async fn attempt(&self) -> Result<Attempt<R>> {
         let items: Vec<String> = self.shelf.items().await?.into_iter().map(|item| item.name).collect();
         let locks: BTreeSet<String> = children(&self.shelf.client, &self.locks).await?.into_iter().collect();
+        let mut is_late = false;
         for name in items.iter().filter(|name| !locks.contains(*name)) {
-            if let Some(item) = self.lock(name).await? {
-                return Ok(Ok(item));
+            match self.lock(name).await? {
+                Some(Some(item)) => return Ok(Attempt::Got(item)),
+                Some(None) => is_late = true,
+                None => {}
             }
         }
-        Ok(Err((items, locks)))
+        Ok(if is_late { Attempt::Late } else { Attempt::Nothing { items, locks } })
     }
 
-    /// Gets this item, if it is there and nobody has it.
-    async fn lock(&self, name: &str) -> Result<Option<LockedItem<R>>> {
+    /// Gets this item, if it can be read; `Some(None)` if another was first.
+    async fn lock(&self, name: &str) -> Result<Option<Option<LockedItem<R>>>> {
         let client = &self.shelf.client;
         loop {
             let Some((value, items)) = self.shelf.read(name).await? else { return Ok(None) };
@@ -119,7 +125,7 @@ impl<R: Runtime> LockingQueue<R> {
                         _ => None,
                     });
                     item.version = raised;
-                    return Ok(Some(item));
+                    return Ok(Some(Some(item)));
                 }
                 Err(error) => error,
             };
@@ -127,7 +133,7 @@ impl<R: Runtime> LockingQueue<R> {
                 again(client).await;
                 if item.is_ours().await? {
                     item.version = Some(Version(value.stat.version.wrapping_add(1)));
-                    return Ok(Some(item));
+                    return Ok(Some(Some(item)));
                 }
                 item.is_over = true;
                 continue;
@@ -140,12 +146,24 @@ impl<R: Runtime> LockingQueue<R> {
                 again(client).await;
             } else {
                 return match error.code() {
-                    Some(ErrorCode::NodeExists | ErrorCode::NoNode | ErrorCode::BadVersion) => Ok(None),
+                    Some(ErrorCode::NodeExists | ErrorCode::NoNode | ErrorCode::BadVersion) => Ok(Some(None)),
                     _ => Err(error),
                 };
             }
         }
     }
+}
+
+/// What came of looking for an item that nobody has.
+enum Attempt<R: Runtime> {
+    Got(LockedItem<R>),
+    /// Another was first. It may have let go again by now, and then nothing is to come that one could wait for.
+    Late,
+    /// All that there is to get is locked.
+    Nothing {
+        items: Vec<String>,
+        locks: BTreeSet<String>,
+    },
 }
 
 /// An item that its holder deals with. Dropping it lets go of it, and others get it.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const ROOT: &str = "/cache";
 const NODES: u64 = 6;
-const MOST_PAUSE_MS: u64 = 500;
+const MOST_PAUSE_MS: u64 = 1000;
 pub(super) const PROBES: &[&str] =
     &["app_cache_converged", "app_resync_new_session", "app_resync_reconnected"];
 /// A picture that differs must be told of what it lacks within this, once nobody writes.

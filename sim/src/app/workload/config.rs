@@ -17,7 +17,7 @@ use std::pin::pin;
 const PATH: &str = "/config/document";
 const DONE: &str = "/config/done";
 const KEPT: usize = 5;
-const MOST_PAUSE_MS: u64 = 1800;
+const MOST_PAUSE_MS: u64 = 2200;
 pub(super) const PROBES: &[&str] = &[
     "app_config_complete",
     "app_config_conflict",

@@ -9,7 +9,7 @@ use quorate_core::vocabulary::Version;
 const GROUP: &str = "/group/members";
 const DONE: &str = "/group/done";
 const LAST: &[u8] = b"last";
-const MOST_PAUSE_MS: u64 = 1500;
+const MOST_PAUSE_MS: u64 = 2800;
 pub(super) const PROBES: &[&str] =
     &["app_group_complete", "app_group_left", "app_group_lost", "app_group_owned", "app_group_taken"];
 
@@ -40,9 +40,29 @@ pub(super) async fn run(scene: Scene) {
     let member = Member::join(&scene.client, GROUP, &id, "first");
     scene.pause(MOST_PAUSE_MS).await;
     member.set_data(LAST);
+    if scene.one_in(2) {
+        // It comes again with what it said last.
+        scene.pause(MOST_PAUSE_MS).await;
+        let _ = scene.client.delete(&format!("{GROUP}/{id}"), Version::ANY).await;
+    }
     meet(&scene, group).await;
     leave(&scene, &id, member).await;
-    scene.leave_nothing().await;
+    scene.has_left_nothing().await;
+    end(&scene, Member::join(&scene.client, GROUP, &id, "")).await;
+}
+
+/// Nobody is in the group whose session is over.
+async fn end(scene: &Scene, member: Member) {
+    member.joined().await;
+    scene.client.close().await;
+    let mut view = member.view();
+    while view.changed().await.is_some() {}
+    if member.joined().await {
+        scene.violate(
+            "app_group",
+            format!("its session is closed, and it is in the group: {:?}", view.latest()),
+        );
+    }
 }
 
 /// Takes somebody's node away.

@@ -4,16 +4,22 @@ use super::Scene;
 use crate::app::SimRuntime;
 use crate::app::machine::Told;
 use crate::checkers::{Verdict, require};
+use futures_util::FutureExt;
 use futures_util::future::{Either, select};
-use quorate_core::client::{Outcome, Runtime};
+use quorate_core::client::{Error, Outcome, Runtime};
 use quorate_core::recipe::{LockedItem, LockingQueue};
-use quorate_core::vocabulary::{ErrorCode, Mono};
+use quorate_core::vocabulary::{ErrorCode, Millis, Mono, Zxid};
 use std::collections::BTreeMap;
 use std::pin::pin;
 
-/// Where the items of each of the two stand.
-const PATHS: [&str; 2] = ["/locking/curator", "/locking/kazoo/entries"];
-const MOST_PAUSE_MS: u64 = 1800;
+/// Where the items of each of the two stand, and the locks on them.
+const PATHS: [(&str, &str); 2] =
+    [("/locking/curator", "/locking/locks"), ("/locking/kazoo/entries", "/locking/kazoo/taken")];
+/// So often an item may be free before who waits for one has it, when nothing else happens and the servers answer.
+const MOST_LATE: u64 = 4;
+const BETWEEN_LOOKS: Millis = Millis(300);
+const MOST_BETWEEN_POLLS_MS: u64 = 200;
+const MOST_PAUSE_MS: u64 = 2400;
 pub(super) const PROBES: &[&str] = &[
     "app_locking_consumed",
     "app_locking_dropped",
@@ -27,13 +33,14 @@ pub(super) const PROBES: &[&str] = &[
 
 pub(super) async fn run(scene: Scene) {
     let queues = [
-        LockingQueue::new(&scene.client, PATHS[0], "/locking/locks"),
+        LockingQueue::new(&scene.client, PATHS[0].0, PATHS[0].1),
         LockingQueue::kazoo(&scene.client, "/locking/kazoo"),
     ];
     let mut put = 0;
     while !scene.is_over() {
         scene.pause(MOST_PAUSE_MS).await;
-        let queue = &queues[scene.runtime.below(2) as usize];
+        let place = scene.runtime.below(2) as usize;
+        let queue = &queues[place];
         if scene.one_in(2) {
             put += 1;
             self::put(&scene, queue, scene.machine << 32 | put).await;
@@ -41,13 +48,7 @@ pub(super) async fn run(scene: Scene) {
         }
         let got = match scene.one_in(3) {
             true => queue.try_get().await,
-            false => {
-                let due = scene.runtime.now().0 + scene.runtime.below(MOST_PAUSE_MS) * 1_000_000;
-                match select(pin!(queue.get()), pin!(scene.runtime.sleep_until(Mono(due)))).await {
-                    Either::Left((got, _)) => got.map(Some),
-                    Either::Right(_) => Ok(None),
-                }
-            }
+            false => within(&scene, queue, PATHS[place]).await,
         };
         match got {
             Ok(Some(item)) => deal_with(&scene, item).await,
@@ -56,7 +57,7 @@ pub(super) async fn run(scene: Scene) {
             Err(error) => scene.violate("app_locking_queue", error),
         }
     }
-    for (queue, path) in queues.iter().zip(PATHS) {
+    for (queue, (path, _)) in queues.iter().zip(PATHS) {
         drain(&scene, queue, path).await;
     }
     scene.leave_nothing().await;
@@ -71,8 +72,60 @@ async fn put(scene: &Scene, queue: &LockingQueue<SimRuntime>, id: u64) {
     }
 }
 
+/// What is got before patience ends, which it does not while there is something to get.
+async fn within(
+    scene: &Scene,
+    queue: &LockingQueue<SimRuntime>,
+    paths: (&str, &str),
+) -> Result<Option<LockedItem<SimRuntime>>, Error> {
+    let mut get = pin!(queue.get());
+    let (mut late, mut before) = (0, None);
+    let mut due = Mono(scene.runtime.now().0 + scene.runtime.below(MOST_PAUSE_MS) * 1_000_000);
+    if scene.one_in(2) {
+        // Who is busy with something else polls seldom.
+        while scene.runtime.now() < due {
+            if let Some(got) = get.as_mut().now_or_never() {
+                return got.map(Some);
+            }
+            scene.pause(MOST_BETWEEN_POLLS_MS).await;
+        }
+    }
+    loop {
+        let patience = scene.runtime.sleep_until(due);
+        let look = pin!(async {
+            patience.await;
+            free(scene, paths).await
+        });
+        let free = match select(get.as_mut(), look).await {
+            Either::Left((got, _)) => return got.map(Some),
+            Either::Right((free, _)) => free,
+        };
+        let Ok(Some(free)) = free else { return Ok(None) };
+        late = if before == Some(free) { late + 1 } else { 0 };
+        before = Some(free);
+        if late > MOST_LATE {
+            scene.violate("app_locking_queue", format!("it waits, and an item of {paths:?} is free"));
+            return Ok(None);
+        }
+        due = scene.runtime.now() + BETWEEN_LOOKS;
+    }
+}
+
+/// Since when items and locks are as they are, if there is an item that nobody has.
+async fn free(scene: &Scene, (items, locks): (&str, &str)) -> Result<Option<(Zxid, Zxid)>, Error> {
+    scene.client.sync(items).await?;
+    let (items, stat) = scene.client.children(items).await?;
+    let (locks, lock_stat) = scene.client.children(locks).await?;
+    let is_free = items.iter().any(|item| !locks.contains(item));
+    Ok(is_free.then_some((stat.pzxid, lock_stat.pzxid)))
+}
+
 async fn deal_with(scene: &Scene, item: LockedItem<SimRuntime>) {
     scene.runtime.probe("app_locking_got");
+    if scene.one_in(4) {
+        // Before others have come to wait for it.
+        return drop(item);
+    }
     scene.pause(2 * MOST_PAUSE_MS).await;
     if !item.is_held() {
         scene.runtime.probe("app_locking_unheld");

@@ -5,6 +5,7 @@ mod barrier;
 mod cache;
 mod config;
 mod counter;
+mod discovery;
 mod double_barrier;
 mod election;
 mod group;
@@ -90,6 +91,11 @@ impl Scene {
 
     /// The end: nothing of this session's is left that should have gone with a guard or a future. Then the session goes.
     async fn leave_nothing(&self) {
+        self.has_left_nothing().await;
+        self.client.close().await;
+    }
+
+    async fn has_left_nothing(&self) {
         let mut looks = 0;
         loop {
             match self.client.ephemerals("/").await {
@@ -103,7 +109,6 @@ impl Scene {
             }
             self.pause(MOST_BETWEEN_LOOKS_MS).await;
         }
-        self.client.close().await;
     }
 }
 
@@ -142,6 +147,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::Queue => runtime.spawn(queue::run(scene)),
         Workload::LockingQueue => runtime.spawn(locking_queue::run(scene)),
         Workload::Config => runtime.spawn(config::run(scene)),
+        Workload::Discovery => runtime.spawn(discovery::run(scene)),
     }
     machine
 }
@@ -150,7 +156,7 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
 pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
-        Workload::Cache | Workload::TreeCache | Workload::Group => Ok(()),
+        Workload::Cache | Workload::TreeCache | Workload::Group | Workload::Discovery => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::RwLock => rw_lock::judge(&told(machines)),
         Workload::Semaphore => semaphore::judge(&told(machines)),
@@ -195,6 +201,7 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Queue => queue::PROBES,
         Workload::LockingQueue => locking_queue::PROBES,
         Workload::Config => config::PROBES,
+        Workload::Discovery => discovery::PROBES,
     };
     match workload {
         Some(workload) => of(workload).to_vec(),

@@ -20,7 +20,7 @@ const DATA: &str = "/partition/data";
 const ITEMS: u64 = 5;
 const LAST: u64 = 0;
 const TIME_BOUNDARY: Millis = Millis(400);
-const MOST_PAUSE_MS: u64 = 600;
+const MOST_PAUSE_MS: u64 = 1000;
 const MOST_PATIENCE_MS: u64 = 5000;
 pub(super) const PROBES: &[&str] = &[
     "app_partition_acquired",

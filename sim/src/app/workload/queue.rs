@@ -16,7 +16,7 @@ use std::pin::pin;
 const PATHS: [&str; 5] = ["/queue/plain", "/queue/simple", "/queue/priority", "/queue/kazoo", "/queue/delay"];
 /// Of the first of them, so many keep their order.
 const IN_ORDER: u64 = 2;
-const MOST_PAUSE_MS: u64 = 1800;
+const MOST_PAUSE_MS: u64 = 2800;
 pub(super) const PROBES: &[&str] = &[
     "app_queue_empty",
     "app_queue_given_up",
@@ -103,8 +103,9 @@ pub(super) async fn run(scene: Scene) {
         given_up[kind as usize] = matches!(taken, Ok(None));
         tell(&scene, kind, taken);
     }
+    // Not all begin with the same.
     for kind in 0..PATHS.len() as u64 {
-        drain(&scene, &mut queues, kind).await;
+        drain(&scene, &mut queues, (kind + scene.machine) % PATHS.len() as u64).await;
     }
     scene.leave_nothing().await;
 }

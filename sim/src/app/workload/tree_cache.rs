@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 const ROOT: &str = "/tree";
 const BRANCHES: u64 = 4;
-const MOST_PAUSE_MS: u64 = 600;
+const MOST_PAUSE_MS: u64 = 1000;
 /// So often it may lack something when the servers answer, each time behind a pause, once nobody writes.
 const MOST_LATE: u64 = 20;
 pub(super) const PROBES: &[&str] =
@@ -81,6 +81,7 @@ async fn follow(scene: &Scene, cache: Cache, scope: Scope) {
                         return scene.runtime.probe("app_tree_converged");
                     }
                     late += 1;
+                    scene.runtime.probe("app_tree_late");
                     if late > MOST_LATE {
                         let told = &picture.nodes;
                         scene.violate(
