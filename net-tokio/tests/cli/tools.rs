@@ -67,6 +67,20 @@ fn copy_keeps_data_acls_and_kinds() {
     assert!(code == 1 && err.contains("Insufficient permission"), "{err}");
     let (code, _, err) = run(dir.path(), &copy[..5]);
     assert!(code == 1 && err.contains("refused: NodeExists; --overwrite sets what is there"), "{err}");
+    // What is there stays of its kind.
+    let lines = "addauth digest u:p\ndelete /deep/app/box\ncreate /deep/app/box\n";
+    std::fs::write(dir.path().join("lines"), lines).unwrap();
+    assert_eq!(run(dir.path(), &["cli", "-server", &to.address, "-f", "lines"]).0, 0);
+    let (code, _, err) = run(dir.path(), &copy);
+    assert!(code == 0 && err.contains("1 nodes were there already as nodes of another kind"), "{err}");
+    // What was written before a refusal is counted.
+    let mut plain = command(BINARY, dir.path());
+    plain.args(["server", "--port", "0", "--data-dir", "plain"]);
+    let plain = Server::start(plain);
+    let (code, out, err) =
+        run(dir.path(), &["copy", &source, &format!("{}/app", plain.address), "--auth", "digest:u:p"]);
+    assert!(code == 1 && err.contains("zookeeper.extendedTypesEnabled=true"), "{err}");
+    assert!(out.starts_with("copied 5 nodes with 10 bytes from "), "{out}");
     let inside = format!("{}/app/inside", from.address);
     let (code, _, err) = run(dir.path(), &["copy", &source, &inside]);
     assert!(code == 1 && err.contains("the copy would be copied"), "{err}");

@@ -31,7 +31,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    fn of(stat: &Stat) -> Kind {
+    pub(super) fn of(stat: &Stat) -> Kind {
         let owner = stat.ephemeral_owner;
         let ttl = owner.cast_unsigned() & ((1 << TTL_BITS) - 1);
         match owner {
