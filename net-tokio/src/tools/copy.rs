@@ -1,7 +1,8 @@
 //! `quorate copy`: a subtree from one place to another, between servers or within one, through the client protocol.
 //!
-//! Kept: paths, data, ACLs, containers and TTLs. What can't be is counted and told: ephemeral nodes live by sessions; zxids, times and
-//! versions are the target's; the next number of sequential nodes follows from what was created there.
+//! Kept: paths, data, ACLs. What can't be is told, and counted where it shows: ephemeral nodes live by sessions; containers and nodes with
+//! a TTL look like others to every client, and become persistent; zxids, times and versions are the target's; the next number of sequential
+//! nodes follows from what was created there.
 //!
 //! ```text
 //! place         where from, where to
@@ -57,8 +58,8 @@ struct Account {
     nodes: u64,
     bytes: u64,
     overwritten: u64,
-    /// Of those, such as go by themselves otherwise than in the source.
-    other_kind: u64,
+    /// Of those, such as live by a session there.
+    stays_ephemeral: u64,
     /// Left out because they live by sessions.
     ephemeral: u64,
     /// Gone before they were read.
@@ -133,12 +134,12 @@ async fn connect(place: &Place, arguments: &CopyArgs) -> Result<Client, String> 
 }
 
 fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Option<&String>) {
-    let Account { nodes, bytes, overwritten, other_kind, ephemeral, vanished, renumbered, has_quota } =
+    let Account { nodes, bytes, overwritten, stays_ephemeral, ephemeral, vanished, renumbered, has_quota } =
         account;
     if arguments.json {
         let object = json!({
             "source": arguments.source.to_string(), "target": arguments.target.to_string(), "dry_run": arguments.dry_run,
-            "nodes": nodes, "bytes": bytes, "overwritten": overwritten, "other_kind": other_kind, "ephemeral": ephemeral, "vanished": vanished,
+            "nodes": nodes, "bytes": bytes, "overwritten": overwritten, "stays_ephemeral": stays_ephemeral, "ephemeral": ephemeral, "vanished": vanished,
             "renumbered": renumbered, "quota": has_quota, "seconds": took.as_secs_f64(), "error": failure,
         });
         return super::print(&format!("{object}\n"));
@@ -151,13 +152,16 @@ fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Opti
         took.as_secs_f64()
     ));
     let warnings = [
+        (true, "containers and nodes with a TTL can't be told from others: their copies stay".to_owned()),
         (
             *ephemeral > 0,
             format!("{ephemeral} ephemeral nodes were left out: they live by sessions of the source"),
         ),
         (
-            *other_kind > 0,
-            format!("{other_kind} nodes were there already as nodes of another kind, which they stay"),
+            *stays_ephemeral > 0,
+            format!(
+                "{stays_ephemeral} nodes were there already as ephemeral ones, and go with their sessions"
+            ),
         ),
         (*vanished > 0, format!("{vanished} nodes were gone before they could be read")),
         (

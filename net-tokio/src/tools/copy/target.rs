@@ -1,8 +1,8 @@
 //! Writing nodes: many requests at once, which a server takes in their order, so that parents are there before their children.
 
 use super::Account;
-use super::source::{Kind, Node};
-use quorate_client::{Client, CreateOptions, Error, ErrorCode, Version};
+use super::source::Node;
+use quorate_client::{Client, CreateOptions, Error, ErrorCode, Stat, Version};
 use quorate_core::tree::path;
 
 /// See the module's words.
@@ -40,7 +40,7 @@ impl Target {
         let made: Vec<_> = nodes
             .iter()
             .map(|node| {
-                let options = node.kind.options().acl(node.acl.clone());
+                let options = CreateOptions::persistent().acl(node.acl.clone());
                 let options = if node.data.is_none() { options.without_data() } else { options };
                 self.client.create(&self.at(&node.path), node.data.clone().unwrap_or_default(), &options)
             })
@@ -67,30 +67,25 @@ impl Target {
         match error.code() {
             // The root is there always; it is nothing that stands in the way.
             Some(ErrorCode::NodeExists) if self.overwrites || is_root => {
-                let kind = self.overwrite(node).await?;
+                let stat = self.overwrite(node).await?;
                 account.overwritten += u64::from(!is_root);
-                account.other_kind += u64::from(kind != node.kind);
+                account.stays_ephemeral += u64::from(stat.ephemeral_owner != 0);
                 Ok(())
             }
             Some(ErrorCode::NodeExists) => {
                 Err(format!("{}; --overwrite sets what is there, and removes nothing", failed(error)))
             }
-            Some(ErrorCode::Unimplemented) if matches!(node.kind, Kind::Ttl(_)) => {
-                let text = "its servers need zookeeper.extendedTypesEnabled=true for nodes with a TTL";
-                Err(format!("{}; {text}", failed(error)))
-            }
             _ => Err(failed(error)),
         }
     }
 
-    /// The kind of what was there, which stays.
-    async fn overwrite(&self, node: &Node) -> Result<Kind, String> {
+    /// The numbers of what was there, behind that.
+    async fn overwrite(&self, node: &Node) -> Result<Stat, String> {
         let at = self.at(&node.path);
         // The ACL first: what only some may read is not shown to others.
         self.client.set_acl(&at, node.acl.clone(), Version::ANY).await.map_err(|error| failed(&error))?;
         let data = node.data.clone().unwrap_or_default();
-        let stat = self.client.set(&at, data, Version::ANY).await.map_err(|error| failed(&error))?;
-        Ok(Kind::of(&stat))
+        self.client.set(&at, data, Version::ANY).await.map_err(|error| failed(&error))
     }
 }
 
