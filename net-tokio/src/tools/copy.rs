@@ -139,7 +139,8 @@ fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Opti
     if arguments.json {
         let object = json!({
             "source": arguments.source.to_string(), "target": arguments.target.to_string(), "dry_run": arguments.dry_run,
-            "nodes": nodes, "bytes": bytes, "overwritten": overwritten, "stays_ephemeral": stays_ephemeral, "ephemeral": ephemeral, "vanished": vanished,
+            "nodes": nodes, "bytes": bytes, "overwritten": overwritten, "stays_ephemeral": stays_ephemeral,
+            "ephemeral": ephemeral, "vanished": vanished,
             "renumbered": renumbered, "quota": has_quota, "seconds": took.as_secs_f64(), "error": failure,
         });
         return super::print(&format!("{object}\n"));

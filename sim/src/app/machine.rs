@@ -304,16 +304,16 @@ impl Machine {
     /// Its tasks say something on a connection: first of all, what they have seen.
     pub(crate) fn says(&mut self, now: u64, conn: ConnId, bytes: &[u8]) -> Verdict {
         if self.greeted.replace(conn) == Some(conn) {
+            self.view.goes_on(conn);
             return Ok(());
         }
-        // Clocks may be twice as fast as the world's.
+        // Its clock may be faster than the world's.
         self.view.shakes_hands(now, conn, bytes, self.timeout_ms * MS / 2)
     }
 
     /// Bytes have come.
     pub(crate) fn hear(&mut self, now: u64, conn: ConnId, bytes: Bytes) {
         self.last_heard = now;
-        self.view.is_answered(conn);
         self.with_stream(conn, |stream| stream.heard.push_back(bytes));
     }
 

@@ -11,7 +11,7 @@ const SEEN: std::ops::Range<usize> = 8..16;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ClientView {
     told: Zxid,
-    /// The connection whose handshake has no answer yet.
+    /// The connection whose handshake has no answer yet, as far as is known.
     unanswered: Option<ConnId>,
     /// Since then servers have hung up on its handshakes, ns.
     hung_up_since: Option<u64>,
@@ -33,8 +33,8 @@ impl ClientView {
         Ok(())
     }
 
-    /// A server says something.
-    pub(crate) fn is_answered(&mut self, conn: ConnId) {
+    /// It says more on a connection: it has read the answer to its handshake. That an answer has come does not mean that it was read.
+    pub(crate) fn goes_on(&mut self, conn: ConnId) {
         if self.unanswered == Some(conn) {
             (self.unanswered, self.hung_up_since) = (None, None);
         }
@@ -62,7 +62,7 @@ mod tests {
         let mut view = ClientView::default();
         let (first, second, third) = (ConnId(1), ConnId(2), ConnId(3));
         assert_eq!(view.shakes_hands(0, first, &handshake(7), 10), Ok(()));
-        view.is_answered(first);
+        view.goes_on(first);
         view.is_lost(5, first);
         let mut forgetful = view;
         assert!(forgetful.shakes_hands(100, second, &handshake(0), 10).is_err());
