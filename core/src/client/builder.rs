@@ -26,7 +26,9 @@ pub enum OnExpiry {
     #[default]
     Stop,
     /// Another session takes its place, with the same credentials; persistent watches are set again and tell
-    /// [`Resync::NewSession`](super::Resync::NewSession). Ephemeral nodes are gone.
+    /// [`Resync::NewSession`](super::Resync::NewSession). Ephemeral nodes are gone. Reads do not go back behind what the last
+    /// session has seen: servers that are behind that are passed over, as long as there may be another. When those that
+    /// answer have all refused for 4/3 of the session timeout, the ensemble is taken to have been set back to an older state.
     Replace,
 }
 

@@ -36,6 +36,9 @@ pub enum Cause {
     /// It is no path: nothing was sent.
     #[error("not sent: it is no path of a znode")]
     Path,
+    /// There is no node of that kind: nothing was sent.
+    #[error("not sent: containers have no sequence")]
+    Kind,
     /// So many requests wait for their answers that no other is taken: nothing was sent.
     #[error("not sent: {0} requests of this client are not answered yet")]
     TooManyRequests(usize),
@@ -84,9 +87,10 @@ impl Error {
     /// What the request may have done.
     pub fn outcome(&self) -> Outcome {
         match &self.0.cause {
-            Cause::Session(ClientError::NotSent(_)) | Cause::Path | Cause::TooManyRequests(_) => {
-                Outcome::NotApplied
-            }
+            Cause::Session(ClientError::NotSent(_))
+            | Cause::Path
+            | Cause::Kind
+            | Cause::TooManyRequests(_) => Outcome::NotApplied,
             Cause::Session(ClientError::Refused(_) | ClientError::RefusedStrangely(_))
             | Cause::Operation { .. }
             | Cause::Data(_) => Outcome::Refused,

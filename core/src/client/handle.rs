@@ -147,7 +147,10 @@ impl<R: Runtime> Client<R> {
     }
 
     fn create_once(&self, path: &str, data: Bytes, options: &CreateOptions) -> Reply<Created> {
-        if !is_path(path, options.is_sequential()) || options.is_impossible() {
+        if options.is_impossible() {
+            return Reply::refused((CREATE, path), Cause::Kind);
+        }
+        if !is_path(path, options.is_sequential()) {
             return Reply::refused((CREATE, path), Cause::Path);
         }
         let request = Request::Create(options.request(path.to_owned(), data));
@@ -165,18 +168,25 @@ impl<R: Runtime> Client<R> {
             let made: Vec<_> =
                 parents.map(|parent| self.create_once(parent, Bytes::new(), &options.of_parents())).collect();
             let node = self.create_once(path, data.clone(), options);
+            // Why a parent is not there, unless another may make it meanwhile.
+            let mut hindrance = None;
             for (depth, made) in made.into_iter().enumerate() {
-                match made.await.map_err(|error| (error.code(), error)) {
-                    Ok(_) | Err((Some(ErrorCode::NodeExists), _)) => {}
+                let Err(error) = made.await else { continue };
+                match error.code() {
+                    Some(ErrorCode::NodeExists) => {}
                     // Somebody has removed the one above it. Above the first is the chroot, which is missing, and stays so.
-                    Err((Some(ErrorCode::NoNode), _)) if depth > 0 => {}
-                    Err((_, error)) => return Err(error),
+                    Some(ErrorCode::NoNode) if depth > 0 => {}
+                    // Who may not make it may find it there: what becomes of the node tells.
+                    _ => drop(hindrance.get_or_insert(error)),
                 }
             }
-            match node.await {
+            match (node.await, hindrance) {
+                (Err(error), Some(hindrance)) if error.code() == Some(ErrorCode::NoNode) => {
+                    return Err(hindrance);
+                }
                 // Without parents to make it is the chroot that is missing, and stays so.
-                Err(error) if error.code() == Some(ErrorCode::NoNode) && above.len() > 1 => {}
-                answer => return answer,
+                (Err(error), None) if error.code() == Some(ErrorCode::NoNode) && above.len() > 1 => {}
+                (answer, _) => return answer,
             }
         }
     }
@@ -233,7 +243,7 @@ impl<R: Runtime> Client<R> {
     #[doc(alias = "exists")]
     pub fn exists_watched(&self, path: &str) -> Reply<(Option<Stat>, Watch)> {
         let request = Request::Exists { path: at(path), watch: true };
-        self.watched(("exists", path), request, WatchKind::Data, read_existence)
+        self.watched(("exists", path), request, WatchKind::Existence, read_existence)
     }
 
     /// The names of a node's children, in no order, and its numbers.

@@ -1,8 +1,10 @@
 //! A value that changes while others look at it: one writes, any number read the latest and wait for the next.
 //!
 //! Invariants: a reader that waits is woken by every change, in the order in which readers began to wait; a reader may skip
-//! values, but never misses that there is a newer one. Absent: a history of the values.
+//! values, but never misses that there is a newer one; of a reader that is gone nothing is kept. Absent: a history of the
+//! values.
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
@@ -22,7 +24,9 @@ struct Inner<T> {
     /// How often it was set.
     version: u64,
     is_over: bool,
-    waiting: Vec<Waker>,
+    /// By when they began to wait.
+    waiting: BTreeMap<u64, Waker>,
+    waits: u64,
 }
 
 fn with<T, O>(shared: &Lock<Inner<T>>, look: impl FnOnce(&mut Inner<T>) -> O) -> O {
@@ -38,18 +42,21 @@ pub(crate) struct LiveSender<T>(Arc<Lock<Inner<T>>>);
 pub struct Live<T> {
     shared: Arc<Lock<Inner<T>>>,
     seen: u64,
+    /// Its place among those who wait, if it is there still.
+    wait: u64,
 }
 
 impl<T> Clone for Live<T> {
     fn clone(&self) -> Self {
-        Live { shared: Arc::clone(&self.shared), seen: self.seen }
+        Live { shared: Arc::clone(&self.shared), seen: self.seen, wait: 0 }
     }
 }
 
 /// A value with its two ends; the reading end has seen it.
 pub(crate) fn live<T>(value: T) -> (LiveSender<T>, Live<T>) {
-    let shared = Arc::new(Lock::new(Inner { value, version: 0, is_over: false, waiting: Vec::new() }));
-    (LiveSender(Arc::clone(&shared)), Live { shared, seen: 0 })
+    let inner = Inner { value, version: 0, is_over: false, waiting: BTreeMap::new(), waits: 0 };
+    let shared = Arc::new(Lock::new(inner));
+    (LiveSender(Arc::clone(&shared)), Live { shared, seen: 0, wait: 0 })
 }
 
 impl<T> LiveSender<T> {
@@ -71,9 +78,9 @@ impl<T> LiveSender<T> {
         let waiting = with(&self.0, |inner| {
             let is_new = change(&mut inner.value);
             inner.version += u64::from(is_new);
-            if is_new { std::mem::take(&mut inner.waiting) } else { Vec::new() }
+            if is_new { std::mem::take(&mut inner.waiting) } else { BTreeMap::new() }
         });
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
     }
 
     /// Whether nobody reads any more.
@@ -88,7 +95,14 @@ impl<T> Drop for LiveSender<T> {
             inner.is_over = true;
             std::mem::take(&mut inner.waiting)
         });
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_values().for_each(Waker::wake);
+    }
+}
+
+impl<T> Drop for Live<T> {
+    fn drop(&mut self) {
+        // Its waker is dropped when nothing is locked any more: a task may go with it.
+        drop(with(&self.shared, |inner| inner.waiting.remove(&self.wait)));
     }
 }
 
@@ -104,20 +118,23 @@ impl<T> Live<T> {
     }
 
     fn poll_moved(&mut self, context: &mut Context<'_>) -> Poll<bool> {
-        let seen = &mut self.seen;
-        with(&self.shared, |inner| {
+        let (seen, wait) = (&mut self.seen, &mut self.wait);
+        let (moved, old) = with(&self.shared, |inner| {
             if inner.version > *seen {
                 *seen = inner.version;
-                return Poll::Ready(true);
+                return (Poll::Ready(true), None);
             }
             if inner.is_over {
-                return Poll::Ready(false);
+                return (Poll::Ready(false), None);
             }
-            if !inner.waiting.iter().any(|waker| waker.will_wake(context.waker())) {
-                inner.waiting.push(context.waker().clone());
+            if !inner.waiting.contains_key(wait) {
+                inner.waits += 1;
+                *wait = inner.waits;
             }
-            Poll::Pending
-        })
+            (Poll::Pending, inner.waiting.insert(*wait, context.waker().clone()))
+        });
+        drop(old);
+        moved
     }
 }
 
@@ -153,5 +170,32 @@ impl<T: Clone> Stream for Live<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         self.poll_changed(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::Wake;
+
+    struct Sleeper;
+
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn who_waits_no_more_is_forgotten() {
+        let (sender, live) = live(0);
+        let tasks: Vec<_> = (0..100).map(|_| Arc::new(Sleeper)).collect();
+        for task in &tasks {
+            let waker = Waker::from(Arc::clone(task));
+            let mut reader = live.clone();
+            assert!(pin!(reader.changed()).poll(&mut Context::from_waker(&waker)).is_pending());
+            assert!(pin!(reader.changed()).poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert!(tasks.iter().all(|task| Arc::strong_count(task) == 1));
+        sender.set(1);
     }
 }

@@ -33,6 +33,9 @@ mod state;
 mod transaction;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::jute::{Acl, EventType, Id, Permissions, Stat};
 pub use builder::{ClientBuilder, OnExpiry, StartError};
 pub use create::{CreateOptions, Created};

@@ -30,8 +30,8 @@ pub enum OpResult {
 pub struct Transaction<R: Runtime> {
     client: Client<R>,
     ops: Vec<MultiOp>,
-    /// The first path that is none.
-    bad: Option<String>,
+    /// The first path that can't be sent, and why.
+    bad: Option<(String, Cause)>,
 }
 
 impl<R: Runtime> Transaction<R> {
@@ -41,6 +41,9 @@ impl<R: Runtime> Transaction<R> {
 
     /// Creates a node. Of the options, parents are not made here.
     pub fn create(mut self, path: &str, data: impl Into<Bytes>, options: &CreateOptions) -> Self {
+        if options.is_impossible() {
+            self.refuse(path, Cause::Kind);
+        }
         let path = self.path(path, options.is_sequential());
         self.ops.push(MultiOp::Create(options.request(path, data.into())));
         self
@@ -68,10 +71,14 @@ impl<R: Runtime> Transaction<R> {
     }
 
     fn path(&mut self, path: &str, is_prefix: bool) -> String {
-        if !is_path(path, is_prefix) && self.bad.is_none() {
-            self.bad = Some(path.to_owned());
+        if !is_path(path, is_prefix) {
+            self.refuse(path, Cause::Path);
         }
         path.to_owned()
+    }
+
+    fn refuse(&mut self, path: &str, cause: Cause) {
+        self.bad.get_or_insert_with(|| (path.to_owned(), cause));
     }
 
     /// Applies them. The results stand in the order of the operations.
@@ -80,8 +87,8 @@ impl<R: Runtime> Transaction<R> {
     /// [`Cause::Operation`] names the first that was refused; then none was applied.
     pub fn commit(self) -> Reply<Vec<OpResult>> {
         const NAME: &str = "transaction";
-        if let Some(bad) = self.bad {
-            return Reply::refused((NAME, &bad), Cause::Path);
+        if let Some((path, cause)) = self.bad {
+            return Reply::refused((NAME, &path), cause);
         }
         let first = self.ops.first().map(path_of).unwrap_or_default();
         self.client.ask((NAME, &first), Request::Multi(self.ops), |answer| match answer? {

@@ -13,7 +13,7 @@ use futures_util::Stream;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// So many events wait for a slow reader; with the next, all that wait are given up for one `Resync`.
+/// So many events wait for a slow reader; those that find no room are given up for one `Resync` behind them.
 pub(super) const WATCH_CAPACITY: usize = 1024;
 
 /// How an added watch behaves.
@@ -84,7 +84,8 @@ impl Watch {
         (Watch { id, chroot, events, commands }, WatchSender { id, events: sender })
     }
 
-    /// The next event; None behind the last. Dropping the future loses nothing.
+    /// The next event; None behind the last, of a reader that was too slow perhaps without [`Resync::Over`]. Dropping the
+    /// future loses nothing.
     pub async fn next(&mut self) -> Option<WatchEvent> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }

@@ -3,6 +3,7 @@
 use super::codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::vocabulary::{SessionId, Xid, Zxid};
 use bytes::Bytes;
+use std::fmt;
 
 /// A scheme and what identifies somebody in it. Both can be null on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,8 +165,8 @@ pub struct WatcherEvent {
     pub path: String,
 }
 
-/// Credentials offered on a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Credentials offered on a connection. They are not shown where this is printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuthPacket {
     /// 0; ignored.
     pub kind: i32,
@@ -173,6 +174,16 @@ pub struct AuthPacket {
     pub scheme: Option<String>,
     /// The credentials.
     pub auth: Option<Bytes>,
+}
+
+impl fmt::Debug for AuthPacket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthPacket")
+            .field("kind", &self.kind)
+            .field("scheme", &self.scheme)
+            .field("auth_bytes", &self.auth.as_ref().map(Bytes::len))
+            .finish()
+    }
 }
 
 /// One identity of the asking session, for whoAmI.

@@ -5,11 +5,13 @@ use quorate_core::client::{ByteStream, Host, Lost, Runtime};
 use quorate_core::vocabulary::Mono;
 use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, Sleep};
 
 /// As much is read from a socket at once.
@@ -56,12 +58,9 @@ impl Runtime for Tokio {
     }
 
     fn connect(&self, host: &Host) -> impl Future<Output = Result<TokioStream, Lost>> + Send + 'static {
-        let (host, address) = (host.to_string(), (host.name.clone(), host.port));
+        let (host, address, start) = (host.to_string(), (host.name.clone(), host.port), self.entropy());
         async move {
-            let stream =
-                TcpStream::connect(address).await.map_err(|error| Lost(format!("{host}: {error}")))?;
-            // A request that waits for the acknowledgement of the one before it waits for nothing.
-            stream.set_nodelay(true).map_err(|error| Lost(format!("{host}: {error}")))?;
+            let stream = dial(address, start).await.map_err(|error| Lost(format!("{host}: {error}")))?;
             Ok(TokioStream { stream, buffer: BytesMut::new() })
         }
     }
@@ -70,6 +69,18 @@ impl Runtime for Tokio {
         // The keys of the standard library's hash tables are the system's entropy.
         RandomState::new().hash_one(())
     }
+}
+
+/// Connects to an address of the host, beginning with any of them: one that swallows what it is sent keeps nobody from the others
+/// for good, and many clients do not all take the first.
+async fn dial(host: (String, u16), start: u64) -> io::Result<TcpStream> {
+    let mut addresses: Vec<SocketAddr> = lookup_host(host).await?.collect();
+    let count = addresses.len().max(1) as u64;
+    addresses.rotate_left((start % count) as usize);
+    let stream = TcpStream::connect(addresses.as_slice()).await?;
+    // A request that waits for the acknowledgement of the one before it waits for nothing.
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 /// A TCP connection to a server.

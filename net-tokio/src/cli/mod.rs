@@ -39,7 +39,7 @@ enum Command {
     Health(tools::health::HealthArgs),
     /// Watch an ensemble: role, zxid, latency, sessions, watches of each server; any ZooKeeper's.
     Top(tools::top::TopArgs),
-    /// Copy a subtree between servers, or within one, with data, ACLs and kinds of nodes.
+    /// Copy a subtree between servers, or within one, with data and ACLs.
     Copy(tools::copy::CopyArgs),
     /// Put a server under load and measure it: any server that speaks ZooKeeper's client protocol.
     Bench(tools::bench::BenchArgs),

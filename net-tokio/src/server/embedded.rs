@@ -7,6 +7,7 @@ use super::mailbox::Mailbox;
 use super::owner::{Exit, Message};
 use super::start::{self, Running};
 use crate::config::{self, Given};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,9 +42,7 @@ impl EmbeddedServer {
     /// # Errors
     /// What the system refuses, and settings that are wrong, in words.
     pub fn with_settings(settings: &[(&str, &str)]) -> Result<Self, String> {
-        static STARTED: AtomicU64 = AtomicU64::new(0);
-        let name = format!("quorate-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
-        let directory = std::env::temp_dir().join(name);
+        let directory = new_directory().map_err(|error| format!("no directory for its data: {error}"))?;
         let data = directory.display().to_string();
         let own = [("dataDir", data.as_str()), ("tickTime", "500")];
         let flag =
@@ -67,6 +66,19 @@ impl EmbeddedServer {
     /// What clients connect to.
     pub fn connect_string(&self) -> String {
         self.address.to_string()
+    }
+}
+
+/// A directory that was not there: a process of this number may have left its own.
+fn new_directory() -> io::Result<PathBuf> {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let name = format!("quorate-{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let directory = std::env::temp_dir().join(name);
+        match std::fs::create_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| directory),
+        }
     }
 }
 

@@ -133,23 +133,6 @@ pub(super) fn stat_as_text(stat: &Stat) -> String {
     )
 }
 
-/// The same under the names that `quorate inspect` uses; times in milliseconds.
-pub(super) fn stat_as_json(stat: &Stat) -> Value {
-    json!({
-        "czxid": stat.czxid.to_string(),
-        "mzxid": stat.mzxid.to_string(),
-        "pzxid": stat.pzxid.to_string(),
-        "ctime": stat.ctime,
-        "mtime": stat.mtime,
-        "version": stat.version,
-        "cversion": stat.cversion,
-        "aversion": stat.aversion,
-        "ephemeral_owner": format!("0x{:x}", stat.ephemeral_owner),
-        "data_length": stat.data_length,
-        "children": stat.num_children,
-    })
-}
-
 /// Puts a node's data into an object: `data` in base64, `null` if there is none at all, and `text` if it is text.
 pub(super) fn put_data(object: &mut Value, data: Option<&[u8]>) {
     let mut fields = Map::new();

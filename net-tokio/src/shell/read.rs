@@ -5,10 +5,11 @@ use super::acl;
 use super::failure::{Failure, Result};
 use super::flags::{Flags, Parsed, flag, free, own};
 use super::line::{Word, text};
-use super::output::{hex_dump, put_data, stat_as_json, stat_as_text};
+use super::output::{hex_dump, put_data, stat_as_text};
 use super::paths;
 use super::session::Awaits;
 use super::walk::Walk;
+use crate::tools::stat_as_json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use quorate_client::{Client, ErrorCode, Value as NodeValue};
@@ -287,10 +288,8 @@ fn client_addresses(config: &str) -> String {
             "version" => version = value,
             key if key.starts_with("server.") => {
                 // server.1=host:2888:3888:participant;host:2181 — the host may be left out.
-                let Some((servers, client)) = value.split_once(';') else { continue };
-                let host = client.rsplit_once(':').map_or("0.0.0.0", |(host, _)| host);
-                let port = client.rsplit(':').next().unwrap_or_default();
-                let _ = servers;
+                let Some((_, client)) = value.split_once(';') else { continue };
+                let (host, port) = client.rsplit_once(':').unwrap_or(("0.0.0.0", client));
                 addresses.push(format!("{host}:{port}"));
             }
             _ => {}

@@ -1,7 +1,8 @@
 //! `quorate copy`: a subtree from one place to another, between servers or within one, through the client protocol.
 //!
-//! Kept: paths, data, ACLs, containers and TTLs. What can't be is counted and told: ephemeral nodes live by sessions; zxids, times and
-//! versions are the target's; the next number of sequential nodes follows from what was created there.
+//! Kept: paths, data, ACLs. What can't be is told, and counted where it shows: ephemeral nodes live by sessions; containers and nodes with
+//! a TTL look like others to every client, and become persistent; zxids, times and versions are the target's; the next number of sequential
+//! nodes follows from what was created there.
 //!
 //! ```text
 //! place         where from, where to
@@ -22,7 +23,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use place::Place;
 use quorate_client::{Client, Millis};
 use serde_json::json;
-use source::Source;
+use source::{Node, Source};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use target::Target;
@@ -57,6 +58,8 @@ struct Account {
     nodes: u64,
     bytes: u64,
     overwritten: u64,
+    /// Of those, such as live by a session there.
+    stays_ephemeral: u64,
     /// Left out because they live by sessions.
     ephemeral: u64,
     /// Gone before they were read.
@@ -64,6 +67,13 @@ struct Account {
     /// Parents whose sequential children will be numbered otherwise.
     renumbered: u64,
     has_quota: bool,
+}
+
+impl Account {
+    fn count(&mut self, node: &Node) {
+        self.nodes += 1;
+        self.bytes += node.data.as_ref().map_or(0, |data| data.len() as u64);
+    }
 }
 
 /// Copies, and prints what it came to; 0 if all that can be copied was.
@@ -102,12 +112,10 @@ async fn copy(arguments: &CopyArgs, account: &mut Account) -> Result<(), String>
         let begun = waiting.len().saturating_sub(source::AT_ONCE);
         let (nodes, below) = source.read(waiting.split_off(begun), account).await?;
         waiting.extend(below);
-        if !arguments.dry_run {
-            account.overwritten += target.write(&nodes).await?;
+        match arguments.dry_run {
+            true => nodes.iter().for_each(|node| account.count(node)),
+            false => target.write(&nodes, account).await?,
         }
-        account.nodes += nodes.len() as u64;
-        account.bytes +=
-            nodes.iter().map(|node| node.data.as_ref().map_or(0, |data| data.len() as u64)).sum::<u64>();
         progress.set_message(format!("{} nodes, {} bytes", account.nodes, account.bytes));
     }
     progress.finish_and_clear();
@@ -126,11 +134,13 @@ async fn connect(place: &Place, arguments: &CopyArgs) -> Result<Client, String> 
 }
 
 fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Option<&String>) {
-    let Account { nodes, bytes, overwritten, ephemeral, vanished, renumbered, has_quota } = account;
+    let Account { nodes, bytes, overwritten, stays_ephemeral, ephemeral, vanished, renumbered, has_quota } =
+        account;
     if arguments.json {
         let object = json!({
             "source": arguments.source.to_string(), "target": arguments.target.to_string(), "dry_run": arguments.dry_run,
-            "nodes": nodes, "bytes": bytes, "overwritten": overwritten, "ephemeral": ephemeral, "vanished": vanished,
+            "nodes": nodes, "bytes": bytes, "overwritten": overwritten, "stays_ephemeral": stays_ephemeral,
+            "ephemeral": ephemeral, "vanished": vanished,
             "renumbered": renumbered, "quota": has_quota, "seconds": took.as_secs_f64(), "error": failure,
         });
         return super::print(&format!("{object}\n"));
@@ -143,9 +153,16 @@ fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Opti
         took.as_secs_f64()
     ));
     let warnings = [
+        (true, "containers and nodes with a TTL can't be told from others: their copies stay".to_owned()),
         (
             *ephemeral > 0,
             format!("{ephemeral} ephemeral nodes were left out: they live by sessions of the source"),
+        ),
+        (
+            *stays_ephemeral > 0,
+            format!(
+                "{stays_ephemeral} nodes were there already as ephemeral ones, and go with their sessions"
+            ),
         ),
         (*vanished > 0, format!("{vanished} nodes were gone before they could be read")),
         (

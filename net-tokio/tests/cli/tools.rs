@@ -27,7 +27,7 @@ fn top_shows_a_row_a_server_and_exits_1_if_one_is_silent() {
 }
 
 #[test]
-fn copy_keeps_data_acls_and_kinds() {
+fn copy_keeps_data_and_acls() {
     let dir = TempDir::new().unwrap();
     let (from, to) = (server(&dir, "from"), server(&dir, "to"));
     let lines = "addauth digest u:p\ncreate /app one\ncreate -c /app/box\ncreate -t 3600000 /app/ttl x\ncreate /app/null\n\
@@ -45,8 +45,9 @@ fn copy_keeps_data_acls_and_kinds() {
     assert!(code == 0 && out.starts_with("copied 7 nodes with 12 bytes from "), "{out}{err}");
     assert_eq!(
         err,
-        "beware: 1 ephemeral nodes were left out: they live by sessions of the source\nbeware: below 1 nodes, sequential names \
-         will go on from other numbers than in the source\n"
+        "beware: containers and nodes with a TTL can't be told from others: their copies stay\nbeware: 1 ephemeral nodes were left \
+         out: they live by sessions of the source\nbeware: below 1 nodes, sequential names will go on from other numbers than in \
+         the source\n"
     );
     let all = |address: &str, root: &str| {
         let lines = format!("addauth digest u:p\nget -R {root}\n");
@@ -58,7 +59,7 @@ fn copy_keeps_data_acls_and_kinds() {
         nodes
             .map(|node| {
                 let path = node["path"].as_str().unwrap().trim_start_matches("/deep").to_owned();
-                (path, node["data"].clone(), node["stat"]["ephemeral_owner"].clone())
+                (path, node["data"].clone())
             })
             .collect::<Vec<_>>()
     };
@@ -70,4 +71,25 @@ fn copy_keeps_data_acls_and_kinds() {
     let inside = format!("{}/app/inside", from.address);
     let (code, _, err) = run(dir.path(), &["copy", &source, &inside]);
     assert!(code == 1 && err.contains("the copy would be copied"), "{err}");
+}
+
+#[test]
+fn copy_counts_what_is_written_before_a_refusal_and_tells_of_ephemeral_nodes_in_its_way() {
+    let dir = TempDir::new().unwrap();
+    let (from, to) = (server(&dir, "from"), server(&dir, "to"));
+    let play = |address: &str, lines: &str| {
+        std::fs::write(dir.path().join("lines"), lines).unwrap();
+        assert_eq!(run(dir.path(), &["cli", "-server", address, "-f", "lines"]).0, 0);
+    };
+    play(&from.address, "create /app r\ncreate /app/a 1\ncreate /app/b 2\ncreate /app/c 3\n");
+    play(&to.address, "addauth digest u:p\ncreate /app\ncreate /app/b x auth::cdrwa\ncreate -e /goes y\n");
+    let copy = |source: &str, target: &str| {
+        let (source, target) = (format!("{}{source}", from.address), format!("{}{target}", to.address));
+        run(dir.path(), &["copy", &source, &target, "--overwrite"])
+    };
+    let (code, out, err) = copy("/app", "/app");
+    assert!(code == 1 && err.contains("/app/b: refused: NoAuth"), "{err}");
+    assert!(out.starts_with("copied 3 nodes with 3 bytes from "), "{out}");
+    let (code, _, err) = copy("/app/a", "/goes");
+    assert!(code == 0 && err.contains("1 nodes were there already as ephemeral ones"), "{err}");
 }

@@ -105,7 +105,8 @@ async fn an_acl_keeps_out_whom_it_does_not_name() {
     let (acl, stat) = client.acl("/mine").await.unwrap();
     assert_eq!(acl[0].id.scheme.as_deref(), Some("digest"));
     assert!(client.who_am_i().await.unwrap().iter().any(|who| who.user == "joe"));
-    let other = quorate_client::connect(&target.address.to_string()).await.unwrap();
+    let other = quorate_client::connect(&target.connect_string()).await.unwrap();
+    other.sync("/").await.unwrap();
     let prefix = format!("client-test-{}-acl-", std::process::id());
     let homes = other.children("/").await.unwrap().0;
     let home = homes.iter().find(|name| name.starts_with(&prefix)).unwrap();

@@ -1,10 +1,11 @@
-//! The client library against a server: the one of `QUORATE_CONNECT` (`host:port`), any of ZooKeeper's, or else a Quorate process.
+//! The client library against a server: those of `QUORATE_CONNECT` (`host:port,…`), any of ZooKeeper's, or else a Quorate process.
 //!
 //! Every test works below a node of its own, through a proxy of its own where it breaks the connection.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod basics;
+mod embedded;
 #[allow(dead_code, reason = "the tests of ensembles use the rest")]
 #[path = "../server/process.rs"]
 mod process;
@@ -24,43 +25,70 @@ use tempfile::{TempDir, tempdir};
 /// Only a broken server or client takes longer for anything.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A server to test against.
+/// Servers to test against.
 struct Target {
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     _own: Option<(Server, TempDir)>,
 }
 
 impl Target {
     fn start() -> Self {
         if let Some(connect) = std::env::var_os("QUORATE_CONNECT") {
-            let address =
-                connect.into_string().unwrap().parse().expect("QUORATE_CONNECT is an address and a port");
-            return Target { address, _own: None };
+            let connect = connect.into_string().unwrap();
+            let addresses = connect.split(',').map(str::parse).collect::<Result<_, _>>();
+            let addresses = addresses.expect("QUORATE_CONNECT names addresses with ports");
+            return Target { addresses, _own: None };
         }
         let dir = tempdir().unwrap();
         let server = Server::start(dir.path(), &["extendedTypesEnabled=true"]);
-        Target { address: server.address, _own: Some((server, dir)) }
+        Target { addresses: vec![server.address], _own: Some((server, dir)) }
     }
 
     /// A client that lives below a new node.
     async fn client(&self, name: &str) -> Client {
-        self.through(self.address, name).await
+        self.through(&self.connect_string(), name).await
     }
 
-    /// The same, reaching the server where `address` is.
-    async fn through(&self, address: SocketAddr, name: &str) -> Client {
-        let builder = quorate_client::builder(&address.to_string()).unwrap();
+    fn connect_string(&self) -> String {
+        joined(&self.addresses)
+    }
+
+    /// The same, reaching the servers by other ways.
+    async fn through(&self, connect: &str, name: &str) -> Client {
+        let builder = quorate_client::builder(connect).unwrap();
         let client = builder.session_timeout(Millis(6000)).connect().await.unwrap();
         let home = format!("/client-test-{}-{name}-", std::process::id());
         let home = client.create(&home, "", &CreateOptions::persistent().sequential()).await.unwrap().path;
         client.at(&home).unwrap()
     }
 
-    /// A way to the server that can be cut.
-    fn proxy(&self) -> (Proxy, SocketAddr) {
-        let proxy = Proxy::before(self.address.port());
-        let address = SocketAddr::from(([127, 0, 0, 1], proxy.port));
-        (proxy, address)
+    /// Ways to the servers that can be cut, and what they are for a client.
+    fn proxies(&self) -> (Proxies, String) {
+        let proxies: Vec<_> = self.addresses.iter().map(|address| Proxy::before(address.port())).collect();
+        let ways: Vec<_> =
+            proxies.iter().map(|proxy| SocketAddr::from(([127, 0, 0, 1], proxy.port))).collect();
+        (Proxies(proxies), joined(&ways))
+    }
+}
+
+fn joined(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// The ways to all servers.
+struct Proxies(Vec<Proxy>);
+
+impl Proxies {
+    /// Silent, both ways.
+    fn cut(&self) {
+        self.0.iter().for_each(|proxy| proxy.cut(true, true));
+    }
+
+    /// What was cut is gone, and there are ways again.
+    fn heal(&self) {
+        for proxy in &self.0 {
+            proxy.heal(true);
+        }
     }
 }
 

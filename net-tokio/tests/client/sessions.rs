@@ -9,14 +9,14 @@ use std::time::Duration;
 #[tokio::test]
 async fn a_session_survives_its_connection_and_ends_with_close() {
     let target = Target::start();
-    let (proxy, address) = target.proxy();
-    let client = target.through(address, "survives").await;
+    let (proxies, connect) = target.proxies();
+    let client = target.through(&connect, "survives").await;
     let other = target.client("observer").await;
     let path = client.create("/mine", "", &CreateOptions::ephemeral()).await.unwrap().stat;
     let mut session = client.session();
     let before = session.latest();
-    proxy.cut(true, true);
-    proxy.heal(true);
+    proxies.cut();
+    proxies.heal();
     let suspended =
         soon("it is suspended", session.wait_for(|view| !view.state.is_connected())).await.unwrap();
     assert!(suspended.state.time_left(client.now()).is_some_and(|left| left <= before.timeout));
@@ -34,24 +34,21 @@ async fn a_session_survives_its_connection_and_ends_with_close() {
 #[tokio::test]
 async fn a_session_that_expires_can_be_replaced() {
     let target = Target::start();
-    let (proxy, address) = target.proxy();
-    let builder = quorate_client::builder(&address.to_string()).unwrap();
+    let (proxies, connect) = target.proxies();
+    let builder = quorate_client::builder(&connect).unwrap();
     let client = builder.session_timeout(Millis(4000)).on_expiry(OnExpiry::Replace).connect().await.unwrap();
     let mut session = client.session();
     let first = session.latest();
-    let mut watch = client.watch("/", WatchMode::Recursive).await.unwrap();
-    proxy.cut(true, true);
+    let home = format!("/client-test-{}-replaced", std::process::id());
+    client.create(&home, "", &CreateOptions::persistent()).await.unwrap();
+    let mut watch = client.watch(&home, WatchMode::Recursive).await.unwrap();
+    proxies.cut();
     soon("it expires", session.wait_for(|view| view.state == SessionState::Connecting)).await.unwrap();
-    proxy.heal(true);
+    proxies.heal();
     let second = soon("there is another", session.wait_for(|view| view.state.is_connected())).await.unwrap();
     assert_ne!(first.id, second.id);
-    loop {
-        match soon("the watch stands again", watch.next()).await {
-            Some(WatchEvent::Resync(Resync::NewSession)) => break,
-            Some(WatchEvent::Node { .. }) => {}
-            other => panic!("{other:?}"),
-        }
-    }
+    let told = soon("the watch stands again", watch.next()).await;
+    assert_eq!(told, Some(WatchEvent::Resync(Resync::NewSession)));
     client.close().await;
 }
 
@@ -69,18 +66,18 @@ async fn whoever_finds_no_server_is_told_so() {
 #[tokio::test]
 async fn without_a_connection_requests_wait_or_fail_as_the_client_was_told() {
     let target = Target::start();
-    let (proxy, address) = target.proxy();
-    let patient = target.through(address, "patient").await;
-    let builder = quorate_client::builder(&address.to_string()).unwrap();
+    let (proxies, connect) = target.proxies();
+    let patient = target.through(&connect, "patient").await;
+    let builder = quorate_client::builder(&connect).unwrap();
     let hasty = builder.session_timeout(Millis(6000)).fail_fast(true).connect().await.unwrap();
-    proxy.cut(true, true);
+    proxies.cut();
     let mut session = hasty.session();
     soon("it is suspended", session.wait_for(|view| !view.state.is_connected())).await.unwrap();
     let error = hasty.create("/hasty", "", &CreateOptions::ephemeral()).await.unwrap_err();
     assert_eq!((error.outcome(), error.is_retryable()), (Outcome::NotApplied, true));
     let waits = patient.create("/patient", "", &CreateOptions::persistent());
     tokio::time::sleep(Duration::from_millis(50)).await;
-    proxy.heal(true);
+    proxies.heal();
     // It was made before the connection was lost for good: sent or not, somebody says what became of it.
     match soon("it is answered", waits).await {
         Ok(_) => {}

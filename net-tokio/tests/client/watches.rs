@@ -90,13 +90,13 @@ async fn a_reader_that_is_too_slow_is_told_that_it_has_missed_something() {
 #[tokio::test]
 async fn a_persistent_watch_says_that_it_was_away() {
     let target = Target::start();
-    let (proxy, address) = target.proxy();
-    let client = target.through(address, "away").await;
+    let (proxies, connect) = target.proxies();
+    let client = target.through(&connect, "away").await;
     let mut watch = client.watch("/", WatchMode::Recursive).await.unwrap();
     let (_, mut one_shot) = client.exists_watched("/a").await.unwrap();
     let mut session = client.session();
-    proxy.cut(true, true);
-    proxy.heal(true);
+    proxies.cut();
+    proxies.heal();
     soon("the connection is lost", session.wait_for(|view| !view.state.is_connected())).await.unwrap();
     client.create("/a", "", &CreateOptions::persistent()).await.unwrap();
     assert_eq!(soon("it is told", watch.next()).await, Some(WatchEvent::Resync(Resync::Reconnected)));

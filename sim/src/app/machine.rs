@@ -1,6 +1,7 @@
 //! A machine that applications run on: its tasks, timers, connections and clock, and the executor that drives them.
 
-use crate::checkers::Violation;
+use crate::checkers::client_view::ClientView;
+use crate::checkers::{Verdict, Violation};
 use crate::chooser::{Choice, Chooser, Key, Seeded};
 use crate::counters::Counters;
 use crate::plan::{AppPlan, PausePlan};
@@ -166,6 +167,11 @@ pub(crate) struct Machine {
     /// Until then what its connections carry waits, by the world's clock.
     lonely_until: u64,
     last_heard: u64,
+    /// Of its one client.
+    view: ClientView,
+    /// The connection that it has said something on, which is one at a time.
+    greeted: Option<ConnId>,
+    timeout_ms: u64,
     /// The world's time when it last could have gone on.
     seen: u64,
 }
@@ -209,6 +215,9 @@ impl Machine {
             pauses: plan.pauses.clone(),
             lonely_until: 0,
             last_heard: 0,
+            view: ClientView::default(),
+            greeted: None,
+            timeout_ms: plan.timeout_ms,
             seen: 0,
         }
     }
@@ -250,8 +259,10 @@ impl Machine {
     }
 
     /// The connection that its tasks have closed, unless it was lost before.
-    pub(crate) fn hangs_up(&mut self, stream: u64) -> Option<ConnId> {
-        self.conns.remove(&stream)
+    pub(crate) fn hangs_up(&mut self, now: u64, stream: u64) -> Option<ConnId> {
+        let conn = self.conns.remove(&stream)?;
+        self.view.is_lost(now, conn);
+        Some(conn)
     }
 
     /// What its tasks have counted.
@@ -290,6 +301,16 @@ impl Machine {
         pauses.map(over).max().unwrap_or(at)
     }
 
+    /// Its tasks say something on a connection: first of all, what they have seen.
+    pub(crate) fn says(&mut self, now: u64, conn: ConnId, bytes: &[u8]) -> Verdict {
+        if self.greeted.replace(conn) == Some(conn) {
+            self.view.goes_on(conn);
+            return Ok(());
+        }
+        // Its clock may be faster than the world's.
+        self.view.shakes_hands(now, conn, bytes, self.timeout_ms * MS / 2)
+    }
+
     /// Bytes have come.
     pub(crate) fn hear(&mut self, now: u64, conn: ConnId, bytes: Bytes) {
         self.last_heard = now;
@@ -297,7 +318,8 @@ impl Machine {
     }
 
     /// A connection is gone.
-    pub(crate) fn lose(&mut self, conn: ConnId) {
+    pub(crate) fn lose(&mut self, now: u64, conn: ConnId) {
+        self.view.is_lost(now, conn);
         self.with_stream(conn, |stream| stream.is_lost = true);
         self.conns.retain(|_, held| *held != conn);
     }

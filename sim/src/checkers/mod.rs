@@ -5,6 +5,7 @@
 
 pub(crate) mod ack_durable;
 pub(crate) mod client_session;
+pub(crate) mod client_view;
 pub(crate) mod committed_never_lost;
 pub(crate) mod digest;
 pub(crate) mod durability;

@@ -170,15 +170,16 @@ impl World<'_> {
                     }
                 }
                 app::Doing::Say(stream, bytes) => {
-                    let Client::App(app) = &self.clients[client] else { continue };
+                    let Client::App(app) = &mut self.clients[client] else { continue };
                     if let Some(conn) = app.conn(stream) {
+                        app.says(self.now, conn, &bytes)?;
                         self.note("application says", [client as u64, conn.0, bytes.len() as u64]);
                         self.send(conn, true, bytes);
                     }
                 }
                 app::Doing::HangUp(stream) => {
                     let Client::App(app) = &mut self.clients[client] else { continue };
-                    if let Some(conn) = app.hangs_up(stream) {
+                    if let Some(conn) = app.hangs_up(self.now, stream) {
                         self.note("application hangs up", [client as u64, conn.0, 0]);
                         self.hang_up_one(conn);
                     }
@@ -192,7 +193,7 @@ impl World<'_> {
     pub(super) fn client_lost(&mut self, client: usize, conn: ConnId) -> Verdict {
         let machine = match &mut self.clients[client] {
             Client::App(app) => {
-                app.lose(conn);
+                app.lose(self.now, conn);
                 return self.run_app(client);
             }
             Client::Machine(machine) => machine,

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - requests reach a server in the order in which they were made, and are answered in that order; only a read whose connection
-//!   was lost may be asked again, in front of what waits;
+//!   was lost, and what the driver asks for by itself, may be asked again, in front of what waits;
 //! - while there is no connection requests wait here, not in the machine: they have not been sent, and the session's end says so;
 //! - every request gets exactly one answer, or its asker is gone;
 //! - one turn does a bounded amount of work, so that a busy client is no burden to its runtime.
@@ -56,7 +56,15 @@ pub(super) enum Command {
 pub(super) struct Asked {
     pub(super) request: Request,
     pub(super) watch: Option<Subscription>,
+    /// None for what the driver asks for by itself: it has to come to pass, whatever becomes of the connection.
     pub(super) answer: Option<oneshot::Sender<Answer>>,
+}
+
+impl Asked {
+    /// Whether nobody waits for its answer any more.
+    fn is_taken_back(&self) -> bool {
+        self.answer.as_ref().is_some_and(oneshot::Sender::is_canceled)
+    }
 }
 
 /// A request with the machine.
@@ -103,6 +111,8 @@ pub(super) struct Driver<R: Runtime> {
     was_connected: bool,
     next_request: u64,
     subscribers: Subscribers,
+    /// Watches that stand by now, though nobody has waited for them.
+    unwatched: Vec<WatchId>,
     /// Of all handles, requests without an answer.
     outstanding: Arc<AtomicUsize>,
     state: LiveSender<SessionView>,
@@ -137,6 +147,7 @@ impl<R: Runtime> Driver<R> {
             was_connected: false,
             next_request: 0,
             subscribers: Subscribers::default(),
+            unwatched: Vec::new(),
             outstanding: shared.outstanding,
             state: shared.state,
             trouble: None,
@@ -246,16 +257,21 @@ impl<R: Runtime> Driver<R> {
         if self.waiting.is_empty() && (self.is_connected() || self.is_over()) {
             return self.submit(asked);
         }
-        match self.settings.fail_fast {
-            true => self.answer(asked.watch, asked.answer, Err(ClientError::NotSent(Reason::ConnectionLoss))),
-            false => self.waiting.push_back(asked),
+        if self.settings.fail_fast && asked.answer.is_some() {
+            return self.answer(asked.watch, asked.answer, Err(ClientError::NotSent(Reason::ConnectionLoss)));
+        }
+        self.waiting.push_back(asked);
+        // Often enough, so that what was taken back is not counted among what waits.
+        if self.waiting.len().is_power_of_two() {
+            self.let_go();
         }
     }
 
     fn submit(&mut self, asked: Asked) {
         let id = self.request_id();
         let Asked { request, watch, answer } = asked;
-        let again = (!self.settings.fail_fast && is_read(&request)).then(|| request.clone());
+        let is_asked_again = answer.is_none() || (!self.settings.fail_fast && is_read(&request));
+        let again = is_asked_again.then(|| request.clone());
         self.in_flight.push_back(Sent { id, again, watch, answer });
         self.feed(ClientInput::Submit(id, request));
     }

@@ -1,13 +1,13 @@
 //! What the session machine wants done, and what follows from the state that it is in.
 
 use super::subscribers::{Subscription, WatchKind};
-use super::{Answer, Asked, Connection, Driver, begin};
+use super::{Answer, Asked, Command, Connection, Driver, begin};
 use crate::client::builder::OnExpiry;
 use crate::client::runtime::Runtime;
 use crate::client::session::{ClientError, ClientOutput, KeeperState, Reason, RequestId};
 use crate::client::state::{SessionState, SessionView};
-use crate::client::watch::{Resync, WatchEvent};
-use crate::jute::Response;
+use crate::client::watch::Resync;
+use crate::jute::{Request, Response, WatcherType};
 use crate::vocabulary::{ErrorCode, Zxid};
 use futures_channel::oneshot;
 use std::sync::atomic::Ordering;
@@ -67,11 +67,17 @@ impl<R: Runtime> Driver<R> {
         }
         let sent = self.in_flight.pop_front().expect("what the machine completes was submitted");
         assert_eq!(sent.id, id, "requests are completed in the order in which they were sent");
-        match (sent.again, &answer) {
-            (Some(request), Err(ClientError::OutcomeUnknown(Reason::ConnectionLoss))) => {
+        let is_lost = match &answer {
+            Err(ClientError::OutcomeUnknown(Reason::ConnectionLoss)) => true,
+            // A watch of the last session is not done with by the end of this one.
+            Err(ClientError::OutcomeUnknown(Reason::SessionExpired)) => sent.answer.is_none(),
+            _ => false,
+        };
+        match sent.again.filter(|_| is_lost) {
+            Some(request) => {
                 again.push(Asked { request, watch: sent.watch, answer: sent.answer });
             }
-            _ => self.answer(sent.watch, sent.answer, answer),
+            None => self.answer(sent.watch, sent.answer, answer),
         }
     }
 
@@ -94,11 +100,11 @@ impl<R: Runtime> Driver<R> {
     }
 
     /// The server has set a watch, or has not.
-    fn watch_answered(&mut self, mut watch: Subscription, answer: &Answer) {
+    fn watch_answered(&mut self, watch: Subscription, answer: &Answer) {
         // exists leaves a watch where there is no node.
         let stands = match answer {
             Ok(_) => true,
-            Err(ClientError::Refused(ErrorCode::NoNode)) => watch.kind == WatchKind::Data,
+            Err(ClientError::Refused(ErrorCode::NoNode)) => watch.kind == WatchKind::Existence,
             Err(_) => false,
         };
         let word = match (stands, watch.is_again) {
@@ -106,14 +112,9 @@ impl<R: Runtime> Driver<R> {
             (true, true) => Some(Resync::NewSession),
             (false, true) => Some(Resync::Over),
         };
-        if let Some(word) = word {
-            watch.is_again = false;
-            // Whoever has gone needs no word; whoever is full learns by it that it lags.
-            let _ = watch.sender.events.try_send(WatchEvent::Resync(word));
-        }
-        if stands {
-            self.subscribers.add(watch);
-        }
+        let gone = watch.sender.events.is_closed().then_some(watch.sender.id);
+        self.subscribers.add(watch, word, stands);
+        self.unwatched.extend(gone);
     }
 
     fn changed(&mut self, state: KeeperState) {
@@ -138,33 +139,68 @@ impl<R: Runtime> Driver<R> {
     /// What follows from the state that the machine is in now.
     fn go_on(&mut self) {
         if self.is_over() {
-            let is_replaced = self.session.state() == KeeperState::Expired
-                && self.settings.on_expiry == OnExpiry::Replace
-                && !self.is_closing;
-            let lost = self.subscribers.session_over(is_replaced);
-            for asked in std::mem::take(&mut self.waiting) {
-                let reason = over(self.session.state());
-                self.answer(asked.watch, asked.answer, Err(ClientError::NotSent(reason)));
-            }
-            if is_replaced {
-                self.replace_session(lost);
-            }
+            self.go_on_without_session();
         }
         if self.is_connected() && !self.is_closing {
+            self.let_go();
             for asked in std::mem::take(&mut self.waiting) {
-                // Whoever has gone before it was sent has taken it back.
-                match asked.answer.as_ref().is_some_and(oneshot::Sender::is_canceled) {
-                    true => self.answer(asked.watch, asked.answer, Err(ClientError::NotSent(Reason::Closed))),
-                    false => self.submit(asked),
+                self.submit(asked);
+            }
+        }
+        self.tidy();
+    }
+
+    /// Everybody who waits is answered, unless another session takes this one's place.
+    fn go_on_without_session(&mut self) {
+        let is_replaced = self.session.state() == KeeperState::Expired
+            && self.settings.on_expiry == OnExpiry::Replace
+            && !self.is_closing;
+        let mut lost = self.subscribers.session_over(is_replaced);
+        for asked in std::mem::take(&mut self.waiting) {
+            match asked.watch {
+                Some(watch) if is_replaced && watch.is_again => {
+                    self.subscribers.answered(&watch.path);
+                    lost.push(watch);
+                }
+                watch => {
+                    let reason = over(self.session.state());
+                    self.answer(watch, asked.answer, Err(ClientError::NotSent(reason)));
                 }
             }
+        }
+        if is_replaced {
+            self.replace_session(lost);
+        }
+    }
+
+    /// Whoever has gone before it was sent has taken it back.
+    pub(super) fn let_go(&mut self) {
+        for asked in std::mem::take(&mut self.waiting) {
+            match asked.is_taken_back() {
+                true => self.answer(asked.watch, asked.answer, Err(ClientError::NotSent(Reason::Closed))),
+                false => self.waiting.push_back(asked),
+            }
+        }
+    }
+
+    /// Takes off the server what nobody listens to.
+    fn tidy(&mut self) {
+        for path in self.subscribers.left() {
+            if self.session.watches().is_watched_for_good(&path) {
+                let request = Request::RemoveWatches { path: Some(path), kind: WatcherType::Any as i32 };
+                self.ask(Asked { request, watch: None, answer: None });
+            }
+        }
+        for id in std::mem::take(&mut self.unwatched) {
+            self.obey(Command::Unwatch(id));
         }
     }
 
     /// Begins another session, which has what of the last one can be had again.
     fn replace_session(&mut self, watches: Vec<Subscription>) {
         self.sessions += 1;
-        self.session = begin(&self.runtime, &self.settings, self.sessions);
+        let seen = self.session.last_zxid();
+        self.session = begin(&self.runtime, &self.settings, self.sessions).not_behind(seen);
         self.was_connected = false;
         self.sleep = None;
         for packet in std::mem::take(&mut self.credentials) {

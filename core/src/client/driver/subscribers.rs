@@ -13,8 +13,10 @@ use std::task::{Context, Poll};
 /// What a subscription is woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::client) enum WatchKind {
-    /// One change of the node's data or existence.
+    /// One change of the node's data, or its deletion.
     Data,
+    /// The same, or its creation.
+    Existence,
     /// One change of its list of children.
     Children,
     /// Every change, as the mode says.
@@ -45,6 +47,8 @@ pub(super) struct Subscribers {
     /// How many watches of a path are asked for and not answered.
     asked: BTreeMap<String, usize>,
     lagged: BTreeSet<WatchId>,
+    /// Where somebody was who has gone without a removal.
+    left: Vec<String>,
 }
 
 impl WatchKind {
@@ -55,7 +59,7 @@ impl WatchKind {
     /// Whether an event at the watched path itself is for it.
     fn takes(self, kind: EventType) -> bool {
         match self {
-            WatchKind::Data | WatchKind::Added(WatchMode::Recursive) => {
+            WatchKind::Data | WatchKind::Existence | WatchKind::Added(WatchMode::Recursive) => {
                 kind != EventType::NodeChildrenChanged
             }
             WatchKind::Children => matches!(kind, EventType::NodeChildrenChanged | EventType::NodeDeleted),
@@ -85,15 +89,28 @@ impl Subscribers {
         let asked = self.asked.get_mut(path).expect("it was asked for");
         *asked -= 1;
         if *asked == 0 {
-            self.asked.remove(path);
+            self.left.extend(self.asked.remove_entry(path).map(|(path, _)| path));
         }
     }
 
-    /// The watch stands.
-    pub(super) fn add(&mut self, subscription: Subscription) {
+    /// The watch stands, or does not; its reader is told this word of it.
+    pub(super) fn add(&mut self, subscription: Subscription, word: Option<Resync>, stands: bool) {
         let Subscription { kind, path, sender, .. } = subscription;
-        self.paths.insert(sender.id, path.clone());
-        self.by_path.entry(path).or_default().push(Subscriber { kind, sender, lagged: false });
+        let mut subscriber = Subscriber { kind, sender, lagged: false };
+        if let Some(word) = word {
+            subscriber.tell(WatchEvent::Resync(word), &mut self.lagged);
+        }
+        if stands {
+            self.paths.insert(subscriber.sender.id, path.clone());
+            self.by_path.entry(path).or_default().push(subscriber);
+        }
+    }
+
+    /// Paths where nobody listens any more, nor is about to, though a watch may stand there.
+    pub(super) fn left(&mut self) -> Vec<String> {
+        let mut left = std::mem::take(&mut self.left);
+        left.retain(|path| !self.asked.contains_key(path) && !self.by_path.contains_key(path));
+        left
     }
 
     /// Nobody listens any more. Answers the request that takes the watch off the server, if no other needs it.
@@ -117,7 +134,7 @@ impl Subscribers {
             kind if left.iter().any(|other| other.kind == kind) => return None,
             WatchKind::Added(WatchMode::Persistent) => WatcherType::Persistent,
             WatchKind::Added(WatchMode::Recursive) => WatcherType::PersistentRecursive,
-            WatchKind::Data | WatchKind::Children => return None,
+            WatchKind::Data | WatchKind::Existence | WatchKind::Children => return None,
         };
         Some(Request::RemoveWatches { path: Some(path), kind: kind as i32 })
     }
@@ -142,7 +159,7 @@ impl Subscribers {
                 !subscriber.kind.is_one_shot()
             });
             if here.is_empty() {
-                self.by_path.remove(&event.path);
+                self.left.extend(self.by_path.remove_entry(&event.path).map(|(path, _)| path));
             }
         }
         if event.kind == EventType::NodeChildrenChanged {

@@ -71,6 +71,8 @@ pub struct ClientSession {
     /// A session that only read-only servers know is not renewed anywhere.
     seen_read_write: bool,
     pub(super) last_zxid: Zxid,
+    /// Since when servers hang up on who has no session yet.
+    refused_since: Option<Mono>,
     /// When any server was last heard of, in this session.
     last_heard: Mono,
     /// When the latest message was sent that a server has answered: it knew of the session then, or later.
@@ -98,6 +100,7 @@ impl ClientSession {
             password: Bytes::from_static(&[0; 16]),
             seen_read_write: false,
             last_zxid: Zxid::ZERO,
+            refused_since: None,
             last_heard: now,
             last_proven: now,
             next_xid: 1,
@@ -105,6 +108,16 @@ impl ClientSession {
             watches: WatchTable::default(),
             queued: VecDeque::new(),
         }
+    }
+
+    /// The same for whoever has seen as much in another session: servers that are behind that refuse it. When all that answer
+    /// have refused it for as long as a session lives without a server, there is no such state any more, and it takes what
+    /// there is.
+    #[must_use]
+    pub fn not_behind(mut self, seen: Zxid) -> Self {
+        assert!(self.session == SessionId::NONE, "a session knows what it has seen");
+        self.last_zxid = seen;
+        self
     }
 
     /// The only way in.
@@ -238,6 +251,10 @@ impl ClientSession {
             Phase::Connecting { attempt, .. } if attempt == connected => {}
             _ => return,
         }
+        let is_refused = self.refused_since.is_some_and(|since| since + self.timing.expiry() <= now);
+        if self.session == SessionId::NONE && is_refused {
+            self.last_zxid = Zxid::ZERO;
+        }
         let decoder = ReplyDecoder::new(self.options.max_frame);
         self.phase = Phase::Handshaking { attempt: connected, since: now, decoder };
         let request = ConnectRequest {
@@ -262,6 +279,9 @@ impl ClientSession {
     /// The connection is gone: everything that waits fails, and another server is tried after a while.
     fn lose(&mut self, now: Mono, outbox: &mut ClientOutbox) {
         let closing = matches!(&self.phase, Phase::Established(connection) if connection.is_closing());
+        if matches!(self.phase, Phase::Handshaking { .. }) {
+            self.refused_since.get_or_insert(now);
+        }
         self.fail_requests(Reason::ConnectionLoss, outbox);
         let delay = self.entropy.below(EntropyPurpose::Backoff, self.attempts, MAX_RECONNECT_DELAY_MS);
         self.phase = Phase::Waiting { until: now + Millis(delay) };

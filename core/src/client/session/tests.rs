@@ -189,6 +189,11 @@ impl Script {
                             c.password.unwrap_or_default(),
                             c.read_only
                         ),
+                        // Credentials do not show themselves.
+                        ClientMessage::Request { xid, request: Request::Auth(packet), .. } => format!(
+                            "xid {}: Auth(AuthPacket{{ kind: {}, scheme: {:?}, auth: {:?} }})",
+                            xid.0, packet.kind, packet.scheme, packet.auth
+                        ),
                         ClientMessage::Request { xid, request, .. } => format!("xid {}: {request:?}", xid.0),
                         ClientMessage::FourLetter { .. } => panic!("a client sends no four-letter words"),
                     };

@@ -91,6 +91,11 @@ impl WatchTable {
         *self = WatchTable::default();
     }
 
+    /// Whether a watch stands at `path` that no event spends.
+    pub fn is_watched_for_good(&self, path: &str) -> bool {
+        self.persistent.contains(path) || self.recursive.contains(path)
+    }
+
     /// Whether there is no watch.
     pub fn is_empty(&self) -> bool {
         *self == WatchTable::default()

@@ -2,15 +2,13 @@
 
 use super::Account;
 use bytes::Bytes;
-use quorate_client::{Acl, Client, CreateOptions, Error, ErrorCode, Millis, Stat};
+use quorate_client::{Acl, Client, Error, ErrorCode, Stat};
 use quorate_core::tree::path;
 
 /// So many nodes are read at once, each with three requests.
 pub(super) const AT_ONCE: usize = 256;
 /// Behind names of sequential nodes.
 const DIGITS: usize = 10;
-/// What a TTL leaves of the number that says by whom a node lives.
-const TTL_BITS: u32 = 40;
 
 /// A node as it was read; its path is relative to the subtree's root, whose own is "".
 #[derive(Debug)]
@@ -18,38 +16,6 @@ pub(super) struct Node {
     pub(super) path: String,
     pub(super) data: Option<Bytes>,
     pub(super) acl: Vec<Acl>,
-    pub(super) kind: Kind,
-}
-
-/// What makes a node go by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Persistent,
-    Container,
-    Ttl(Millis),
-    Ephemeral,
-}
-
-impl Kind {
-    fn of(stat: &Stat) -> Kind {
-        let owner = stat.ephemeral_owner;
-        let ttl = owner.cast_unsigned() & ((1 << TTL_BITS) - 1);
-        match owner {
-            0 => Kind::Persistent,
-            i64::MIN => Kind::Container,
-            // The highest byte marks it, and two more say that it is nothing else.
-            _ if owner.cast_unsigned() >> TTL_BITS == 0xff_0000 => Kind::Ttl(Millis(ttl)),
-            _ => Kind::Ephemeral,
-        }
-    }
-
-    pub(super) fn options(self) -> CreateOptions {
-        match self {
-            Kind::Persistent | Kind::Ephemeral => CreateOptions::persistent(),
-            Kind::Container => CreateOptions::container(),
-            Kind::Ttl(ttl) => CreateOptions::ttl(ttl),
-        }
-    }
 }
 
 /// See the module's words.
@@ -110,8 +76,7 @@ impl Source {
                     return Err(self.failed(&error));
                 }
             };
-            let kind = Kind::of(&value.stat);
-            if kind == Kind::Ephemeral {
+            if value.stat.ephemeral_owner != 0 {
                 account.ephemeral += 1;
                 continue;
             }
@@ -121,7 +86,7 @@ impl Source {
             let children =
                 children.iter().filter(|name| !(self.at(&relative) == "/" && *name == "zookeeper"));
             below.extend(children.map(|name| format!("{relative}/{name}")));
-            nodes.push(Node { path: relative, data: value.data, acl, kind });
+            nodes.push(Node { path: relative, data: value.data, acl });
         }
         Ok((nodes, below))
     }
@@ -152,19 +117,4 @@ fn is_renumbered(stat: &Stat, children: &[String]) -> bool {
     };
     children.iter().any(is_sequential)
         && usize::try_from(stat.cversion).is_ok_and(|changes| changes > children.len())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_a_node_lives_by_says_its_kind() {
-        let kind = |ephemeral_owner| Kind::of(&Stat { ephemeral_owner, ..Stat::default() });
-        assert_eq!(kind(0), Kind::Persistent);
-        assert_eq!(kind(i64::MIN), Kind::Container);
-        assert_eq!(kind(0xff00_0000_0000_1388_u64.cast_signed()), Kind::Ttl(Millis(5000)));
-        assert_eq!(kind(0x1_0000_0001), Kind::Ephemeral);
-        assert_eq!(kind(0xff01_0000_0000_1388_u64.cast_signed()), Kind::Ephemeral);
-    }
 }

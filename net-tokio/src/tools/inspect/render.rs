@@ -3,9 +3,10 @@
 //! The head of a txn's line is that of ZooKeeper's own TxnLogToolkit; what follows is legible where that prints raw bytes.
 
 use crate::civil::Civil;
+use crate::tools::stat_as_json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use quorate_core::jute::{Acl, OpCode, Txn, TxnRecord};
+use quorate_core::jute::{Acl, OpCode, Stat, Txn, TxnRecord};
 use quorate_core::tree::{NodeView, Owner};
 use serde_json::{Value, json};
 
@@ -161,23 +162,19 @@ pub(super) fn znode_as_text(path: &str, node: &NodeView<'_>) -> String {
 
 /// A znode as a JSON object. `cversion` is the stored one, which counts creations only.
 pub(super) fn znode_as_json(path: &str, node: &NodeView<'_>) -> Value {
-    let stat = node.stored();
-    json!({
+    let stored = node.stored();
+    let mut value = json!({
         "kind": "znode",
         "path": path,
         "data": node.data().map(|data| STANDARD.encode(data)),
         "acl": acl_as_json(node.acl()),
-        "czxid": stat.czxid.to_string(),
-        "mzxid": stat.mzxid.to_string(),
-        "pzxid": stat.pzxid.to_string(),
-        "ctime": stat.ctime,
-        "mtime": stat.mtime,
-        "version": stat.version,
-        "cversion": stat.cversion,
-        "aversion": stat.aversion,
-        "ephemeral_owner": format!("0x{:x}", stat.ephemeral_owner),
-        "children": node.child_count(),
-    })
+    });
+    let owner = stored.ephemeral_owner;
+    merge(
+        &mut value,
+        stat_as_json(&Stat { cversion: stored.cversion, ephemeral_owner: owner, ..node.stat() }),
+    );
+    value
 }
 
 fn data_as_text(data: Option<&[u8]>) -> String {
