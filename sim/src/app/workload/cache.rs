@@ -70,8 +70,8 @@ async fn keep(scene: &Scene) -> Result<()> {
                 follow(scene, &mut picture, kind, path).await?;
             }
             Some(Some(WatchEvent::Resync(Resync::Over)) | None) => {
-                watch = scene.client.watch(ROOT, WatchMode::Recursive).await?;
-                picture = read(scene).await?;
+                // The session is replaced, and the watch is to be set again.
+                scene.violate("app_cache", "the watch has ended before the client");
             }
             Some(Some(WatchEvent::Resync(why))) => {
                 scene.runtime.probe(match why {
