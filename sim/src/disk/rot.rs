@@ -195,7 +195,10 @@ impl SimDisk {
         let epoch = Some((kind, parse(&rotten)));
         // Who has come back with it believes it, until the next epoch's file takes its place.
         self.files.get_mut(&file)?.rot(at as u64, &rotten[at..=at]);
-        let must_start = self.epochs().is_some_and(|epochs| epochs.accepted >= epochs.current);
+        // By what is read next: a name that was just given to a file may not be durable.
+        let said = |kind| parse(&self.content(&FileName::snap(epoch_name(kind)))?);
+        let epochs = said(EpochKind::Accepted).zip(said(EpochKind::Current));
+        let must_start = epochs.is_some_and(|(accepted, current)| accepted >= current);
         Some(Spared { history: ALL, must_start, epoch })
     }
 

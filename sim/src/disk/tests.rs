@@ -201,6 +201,26 @@ fn what_rots_of_one_file_takes_nothing_that_is_synced_of_the_others() {
 }
 
 #[test]
+fn a_server_may_refuse_an_epoch_that_rots_under_a_name_it_was_just_given() {
+    let mut refusals = 0;
+    for seed in 0..50 {
+        let mut disk = SimDisk::new();
+        disk.install(&FileName::snap("currentEpoch"), b"0");
+        disk.install(&FileName::snap("acceptedEpoch"), b"0");
+        let file = disk.open(&FileName::snap("new"), OpenMode::CreateNew).unwrap();
+        disk.write(&file, 0, b"4").unwrap();
+        disk.sync(&file).unwrap();
+        disk.rename(Directory::Snap, "new", "acceptedEpoch").unwrap();
+        let mut chooser = Seeded { seed };
+        let mut draws = Draws::new(&mut chooser, Choice::Rot, (0, 0));
+        let spared = disk.rot(RotPlace::AcceptedEpoch, Zxid::ZERO, &mut draws).expect("it is there");
+        assert_eq!(spared.must_start, spared.epoch.is_some_and(|(_, epoch)| epoch.is_some()));
+        refusals += usize::from(!spared.must_start);
+    }
+    assert!((10..50).contains(&refusals), "{refusals}");
+}
+
+#[test]
 fn a_server_has_to_start_without_what_it_does_not_read() {
     let mut newest = 0;
     for seed in 0..100 {
