@@ -125,6 +125,11 @@ impl<'a> Status<'a> {
         self.database().last_zxid()
     }
 
+    /// The last txn known to be committed, or one before the last applied: applying a lot takes several inputs.
+    pub fn committed(&self) -> Zxid {
+        self.peer.committed
+    }
+
     /// Nodes as `srvr` prints them: the root counts twice.
     pub fn node_count(&self) -> usize {
         self.database().tree.node_count() + 1

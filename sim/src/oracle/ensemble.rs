@@ -81,8 +81,10 @@ impl Oracle {
             view.connections.values_mut().for_each(|connection| connection.may_close |= view.is_read_only);
         }
         view.is_read_only = is_read_only;
-        if mode == Mode::Leader && (begins || last > self.history.tail()) {
-            self.commit(server, last, begins)?;
+        // Its learners hear of more than it has applied, and it may end before it has.
+        let committed = status.committed().max(last);
+        if mode == Mode::Leader && (begins || committed > self.history.tail()) {
+            self.commit(server, committed, begins)?;
         }
         if begins {
             if !is_read_only {
