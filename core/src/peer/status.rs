@@ -125,7 +125,8 @@ impl<'a> Status<'a> {
         self.database().last_zxid()
     }
 
-    /// The last txn known to be committed, or one before the last applied: applying a lot takes several inputs.
+    /// How far it is known what is committed. A leader has applied less while there is a lot to apply; a server that just came back may have
+    /// applied more.
     pub fn committed(&self) -> Zxid {
         self.peer.committed
     }
