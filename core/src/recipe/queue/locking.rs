@@ -90,19 +90,21 @@ impl<R: Runtime> LockingQueue<R> {
         let mut is_late = false;
         for name in items.iter().filter(|name| !locks.contains(*name)) {
             match self.lock(name).await? {
-                Some(Some(item)) => return Ok(Attempt::Got(item)),
-                Some(None) => is_late = true,
-                None => {}
+                Lock::Got(item) => return Ok(Attempt::Got(item)),
+                Lock::Late => is_late = true,
+                Lock::Unreadable => {}
             }
         }
         Ok(if is_late { Attempt::Late } else { Attempt::Nothing { items, locks } })
     }
 
-    /// Gets this item, if it can be read; `Some(None)` if another was first.
-    async fn lock(&self, name: &str) -> Result<Option<Option<LockedItem<R>>>> {
+    /// Gets this item.
+    async fn lock(&self, name: &str) -> Result<Lock<R>> {
         let client = &self.shelf.client;
         loop {
-            let Some((value, items)) = self.shelf.read(name).await? else { return Ok(None) };
+            let Some((value, items)) = self.shelf.read(name).await? else {
+                return Ok(Lock::Unreadable);
+            };
             let guid = Guid::new(client.runtime()).text(self.layout);
             let session = client.session().latest().id;
             let mut item = LockedItem {
@@ -125,7 +127,7 @@ impl<R: Runtime> LockingQueue<R> {
                         _ => None,
                     });
                     item.version = raised;
-                    return Ok(Some(Some(item)));
+                    return Ok(Lock::Got(item));
                 }
                 Err(error) => error,
             };
@@ -133,7 +135,7 @@ impl<R: Runtime> LockingQueue<R> {
                 again(client).await;
                 if item.is_ours().await? {
                     item.version = Some(Version(value.stat.version.wrapping_add(1)));
-                    return Ok(Some(Some(item)));
+                    return Ok(Lock::Got(item));
                 }
                 item.is_over = true;
                 continue;
@@ -146,12 +148,21 @@ impl<R: Runtime> LockingQueue<R> {
                 again(client).await;
             } else {
                 return match error.code() {
-                    Some(ErrorCode::NodeExists | ErrorCode::NoNode | ErrorCode::BadVersion) => Ok(Some(None)),
+                    Some(ErrorCode::NodeExists | ErrorCode::NoNode | ErrorCode::BadVersion) => Ok(Lock::Late),
                     _ => Err(error),
                 };
             }
         }
     }
+}
+
+/// What came of reaching for an item.
+enum Lock<R: Runtime> {
+    Got(LockedItem<R>),
+    /// Another was first.
+    Late,
+    /// It is gone, or no item.
+    Unreadable,
 }
 
 /// What came of looking for an item that nobody has.

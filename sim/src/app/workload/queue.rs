@@ -1,5 +1,6 @@
 //! Everybody puts items into queues of all kinds and takes them, and gives up waiting now and then. What was put is taken once, but
-//! for what was said to be unknown; and whoever takes from a queue that keeps its order takes what one of them put in that order.
+//! for what was said to be unknown; whoever takes from a queue that keeps its order takes what one of them put in that order;
+//! and nobody takes from the queue of the delayed what is not due by the clock of who takes.
 
 use super::Scene;
 use crate::app::SimRuntime;
@@ -55,7 +56,10 @@ impl Queues {
             1 => self.simple.put(item).await,
             2 => self.priority.put(item, later as i32 - 1000).await,
             3 => self.kazoo.put(item, later as i32).await,
-            _ => self.delay.put(item, scene.runtime.now().0 / 1_000_000 + later).await,
+            _ => {
+                let due = now_ms(scene) + later;
+                self.delay.put([item, due.to_be_bytes().to_vec()].concat(), due).await
+            }
         }
     }
 
@@ -131,15 +135,28 @@ async fn within(scene: &Scene, take: impl Future<Output = Taken>) -> Result<Opti
     }
 }
 
+/// By the machine's clock.
+fn now_ms(scene: &Scene) -> u64 {
+    scene.runtime.now().0 / 1_000_000
+}
+
+/// What an item says: who it is and, in the queue of the delayed, when it is due by the clock of who put it.
+fn numbers(items: &Items) -> Option<(u64, Option<u64>)> {
+    let (id, due) = items.first()?.split_first_chunk()?;
+    Some((u64::from_be_bytes(*id), due.first_chunk().copied().map(u64::from_be_bytes)))
+}
+
 /// Whether anything was taken, or may have been.
 fn tell(scene: &Scene, kind: u64, taken: Result<Option<Items>, TakeError>) -> bool {
-    let id = |items: &Items| match items.as_slice() {
-        [item] => item.as_ref().try_into().map(u64::from_be_bytes).unwrap_or_default(),
-        _ => 0,
-    };
+    let id = |items: &Items| numbers(items).unwrap_or_default().0;
     match taken {
         Ok(Some(items)) => {
             scene.runtime.probe("app_queue_taken");
+            let now = now_ms(scene);
+            if let Some((id, Some(due))) = numbers(&items).filter(|(_, due)| due.is_some_and(|due| due > now))
+            {
+                scene.violate("app_queue", format!("{id:#x} is due at {due} ms, and was taken at {now} ms"));
+            }
             scene.runtime.tell("taken", [id(&items), kind, 0]);
             return true;
         }
