@@ -92,6 +92,11 @@ impl<R: Runtime> DoubleBarrier<R> {
 
     /// Waits until there are enough, but not longer than this, and then as long as it takes to know whether it is in.
     ///
+    /// Among these members None is certain: nobody has entered with this one's node. A member of Curator's counts the nodes,
+    /// and creates `ready` afterwards, each in a request of its own: if this one gives up in between, those of Curator's that
+    /// wait enter one fewer than they believe. No transaction rules that out, for none can be made to depend on `ready` not being
+    /// there without creating it, and Curator's would take that for the beginning.
+    ///
     /// # Errors
     /// Those of [`enter`](Self::enter).
     pub async fn enter_within(&self, longest: Millis) -> Result<Option<Entered<R>>> {

@@ -186,6 +186,18 @@ fn begin<R: Runtime>(runtime: &R, settings: &Settings, sessions: u64) -> ClientS
 // What is pinned within stands in boxes.
 impl<R: Runtime> Unpin for Driver<R> {}
 
+/// Handles may outlive the runtime that the driver ran in: for them the session is closed. What waits for an answer hears it behind
+/// that, since the fields go last.
+impl<R: Runtime> Drop for Driver<R> {
+    fn drop(&mut self) {
+        if !self.is_over() {
+            self.trouble = Some(Arc::from("the client's runtime has ended"));
+            self.publish(KeeperState::Closed);
+            self.subscribers.session_over(false);
+        }
+    }
+}
+
 /// One turn.
 impl<R: Runtime> Future for Driver<R> {
     type Output = ();

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 mod library;
+mod recipes;
 
 #[expect(clippy::disallowed_types, reason = "a runtime has to be Send, though only one thread has it")]
 type Lock<T> = std::sync::Mutex<T>;
@@ -100,6 +101,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// The runtime ends, and takes all tasks with it.
+    fn end(&self) {
+        let tasks = self.with(|state| std::mem::take(&mut state.tasks));
+        drop(tasks);
     }
 
     /// Lets time pass.
