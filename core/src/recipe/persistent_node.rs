@@ -6,9 +6,9 @@
 
 use super::persist::{again, is_passing, persist};
 use crate::client::{
-    Acl, Cause, Client, CreateOptions, Error, Live, LiveSender, Result, Runtime, Value, Watch, live,
+    Acl, Cause, Client, CreateOptions, Error, Live, LiveSender, Outcome, Result, Runtime, Value, Watch, live,
 };
-use crate::vocabulary::{ErrorCode, Millis, SessionId, Zxid};
+use crate::vocabulary::{ErrorCode, Millis, Mono, SessionId, Zxid};
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::future::{Either, select};
@@ -88,6 +88,7 @@ impl PersistentNode {
         let keeper = Keeper {
             client: client.clone(),
             path: path.clone(),
+            unanswered: None,
             options,
             wanted,
             written: None,
@@ -118,7 +119,8 @@ impl PersistentNode {
         self.data.set(data.into());
     }
 
-    /// Takes the node away; ready when it is gone. One of a session that was replaced goes by itself.
+    /// Takes the node away; ready when it is gone. An ephemeral one of a session that was replaced goes by itself. For what such a
+    /// session may yet make of a persistent one it is waited, one session timeout at most.
     ///
     /// # Errors
     /// Refusals, and the session's end: then an ephemeral node is gone as well.
@@ -136,6 +138,8 @@ impl PersistentNode {
 struct Keeper<R: Runtime> {
     client: Client<R>,
     path: String,
+    /// The first session in which a create had no answer, and when the last such was given up; None while it is under way.
+    unanswered: Option<(SessionId, Option<Mono>)>,
     options: CreateOptions,
     wanted: Live<Bytes>,
     /// What was written last, and into which node.
@@ -183,10 +187,14 @@ impl<R: Runtime> Keeper<R> {
     /// Looks at the node, does what has to be done, and waits for the next change if it is as it should be.
     async fn turn(&mut self) -> Result<()> {
         let (value, watch) = match persist(&self.client, |client| client.get_watched(&self.path)).await {
-            Err(error) if error.code() == Some(ErrorCode::NoNode) => return self.create().await,
+            Err(error) if error.code() == Some(ErrorCode::NoNode) => return self.make().await,
             answer => answer?,
         };
         let session = self.client.session().latest().id;
+        // What was seen is of a session that has just been replaced.
+        if session == SessionId::NONE {
+            return Ok(());
+        }
         if !self.is_of(session, &value) {
             self.see(NodeState::Taken);
             return self.wait(watch).await;
@@ -208,6 +216,17 @@ impl<R: Runtime> Keeper<R> {
         self.written = Some((czxid, wanted));
         self.see(NodeState::There { czxid, session });
         self.wait(watch).await
+    }
+
+    /// Creates it, and notes it if nobody knows what came of that.
+    async fn make(&mut self) -> Result<()> {
+        let before = self.unanswered;
+        let session = before.map_or_else(|| self.client.session().latest().id, |(session, _)| session);
+        self.unanswered = Some((session, None));
+        let made = self.create().await;
+        let is_unknown = made.as_ref().is_err_and(|error| error.outcome() == Outcome::Unknown);
+        self.unanswered = if is_unknown { Some((session, Some(self.client.now()))) } else { before };
+        made
     }
 
     async fn create(&mut self) -> Result<()> {
@@ -241,15 +260,44 @@ impl<R: Runtime> Keeper<R> {
         Ok(())
     }
 
-    /// Takes the node away if it is this one's. A create may be under way: what is asked behind a sync is asked behind that.
+    /// Takes the node away, and what may still come of a create: an ephemeral node would go with its session, another would stay.
     async fn remove(&self) -> Result<()> {
-        persist(&self.client, |client| client.sync(&self.path)).await?;
-        match persist(&self.client, |client| client.get(&self.path)).await {
-            Ok(value) if self.is_of(self.client.session().latest().id, &value) => {
-                super::persist::delete(&self.client, &self.path).await
+        let given_up = self.unanswered.map(|(session, at)| (session, at.unwrap_or(self.client.now())));
+        self.remove_once().await?;
+        let view = self.client.session().latest();
+        match given_up.filter(|(session, _)| !self.options.is_ephemeral() && *session != view.id) {
+            Some((_, at)) => {
+                // The servers refuse what an older session asked for once that is over for them, too.
+                self.client.runtime().sleep_until(at + view.timeout).await;
+                self.remove_once().await
             }
-            Err(error) if error.code() != Some(ErrorCode::NoNode) => Err(error),
-            _ => Ok(()),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the node away if it is this one's. A create may be under way: what is asked behind a sync is asked behind what this
+    /// session has asked for before.
+    async fn remove_once(&self) -> Result<()> {
+        loop {
+            persist(&self.client, |client| client.sync(&self.path)).await?;
+            let value = match persist(&self.client, |client| client.get(&self.path)).await {
+                Err(error) if error.code() == Some(ErrorCode::NoNode) => return Ok(()),
+                answer => answer?,
+            };
+            let session = self.client.session().latest().id;
+            if session == SessionId::NONE {
+                continue;
+            }
+            if !self.is_of(session, &value) {
+                return Ok(());
+            }
+            // Not persistently: the next attempt might meet another's node.
+            match self.client.delete(&self.path, value.version()).await {
+                Err(error) if is_passing(&self.client, &error) => again(&self.client).await,
+                Err(error) if error.code() == Some(ErrorCode::BadVersion) => {}
+                Err(error) if error.code() == Some(ErrorCode::NoNode) => return Ok(()),
+                answer => return answer,
+            }
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{ByteStream, Client, ClientBuilder, Host, Lost, Runtime};
 use crate::jute::{
-    ClientDecoder, ClientMessage, ConnectRequest, ConnectResponse, Encode, EventType, FieldLimit,
+    ClientDecoder, ClientMessage, ConnectRequest, ConnectResponse, CreateFlag, Encode, EventType, FieldLimit,
     ReplyHeader, Request, Response, Stat, write_frame,
 };
 use crate::vocabulary::{ErrorCode, Millis, Mono, SessionId, Xid, Zxid};
@@ -58,6 +58,8 @@ struct State {
     zxid: i64,
     /// What it refuses, once each.
     refuses: Vec<(&'static str, ErrorCode)>,
+    /// Its nodes. None if it plays that whatever it is asked about is there.
+    nodes: Option<BTreeMap<String, Stat>>,
 }
 
 /// The world of one client.
@@ -222,11 +224,17 @@ impl State {
                 let path = create.path.clone().expect("it has a path");
                 (&create.path, Response::Create2 { path, stat: Stat::default() })
             }
-            Request::RemoveWatches { path, .. } => (path, Response::Empty),
+            Request::RemoveWatches { path, .. } | Request::Delete { path, .. } => (path, Response::Empty),
+            Request::Sync { path } => (path, Response::Sync { path: path.clone() }),
             _ => (&None, Response::Empty),
         };
         let refused = self.refuses.iter().position(|(refused, _)| Some(*refused) == path.as_deref());
-        let refusal = refused.map(|place| self.refuses.remove(place).1);
+        let refusal = refused.map(|place| self.refuses.remove(place).1).or_else(|| self.apply(&request));
+        let found = path.as_ref().and_then(|path| self.nodes.as_ref()?.get(path).copied());
+        let response = match (response, found) {
+            (Response::GetData { data, .. }, Some(stat)) => Response::GetData { data, stat },
+            (response, _) => response,
+        };
         if request != Request::Ping {
             self.asked.push(request.clone());
         }
@@ -242,6 +250,31 @@ impl State {
         match self.is_mute {
             true => self.kept.push((number, bytes.freeze())),
             false => self.conn(number).heard.push_back(bytes.freeze()),
+        }
+    }
+
+    /// Does to the nodes what is asked; why not, if not.
+    fn apply(&mut self, request: &Request) -> Option<ErrorCode> {
+        let nodes = self.nodes.as_mut()?;
+        match request {
+            Request::GetData { path, .. } => {
+                (!nodes.contains_key(path.as_deref()?)).then_some(ErrorCode::NoNode)
+            }
+            Request::Create(create) if nodes.contains_key(create.path.as_deref()?) => {
+                Some(ErrorCode::NodeExists)
+            }
+            Request::Create(create) => {
+                let is_ephemeral = create.flags == CreateFlag::Ephemeral as i32;
+                let ephemeral_owner = if is_ephemeral { self.sessions } else { 0 };
+                // That of the answer.
+                let czxid = Zxid(self.zxid + 1);
+                nodes.insert(create.path.clone()?, Stat { czxid, ephemeral_owner, ..Stat::default() });
+                None
+            }
+            Request::Delete { path, .. } => {
+                nodes.remove(path.as_deref()?).is_none().then_some(ErrorCode::NoNode)
+            }
+            _ => None,
         }
     }
 
