@@ -2,10 +2,12 @@
 //!
 //! Kept: paths, data, ACLs. What can't be is told, and counted where it shows: ephemeral nodes live by sessions; containers and nodes with
 //! a TTL look like others to every client, and become persistent; zxids, times and versions are the target's; the next number of sequential
-//! nodes follows from what was created there.
+//! nodes follows from what was created there: where some of the source's are gone or left out it is a lower one, and a sequential create
+//! that comes to the number of a node that was copied is refused.
 //!
 //! ```text
 //! place         where from, where to
+//! sequences     where numbers go on otherwise
 //! source        reading nodes
 //! target        writing them
 //! ```
@@ -15,6 +17,7 @@
 //! was read.
 
 mod place;
+mod sequences;
 mod source;
 mod target;
 
@@ -22,6 +25,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use place::Place;
 use quorate_client::{Client, Millis};
+use sequences::Sequences;
 use serde_json::json;
 use source::{Node, Source};
 use std::process::ExitCode;
@@ -64,8 +68,7 @@ struct Account {
     ephemeral: u64,
     /// Gone before they were read.
     vanished: u64,
-    /// Parents whose sequential children will be numbered otherwise.
-    renumbered: u64,
+    sequences: Sequences,
     has_quota: bool,
 }
 
@@ -134,8 +137,9 @@ async fn connect(place: &Place, arguments: &CopyArgs) -> Result<Client, String> 
 }
 
 fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Option<&String>) {
-    let Account { nodes, bytes, overwritten, stays_ephemeral, ephemeral, vanished, renumbered, has_quota } =
+    let Account { nodes, bytes, overwritten, stays_ephemeral, ephemeral, vanished, sequences, has_quota } =
         account;
+    let renumbered = sequences.renumbered();
     if arguments.json {
         let object = json!({
             "source": arguments.source.to_string(), "target": arguments.target.to_string(), "dry_run": arguments.dry_run,
@@ -166,9 +170,10 @@ fn report(arguments: &CopyArgs, account: &Account, took: Duration, failure: Opti
         ),
         (*vanished > 0, format!("{vanished} nodes were gone before they could be read")),
         (
-            *renumbered > 0,
+            renumbered > 0,
             format!(
-                "below {renumbered} nodes, sequential names will go on from other numbers than in the source"
+                "below {renumbered} nodes, sequential names will go on from other numbers than in the source: one that was \
+                 copied is refused"
             ),
         ),
         (

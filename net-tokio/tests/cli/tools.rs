@@ -47,7 +47,7 @@ fn copy_keeps_data_and_acls() {
         err,
         "beware: containers and nodes with a TTL can't be told from others: their copies stay\nbeware: 1 ephemeral nodes were left \
          out: they live by sessions of the source\nbeware: below 1 nodes, sequential names will go on from other numbers than in \
-         the source\n"
+         the source: one that was copied is refused\n"
     );
     let all = |address: &str, root: &str| {
         let lines = format!("addauth digest u:p\nget -R {root}\n");

@@ -2,13 +2,11 @@
 
 use super::Account;
 use bytes::Bytes;
-use quorate_client::{Acl, Client, Error, ErrorCode, Stat};
+use quorate_client::{Acl, Client, Error, ErrorCode};
 use quorate_core::tree::path;
 
 /// So many nodes are read at once, each with three requests.
 pub(super) const AT_ONCE: usize = 256;
-/// Behind names of sequential nodes.
-const DIGITS: usize = 10;
 
 /// A node as it was read; its path is relative to the subtree's root, whose own is "".
 #[derive(Debug)]
@@ -71,6 +69,7 @@ impl Source {
                 (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => {
                     if error.code() == Some(ErrorCode::NoNode) && !relative.is_empty() {
                         account.vanished += 1;
+                        account.sequences.leave_out(&relative);
                         continue;
                     }
                     return Err(self.failed(&error));
@@ -78,10 +77,11 @@ impl Source {
             };
             if value.stat.ephemeral_owner != 0 {
                 account.ephemeral += 1;
+                account.sequences.leave_out(&relative);
                 continue;
             }
             self.refuse_masked(&relative, &acl)?;
-            account.renumbered += u64::from(is_renumbered(&stat, &children));
+            account.sequences.see(&relative, &stat, &children);
             // What servers keep for themselves is theirs.
             let children =
                 children.iter().filter(|name| !(self.at(&relative) == "/" && *name == "zookeeper"));
@@ -107,14 +107,4 @@ impl Source {
             false => Ok(()),
         }
     }
-}
-
-/// Whether sequential nodes stand here, of which some are gone: then the target has counted fewer.
-fn is_renumbered(stat: &Stat, children: &[String]) -> bool {
-    let is_sequential = |name: &String| {
-        let digits = name.bytes().rev().take(DIGITS).filter(u8::is_ascii_digit).count();
-        digits == DIGITS
-    };
-    children.iter().any(is_sequential)
-        && usize::try_from(stat.cversion).is_ok_and(|changes| changes > children.len())
 }
