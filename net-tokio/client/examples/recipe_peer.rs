@@ -5,8 +5,8 @@
 
 use quorate_client::recipe::{
     Barrier, ContenderOptions, Counter, DoubleBarrier, Encoding, Entered, Group, Guard, Items, Layout,
-    LeaderLatch, LeaderSelector, LockingQueue, Maximum, Member, Mutex, PriorityQueue, Queue, RwLock,
-    Semaphore, SetPartitioner, Share,
+    LeaderLatch, LeaderSelector, LockedItem, LockingQueue, Maximum, Member, Mutex, PriorityQueue, Queue,
+    RwLock, Semaphore, SetPartitioner, Share,
 };
 use quorate_client::{Client, Millis, Tokio};
 use std::collections::HashMap;
@@ -41,12 +41,22 @@ struct Named {
     guards: Vec<Guard<Tokio>>,
     entered: Option<Entered<Tokio>>,
     share: Option<Share<Tokio>>,
+    item: Option<LockedItem<Tokio>>,
 }
 
 impl Named {
     fn new(client: &Client, layout: Layout, name: &str) -> Self {
         let (client, name) = (client.clone(), name.to_owned());
-        Named { client, layout, name, object: None, guards: Vec::new(), entered: None, share: None }
+        Named {
+            client,
+            layout,
+            name,
+            object: None,
+            guards: Vec::new(),
+            entered: None,
+            share: None,
+            item: None,
+        }
     }
 
     fn options(&self) -> ContenderOptions {
@@ -133,6 +143,11 @@ impl Named {
             ("take-simple", [longest]) => taken(longest, Queue::simple(client, path).take()).await,
             ("take", [longest]) => taken(longest, Queue::new(client, path).take()).await,
             ("take-queue", [longest]) => taken(longest, PriorityQueue::kazoo(client, path).take()).await,
+            ("get-locking", [longest]) => {
+                let queue = LockingQueue::kazoo(client, path);
+                let Ok(item) = timeout(ms(longest)?, queue.get()).await else { return ok(false) };
+                Ok(words_of(self.item.insert(item?).items()))
+            }
             ("take-locking", [longest]) => {
                 let queue = LockingQueue::kazoo(client, path);
                 let Ok(item) = timeout(ms(longest)?, queue.get()).await else { return ok(false) };
@@ -175,6 +190,9 @@ impl Named {
     }
 
     async fn run_bare(&mut self, verb: &str) -> Answer {
+        if verb == "consume" {
+            return ok(self.item.take().ok_or("it has no item")?.consume().await?);
+        }
         match (verb, self.object.as_mut().ok_or("it is nothing")?) {
             ("release" | "resign", Object::Elected(..)) => {
                 self.object = None;

@@ -391,13 +391,14 @@ fn message(step: Step, took: &mut Option<Duration>) -> Option<Message> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::thread::JoinHandle;
+    use std::sync::mpsc;
 
     const NEVER: Duration = Duration::from_secs(3600);
+    /// Only a broken inbox takes longer for anything.
+    const DEADLINE: Duration = Duration::from_secs(30);
 
-    fn inbox() -> Outgoing<u32> {
+    fn inbox(company: Company) -> Outgoing<u32> {
         let waiting = Waiting { ops: Vec::new(), wanted: 0 };
-        let company = Company::Alone;
         let inbox = Arc::new(Inbox { waiting: Mutex::new(waiting), filled: Condvar::new(), company });
         Outgoing { batch: Vec::new(), inbox }
     }
@@ -407,15 +408,26 @@ mod tests {
         outgoing.send();
     }
 
-    /// A thread that takes a batch, and what it takes.
-    fn take(outgoing: &Outgoing<u32>, wanted: usize, patience: Duration) -> JoinHandle<Vec<u32>> {
+    /// What a thread of its own takes.
+    struct Taken(mpsc::Receiver<Vec<u32>>);
+
+    impl Taken {
+        fn wait(self) -> Vec<u32> {
+            self.0.recv_timeout(DEADLINE).expect("a batch is taken in time")
+        }
+    }
+
+    fn take(outgoing: &Outgoing<u32>, wanted: usize, patience: Duration) -> Taken {
         let inbox = Arc::clone(&outgoing.inbox);
         let gathering = Gathering { wanted, until: Instant::now() + patience };
+        let (tell, taken) = mpsc::channel();
         std::thread::spawn(move || {
-            let mut taken = Vec::new();
-            inbox.take(gathering, &mut taken);
-            taken
-        })
+            let mut batch = Vec::new();
+            inbox.take(gathering, &mut batch);
+            // Whoever waited for it may have given up.
+            let _ = tell.send(batch);
+        });
+        Taken(taken)
     }
 
     /// How many ops it sleeps for, once it sleeps.
@@ -430,29 +442,29 @@ mod tests {
 
     #[test]
     fn a_batch_waits_for_as_many_ops_as_are_wanted() {
-        let mut outgoing = inbox();
+        let mut outgoing = inbox(Company::Alone);
         let thread = take(&outgoing, 3, NEVER);
         for op in 1..=3 {
             assert_eq!(asleep_for(&outgoing), 3);
             send(&mut outgoing, op);
         }
-        assert_eq!(thread.join().unwrap(), [1, 2, 3]);
+        assert_eq!(thread.wait(), [1, 2, 3]);
     }
 
     #[test]
     fn what_is_there_is_a_batch_when_the_time_is_over() {
-        let mut outgoing = inbox();
+        let mut outgoing = inbox(Company::Alone);
         send(&mut outgoing, 1);
-        assert_eq!(take(&outgoing, 3, Duration::ZERO).join().unwrap(), [1]);
+        assert_eq!(take(&outgoing, 3, Duration::ZERO).wait(), [1]);
     }
 
     #[test]
     fn nothing_is_no_batch_however_long_it_takes() {
-        let mut outgoing = inbox();
+        let mut outgoing = inbox(Company::Alone);
         let thread = take(&outgoing, 3, Duration::ZERO);
         assert_eq!(asleep_for(&outgoing), 1);
         send(&mut outgoing, 1);
-        assert_eq!(thread.join().unwrap(), [1]);
+        assert_eq!(thread.wait(), [1]);
     }
 
     #[test]
@@ -475,8 +487,17 @@ mod tests {
 
     #[test]
     fn those_who_were_answered_are_expected_beside_those_who_wait() {
-        let mut outgoing = inbox();
+        let mut outgoing = inbox(Company::Alone);
         send(&mut outgoing, 1);
         assert_eq!(outgoing.inbox.gathering(4, NEVER).wanted, 5);
+    }
+    #[test]
+    fn the_log_of_a_member_waits_by_its_rule_and_not_longer() {
+        let (fast, slow) = (Duration::from_micros(130), NEVER);
+        for (took, worth) in [(fast, fast * 3), (slow, LONGEST_GATHERING)] {
+            let before = Instant::now();
+            let until = inbox(Company::Member).inbox.gathering(2, took).until;
+            assert!(before + worth <= until && until <= Instant::now() + worth, "behind {took:?}");
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod basics;
 mod embedded;
+mod guide;
 #[allow(dead_code, reason = "the tests of ensembles use the rest")]
 #[path = "../server/process.rs"]
 mod process;

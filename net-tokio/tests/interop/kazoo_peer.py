@@ -159,6 +159,15 @@ class Kazoo:
         queue.consume()
         return f"ok {item.decode()}"
 
+    def get_locking(self, name, path, longest_ms):
+        queue = LockingQueue(self.client, path)
+        self.keep(name, queue)
+        item = queue.get(timeout=int(longest_ms) / 1000)
+        return "no" if item is None else f"ok {item.decode()}"
+
+    def consume(self, name):
+        return done(self.objects[name].consume())
+
     # Members.
 
     def join(self, name, path, member, _data):

@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import traceback
 
 import servers
@@ -156,6 +157,7 @@ def mutex_excludes_under_contention(a, b, path):
             with lock:
                 inside.append(name)
                 most[0] = max(most[0], len(inside))
+            threading.Event().wait(0.005)
             with lock:
                 inside.remove(name)
             want("released", side.do("release", name))
@@ -305,6 +307,22 @@ def queued(kind):
     return items_go_across
 
 
+def locked_items_are_passed_over(a, b, path):
+    """What one deals with the other does not get, and consumed items are gone."""
+    for item in ("item0", "item1", "item2"):
+        want("put", b.do("put-locking", "queue", path, item))
+    want("the first has the first item", a.do("get-locking", "mine", path, SOON_MS), "ok item0")
+    want("the second has the next", b.do("get-locking", "theirs", path, SOON_MS), "ok item1")
+    want("the first has the last", a.do("get-locking", "more", path, SOON_MS), "ok item2")
+    want("no more", b.do("get-locking", "none", path, NOT_MS), "no")
+    waiting = b.begin("get-locking", "late", path, SOON_MS)
+    for side, name in ((a, "mine"), (b, "theirs"), (a, "more")):
+        want("consumed", side.do("consume", name))
+    want("put", a.do("put-locking", "queue", path, "item3"))
+    want("who waits has it", waiting.result(SOON_S), "ok item3")
+    want("consumed", b.do("consume", "late"))
+
+
 # Members.
 
 
@@ -343,11 +361,29 @@ def partitions_are_shared_out(a, b, path):
     want("and leaves", b.do("leave-partition", theirs))
 
 
+def partitions_are_handed_over(a, b, path):
+    """Who is alone has all, once nobody has come for a second; and who comes waits until that one has let go."""
+    items = ("p1", "p2", "p3", "p4")
+    began = time.monotonic()
+    mine = a.new("partition", path, *items)
+    want("one has all", sorted(a.begin("share", mine).result(SOON_S * 2).split()), ["ok", *items])
+    want("at once", time.monotonic() - began < 0.9, False)
+    theirs = b.new("partition", path, *items)
+    waiting = b.begin("share", theirs)
+    concurrent.futures.wait([waiting], timeout=2.5)
+    want("the other has something before it is released", waiting.done(), False)
+    shares = [a.begin("share", mine), waiting]
+    shares = [share.result(SOON_S * 2) for share in shares]
+    want("all is shared out", sorted(" ".join(share.removeprefix("ok") for share in shares).split()), [*items])
+    for side, name in ((a, mine), (b, theirs)):
+        want("leaves", side.do("leave-partition", name))
+
+
 LOCKS = [mutex_excludes, mutex_is_fair, mutex_excludes_under_contention, readers_share_and_writers_do_not, semaphore_counts_both]
 BARRIERS = [barrier_stops_until_it_is_lowered, double_barrier_lets_all_in_and_out_together]
 SCENES = {
     "kazoo": [*LOCKS, election_has_one_leader, *BARRIERS, counted("add-text"), counted("add-count"), queued("queue"), queued("locking"),
-              members_see_each_other, partitions_are_shared_out],
+              locked_items_are_passed_over, members_see_each_other, partitions_are_shared_out, partitions_are_handed_over],
     "curator": [*LOCKS, mutex_is_revoked, latch_has_one_leader, *BARRIERS, counted("add-long"), counted("add-count"), queued("simple"),
                 queued(""), members_see_each_other],
 }
@@ -359,7 +395,7 @@ def play(scene, sides, path):
     try:
         scene(*sides, path)
     except Exception as trouble:  # pylint: disable=broad-except
-        print(f"FAILED {name}: {trouble}")
+        print(f"FAILED {name}: {str(trouble) or 'no answer in time'}")
         if not isinstance(trouble, (Failed, concurrent.futures.TimeoutError)):
             traceback.print_exc()
         return False
@@ -392,4 +428,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    STATUS = main()
+    sys.stdout.flush()
+    # A peer in this process may wait for somebody for ever, after a scene that failed.
+    os._exit(STATUS)
