@@ -1,6 +1,7 @@
 //! The deterministic simulator of Quorate.
 
 mod accent;
+pub mod against;
 pub mod app;
 mod checkers;
 mod chooser;

@@ -1,5 +1,6 @@
 //! Arguments, and which command they choose.
 
+mod against;
 mod floors;
 mod report;
 mod run;
@@ -22,6 +23,19 @@ enum Command {
     Run(run::RunArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
+    /// Says plans without their faults to a live server and compares.
+    Against {
+        #[command(flatten)]
+        against: against::Against,
+        #[arg(long, default_value = "r0")]
+        scenario: quorate_sim::Scenario,
+        #[arg(long)]
+        from: u64,
+        #[arg(long)]
+        to: u64,
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -39,6 +53,10 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
+        Command::Against { against, scenario, from, to, json } => {
+            let plans = (from..to).map(|seed| quorate_sim::Plan::expand(scenario, seed));
+            against::main(plans, &against.against.unwrap_or_default(), &against.below, json)
+        }
         Command::Plan { scenario, seed } => {
             match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
                 Ok(json) => println!("{json}"),

@@ -36,6 +36,7 @@ use crate::disk::Image;
 use crate::oracle::{Checks, Oracle};
 use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
+use bytes::Bytes;
 use client::Client;
 use lanes::Work;
 use links::Links;
@@ -210,6 +211,25 @@ pub(crate) struct World<'p> {
     is_over: bool,
     /// The server has refused what a lying disk left: nothing more can be asked of it.
     is_refused: bool,
+    /// What clients say and hear, if somebody wants to know.
+    overheard: Option<Vec<Overheard>>,
+}
+
+/// Something that goes over a client's connection, as its client has it.
+#[derive(Clone, Debug)]
+pub(crate) enum Overheard {
+    ToServer(ConnId, Bytes),
+    ToClient(ConnId, Bytes),
+    /// It is closed at the client's end.
+    EndOf(ConnId),
+}
+
+/// Runs a plan to its end, and answers what went over its clients' connections, and the first violation.
+pub(crate) fn overhear(plan: &Plan) -> (Vec<Overheard>, Option<Violation>) {
+    let mut world = World::new(plan, Box::new(Seeded { seed: plan.seed }), Checks::All, None);
+    world.overheard = Some(Vec::new());
+    let violation = world.run().err();
+    (world.overheard.unwrap_or_default(), violation)
 }
 
 /// Runs a plan to its end. With a number of events to show, the trace keeps words beside the numbers, which costs time.
@@ -290,6 +310,7 @@ impl<'p> World<'p> {
             aftermath: Aftermath::default(),
             is_over: false,
             is_refused: false,
+            overheard: None,
         }
     }
 
@@ -308,6 +329,12 @@ impl<'p> World<'p> {
     fn note_at(&mut self, server: usize, what: &'static str, mut numbers: [u64; 3]) {
         numbers[0] |= (server as u64) << 56;
         self.note(what, numbers);
+    }
+
+    fn overhear(&mut self, what: impl FnOnce() -> Overheard) {
+        if let Some(overheard) = &mut self.overheard {
+            overheard.push(what());
+        }
     }
 
     fn life(&self, server: usize) -> Life {
