@@ -12,6 +12,8 @@
 mod comparison;
 mod quiet;
 mod script;
+#[cfg(test)]
+mod tests;
 
 pub use comparison::{Comparison, Difference};
 pub use quiet::{Unfit, quiet};
