@@ -55,6 +55,8 @@ pub enum Workload {
     Config,
     /// Everybody registers instances of a service, and picks among them.
     Discovery,
+    /// What whoever uses the library brings: no plan says what. Is not drawn.
+    Own,
 }
 
 impl Workload {
@@ -107,6 +109,7 @@ impl Workload {
             Workload::LockingQueue => "locking-queue",
             Workload::Config => "config",
             Workload::Discovery => "discovery",
+            Workload::Own => "own",
         }
     }
 

@@ -162,7 +162,7 @@ impl World<'_> {
             _ => None,
         });
         let machines: Vec<&app::Machine> = machines.collect();
-        self.plan.apps.first().map_or(Ok(()), |plan| app::judge(&machines, plan))
+        self.plan.apps.first().map_or(Ok(()), |plan| self.programs.judge(&machines, plan))
     }
 
     fn leading_survivor(&self) -> Option<usize> {

@@ -26,7 +26,7 @@ mod server;
 mod sockets;
 mod wires;
 
-use crate::app;
+use crate::app::{self, Programs, Workloads};
 use crate::checkers::leadership::Reigns;
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
@@ -182,6 +182,7 @@ pub struct Outcome {
 /// See the module's words.
 pub(crate) struct World<'p> {
     plan: &'p Plan,
+    programs: &'p dyn Programs,
     chooser: Box<dyn Chooser>,
     now: u64,
     queue: BinaryHeap<Reverse<Scheduled>>,
@@ -226,7 +227,7 @@ pub(crate) enum Overheard {
 
 /// Runs a plan to its end, and answers what went over its clients' connections, and the first violation.
 pub(crate) fn overhear(plan: &Plan) -> (Vec<Overheard>, Option<Violation>) {
-    let mut world = World::new(plan, Box::new(Seeded { seed: plan.seed }), Checks::All, None);
+    let mut world = World::new((plan, &Workloads), Box::new(Seeded { seed: plan.seed }), Checks::All, None);
     world.overheard = Some(Vec::new());
     let violation = world.run().err();
     (world.overheard.unwrap_or_default(), violation)
@@ -242,7 +243,18 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: O
     if let Some(accent) = &plan.accent {
         return crate::accent::run((plan, accent), chooser, shown);
     }
-    let mut world = World::new(plan, chooser, checks, shown);
+    run_programs(plan, &Workloads, chooser, checks, shown)
+}
+
+/// The same with other programs on its machines.
+pub(crate) fn run_programs(
+    plan: &Plan,
+    programs: &dyn Programs,
+    chooser: Box<dyn Chooser>,
+    checks: Checks,
+    shown: Option<usize>,
+) -> Outcome {
+    let mut world = World::new((plan, programs), chooser, checks, shown);
     let violation = world.run().err();
     world.counters.simulated_ns = world.now;
     world.counters.commits = world.oracle.commits();
@@ -255,7 +267,12 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: O
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, checks: Checks, shown: Option<usize>) -> Self {
+    fn new(
+        (plan, programs): (&'p Plan, &'p dyn Programs),
+        mut chooser: Box<dyn Chooser>,
+        checks: Checks,
+        shown: Option<usize>,
+    ) -> Self {
         let ensemble = plan.ensemble.as_ref();
         let count = ensemble.map_or(1, EnsemblePlan::servers);
         let db_autocreate = ensemble.is_none_or(|plan| plan.db_autocreate);
@@ -280,15 +297,12 @@ impl<'p> World<'p> {
             clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
         let end_of_operations = plan.duration_ms * 1_000_000;
         clients.extend(plan.apps.iter().enumerate().map(|(index, app)| {
-            Client::App(Box::new(app::started(
-                (plan.clients.len() + index, count),
-                app,
-                plan.seed,
-                end_of_operations,
-            )))
+            let index = plan.clients.len() + index;
+            Client::App(Box::new(app::started(programs, (index, count), app, (plan.seed, end_of_operations))))
         }));
         World {
             plan,
+            programs,
             chooser,
             now: 0,
             queue: BinaryHeap::new(),
