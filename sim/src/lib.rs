@@ -11,6 +11,7 @@ mod oracle;
 mod plan;
 mod recorded;
 mod trace;
+mod twice;
 mod world;
 
 pub use checkers::Violation;
@@ -23,4 +24,5 @@ pub use recorded::{
     RecordedConnection, RecordedCounts, RecordedHistory, RecordedReply, RecordedRequest, RecordedSettings,
     judge as judge_recorded,
 };
+pub use twice::{Difference, run_twice};
 pub use world::{Outcome, run, run_with};
