@@ -413,14 +413,3 @@ fn what_brings_a_learner_up_to_date_breaks_in_the_middle() {
             > story.count("link closed", SERVER, AT + 15_000, AT + 25_000)
     );
 }
-
-#[test]
-fn a_truncation_fails_and_the_power_goes() {
-    let mut plan = plan(Target::All, Fault::FailTruncation { permille: 1000, after_calls: 0, down_ms: 1000 });
-    // What it proposes meanwhile is not committed, and has to go when it is back.
-    let fault =
-        Fault::CutLinks { shape: Shape::Isolate, ports: Ports::Both, direction: Direction::Both, ms: 8000 };
-    plan.faults.push(PlannedFault { at_us: (AT + 1) * 1000, target: Target::Leader, fault });
-    let story = told(&plan);
-    assert_eq!((story.fired("fail_truncation"), story.fired("power_loss")), (1, 1));
-}

@@ -1,9 +1,11 @@
 //! Arguments, and which command they choose.
 
 mod against;
+mod demand;
 mod floors;
 mod report;
 mod run;
+mod stopwatch;
 mod sweep;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +46,8 @@ enum Command {
         /// The seed.
         #[arg(long)]
         seed: u64,
+        #[command(flatten)]
+        demand: demand::DemandArguments,
     },
 }
 
@@ -57,13 +61,14 @@ pub(crate) fn main() -> ExitCode {
             let plans = (from..to).map(|seed| quorate_sim::Plan::expand(scenario, seed));
             against::main(plans, &against.against.unwrap_or_default(), &against.below, json)
         }
-        Command::Plan { scenario, seed } => {
-            match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
+        Command::Plan { scenario, seed, demand } => {
+            let plan = quorate_sim::Plan::expand_to(scenario, seed, &demand.demand());
+            let json = plan.and_then(|plan| {
+                serde_json::to_string_pretty(&plan).map_err(|error| format!("it can't be written: {error}"))
+            });
+            match json {
                 Ok(json) => println!("{json}"),
-                Err(error) => {
-                    eprintln!("the plan can't be written: {error}");
-                    return ExitCode::from(2);
-                }
+                Err(problem) => return report::usage(&problem),
             }
             ExitCode::SUCCESS
         }

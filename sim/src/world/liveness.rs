@@ -190,6 +190,9 @@ impl World<'_> {
             if client.is_read_only() {
                 return Some(format!("client {index} only reads, server {leader} leads"));
             }
+            if !client.is_done() {
+                return Some(format!("client {index}, {}, has not come to its end", client.state()));
+            }
             if client.last_answered() < end_of_faults || client.waits_since() + PATIENCE_NS < self.now {
                 let (state, heard, waits) = (client.state(), client.last_answered(), client.waits_since());
                 return Some(format!(

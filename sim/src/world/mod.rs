@@ -24,6 +24,7 @@ mod process;
 mod scripted;
 mod server;
 mod sockets;
+mod traced;
 mod wires;
 
 use crate::app::{self, Programs, Workloads};
@@ -49,6 +50,7 @@ use quorate_core::vocabulary::{ConnId, LinkId};
 use server::{Life, Server};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+pub(crate) use traced::run_traced;
 
 /// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
 const LIVENESS_NS: u64 = 20_000_000_000;

@@ -23,7 +23,7 @@ mod semaphore;
 mod tree_cache;
 
 use super::machine::{Machine, Told};
-use super::{Client, Programs, Scene};
+use super::{Programs, Scene};
 use crate::checkers::Verdict;
 use crate::plan::{AppPlan, Workload};
 use quorate_core::client::Runtime;
