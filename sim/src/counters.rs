@@ -1,10 +1,11 @@
 //! Counters against vacuity: what a run really did, so that a verdict over nothing is seen to be one.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// What a run, or many, did.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counters {
     /// Non-timer inputs, and timers that changed something.
     pub events: u64,
@@ -21,13 +22,23 @@ pub struct Counters {
     /// Replies by error code.
     pub replies: BTreeMap<i32, u64>,
     /// Operations by name.
+    #[serde(deserialize_with = "named")]
     pub operations_by_kind: BTreeMap<&'static str, u64>,
     /// Faults that fired, by name.
+    #[serde(deserialize_with = "named")]
     pub faults: BTreeMap<&'static str, u64>,
     /// Rare branches that were taken, by name.
+    #[serde(deserialize_with = "named")]
     pub probes: BTreeMap<&'static str, u64>,
     /// Checks made, by checker.
+    #[serde(deserialize_with = "named")]
     pub checks: BTreeMap<&'static str, u64>,
+}
+
+/// Counts whose names were written down. The names stay in memory for good: there are a few hundred, and somebody reads them once.
+fn named<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let counts = BTreeMap::<String, u64>::deserialize(from)?;
+    Ok(counts.into_iter().map(|(name, count)| (&*name.leak(), count)).collect())
 }
 
 fn add<K: Ord + Copy>(into: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {

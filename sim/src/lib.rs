@@ -1,6 +1,7 @@
 //! The deterministic simulator of Quorate.
 
 mod accent;
+pub mod against;
 pub mod app;
 mod checkers;
 mod chooser;
@@ -10,7 +11,9 @@ mod model;
 mod oracle;
 mod plan;
 mod recorded;
+mod sim;
 mod trace;
+mod twice;
 mod world;
 
 pub use checkers::Violation;
@@ -23,4 +26,6 @@ pub use recorded::{
     RecordedConnection, RecordedCounts, RecordedHistory, RecordedReply, RecordedRequest, RecordedSettings,
     judge as judge_recorded,
 };
+pub use sim::{Faults, Report, Sim};
+pub use twice::{Difference, run_twice};
 pub use world::{Outcome, run, run_with};

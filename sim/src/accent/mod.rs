@@ -42,16 +42,24 @@ use story::{Crash, Telling, tell};
 /// Tells the story once without a crash, then with one at each of its points.
 pub(crate) fn run(
     (plan, accent): (&Plan, &AccentPlan),
-    mut chooser: Box<dyn Chooser>,
+    chooser: Box<dyn Chooser>,
     shown: Option<usize>,
 ) -> Outcome {
-    let mut trace = Trace::new(plan.seed, shown);
+    run_traced((plan, accent), chooser, Trace::new(plan.seed, shown)).0
+}
+
+/// The same into this trace.
+pub(crate) fn run_traced(
+    (plan, accent): (&Plan, &AccentPlan),
+    mut chooser: Box<dyn Chooser>,
+    mut trace: Trace,
+) -> (Outcome, Trace) {
     let mut counters = Counters::default();
     let mut telling =
         Telling { plan, accent, chooser: &mut *chooser, trace: &mut trace, counters: &mut counters };
     let violation =
         tell_all(&mut telling, accent, tell).and_then(|()| tell_all(&mut telling, accent, led::tell)).err();
-    Outcome { violation, trace_hash: trace.hash(), last_events: trace.last(), counters }
+    (Outcome { violation, trace_hash: trace.hash(), last_events: trace.last(), counters }, trace)
 }
 
 type Story = fn(&mut Telling<'_>, Option<Crash>) -> Result<u64, Violation>;

@@ -6,13 +6,53 @@
 //! machine's clock shows what its speed makes of the world's time; nothing else is known to a task.
 
 mod machine;
+mod own;
 mod runtime;
+mod scene;
 mod workload;
 
+use crate::checkers::Verdict;
+use crate::plan::AppPlan;
+use machine::NAME;
 pub(crate) use machine::{Doing, Machine};
+pub(crate) use own::Own;
+use quorate_core::client::OnExpiry;
+use quorate_core::vocabulary::{Millis, Mono};
 pub use runtime::{SimRuntime, SimStream};
+pub use scene::Scene;
+pub(crate) use workload::Workloads;
 pub use workload::probes;
-pub(crate) use workload::{judge, started};
 
 /// The client library in the simulated world.
 pub type Client = quorate_core::client::Client<SimRuntime>;
+
+/// What runs on machines.
+pub(crate) trait Programs {
+    /// Begins what runs on one.
+    fn start(&self, plan: &AppPlan, scene: Scene);
+
+    /// What must hold over all machines when they are done.
+    fn judge(&self, machines: &[&Machine], plan: &AppPlan) -> Verdict;
+}
+
+/// A machine whose programs begin; there are so many servers that they can connect to, and at `end_ns` they stop to begin anything.
+pub(crate) fn started(
+    programs: &dyn Programs,
+    (index, servers): (usize, usize),
+    plan: &AppPlan,
+    (seed, end_ns): (u64, u64),
+) -> Machine {
+    let machine = Machine::new(index, seed, plan);
+    let runtime = machine.runtime();
+    let hosts: Vec<String> = (0..servers).map(|server| format!("{NAME}{server}:2181")).collect();
+    let client = Client::builder(runtime.clone(), &hosts.join(","))
+        .expect("the names of servers are a connect string")
+        .session_timeout(Millis(plan.timeout_ms))
+        .on_expiry(OnExpiry::Replace)
+        .fail_fast(plan.fail_fast)
+        .start();
+    let end = Mono(end_ns / 1000 * plan.speed_permille);
+    let (number, is_believed) = (machine.index as u64, plan.is_believed);
+    programs.start(plan, Scene { client, runtime, machine: number, end, is_believed });
+    machine
+}

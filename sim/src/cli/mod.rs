@@ -1,8 +1,11 @@
 //! Arguments, and which command they choose.
 
+mod against;
+mod demand;
 mod floors;
 mod report;
 mod run;
+mod stopwatch;
 mod sweep;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +25,19 @@ enum Command {
     Run(run::RunArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
+    /// Says plans without their faults to a live server and compares.
+    Against {
+        #[command(flatten)]
+        against: against::Against,
+        #[arg(long, default_value = "r0")]
+        scenario: quorate_sim::Scenario,
+        #[arg(long)]
+        from: u64,
+        #[arg(long)]
+        to: u64,
+        #[arg(long)]
+        json: bool,
+    },
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -30,6 +46,8 @@ enum Command {
         /// The seed.
         #[arg(long)]
         seed: u64,
+        #[command(flatten)]
+        demand: demand::DemandArguments,
     },
 }
 
@@ -39,13 +57,18 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
-        Command::Plan { scenario, seed } => {
-            match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
+        Command::Against { against, scenario, from, to, json } => {
+            let plans = (from..to).map(|seed| quorate_sim::Plan::expand(scenario, seed));
+            against::main(plans, &against.against.unwrap_or_default(), &against.below, json)
+        }
+        Command::Plan { scenario, seed, demand } => {
+            let plan = quorate_sim::Plan::expand_to(scenario, seed, &demand.demand());
+            let json = plan.and_then(|plan| {
+                serde_json::to_string_pretty(&plan).map_err(|error| format!("it can't be written: {error}"))
+            });
+            match json {
                 Ok(json) => println!("{json}"),
-                Err(error) => {
-                    eprintln!("the plan can't be written: {error}");
-                    return ExitCode::from(2);
-                }
+                Err(problem) => return report::usage(&problem),
             }
             ExitCode::SUCCESS
         }

@@ -2,14 +2,30 @@
 
 use quorate_sim::{Checks, Counters, Outcome, Plan, Scenario, Seeded};
 use serde_json::json;
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
+use std::process::ExitCode;
 
 const LONGEST_DETAIL: usize = 3000;
+/// Lists are folded at this column.
+const WIDTH: usize = 150;
+/// Behind the name of a line.
+const INDENT: usize = 16;
+/// So many rare branches are named for one run.
+const RAREST: usize = 12;
+
+/// The commit that this program was built from.
+pub(super) const COMMIT: &str = env!("QUORATE_COMMIT");
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Hears of the seed that panicked, and what it said.
+type OnPanic = Box<dyn Fn(u64, String)>;
 
 thread_local! {
-    static RUNNING: Cell<Option<(Scenario, u64, Checks)>> = const { Cell::new(None) };
+    /// What this thread runs, and the command that runs it again.
+    static RUNNING: RefCell<Option<(u64, String)>> = const { RefCell::new(None) };
+    static ON_PANIC: RefCell<Option<OnPanic>> = const { RefCell::new(None) };
 }
 
 /// The command that runs a seed.
@@ -25,21 +41,44 @@ pub(super) fn watched(plan: &Plan, checks: Checks, shown: Option<usize>) -> Outc
 
 /// Says which seed this thread runs, for the case that it panics.
 pub(super) fn now_running(scenario: Scenario, seed: u64, checks: Checks) {
-    RUNNING.set(Some((scenario, seed, checks)));
+    now_running_command(seed, format!("{} --trace", run(scenario, seed, checks)));
 }
 
-/// A panic is told with its seed and ends the process as a violation does.
+/// The same of what this command runs again.
+pub(super) fn now_running_command(seed: u64, command: String) {
+    RUNNING.set(Some((seed, command)));
+}
+
+/// Panics of this thread are told to this from now on. The thread then stands still for good.
+pub(super) fn on_panic(tell: impl Fn(u64, String) + 'static) {
+    ON_PANIC.set(Some(Box::new(tell)));
+}
+
+/// A panic is told with its seed. Where nobody has asked for it, it ends the process as a violation does.
 pub(super) fn announce_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        println!("{panic}");
-        if let Some((scenario, seed, checks)) = RUNNING.get() {
-            println!(
-                "seed {seed} breaks no_panic\nreplay          quorate-sim {} --trace",
-                run(scenario, seed, checks)
-            );
+    std::panic::set_hook(Box::new(|panic| panicked(&panic.to_string())));
+}
+
+/// Does not come back: a release build ends a process whose panic has been told.
+pub(super) fn panicked(words: &str) -> ! {
+    let running = RUNNING.take();
+    if let (Some(tell), Some((seed, _))) = (ON_PANIC.take(), &running) {
+        tell(*seed, words.replace('\n', " "));
+        loop {
+            std::thread::park();
         }
-        std::process::exit(1);
-    }));
+    }
+    println!("{words}");
+    if let Some((seed, command)) = running {
+        println!("seed {seed} breaks no_panic\nreplay          quorate-sim {command}");
+    }
+    std::process::exit(1);
+}
+
+/// Says what is wrong with what was asked for.
+pub(super) fn usage(problem: &str) -> ExitCode {
+    eprintln!("quorate-sim: {problem}");
+    ExitCode::from(2)
 }
 
 /// Nanoseconds that this thread has spent on a processor, 0 where nobody says so.
@@ -69,22 +108,70 @@ fn list<K: Display>(counts: &BTreeMap<K, u64>) -> String {
     text
 }
 
-/// What happened, in numbers.
+/// A line by name, folded between the things that it lists.
+fn line(name: &str, list: &str) -> String {
+    if list.is_empty() {
+        return format!("{name:INDENT$}none");
+    }
+    let (mut text, mut column) = (format!("{name:INDENT$}"), INDENT);
+    for (number, part) in list.split(", ").enumerate() {
+        let width = part.chars().count();
+        if number > 0 && column + width + 2 > WIDTH {
+            text.push_str(&format!(",\n{:INDENT$}", ""));
+            column = INDENT;
+        } else if number > 0 {
+            text.push_str(", ");
+            column += 2;
+        }
+        text.push_str(part);
+        column += width;
+    }
+    text
+}
+
+fn rarest(probes: &BTreeMap<&str, u64>) -> String {
+    let mut all: Vec<_> = probes.iter().collect();
+    all.sort_by_key(|(name, count)| (**count, **name));
+    let rest = all.len().saturating_sub(RAREST);
+    let mut text: Vec<String> =
+        all.iter().take(RAREST).map(|(name, count)| format!("{name} {count}")).collect();
+    if rest > 0 {
+        text.push(format!("and {rest} that were hit more often"));
+    }
+    text.join(", ")
+}
+
+/// What happened, in numbers, in under 20 lines.
 pub(super) fn summary(title: &str, counters: &Counters, cpu_ns: u64) -> String {
+    numbers(title, counters, cpu_ns, &rarest(&counters.probes))
+}
+
+/// What happened in many runs, with all that was ever hit.
+pub(super) fn totals(title: &str, counters: &Counters, cpu_ns: u64) -> String {
+    numbers(title, counters, cpu_ns, &list(&counters.probes))
+}
+
+fn numbers(title: &str, counters: &Counters, cpu_ns: u64, probes: &str) -> String {
     let seconds = counters.simulated_ns / 1_000_000_000;
     let rate = events_per_cpu_second(counters, cpu_ns);
-    let cpu = cpu_ns as f64 / 1e9;
-    format!(
-        "{title}\nsimulated       {seconds} s in {cpu:.2} CPU s\nevents          {} ({rate} a CPU second)\noperations      {} \
-         ({})\ncommits         {}\nreplies by code {}\nfaults          {}\nprobes          {}",
-        counters.events,
-        counters.operations,
-        list(&counters.operations_by_kind),
-        counters.commits,
-        list(&counters.replies),
-        list(&counters.faults),
-        list(&counters.probes),
-    )
+    let kinds = match list(&counters.operations_by_kind) {
+        kinds if kinds.is_empty() => kinds,
+        kinds => format!(" ({kinds})"),
+    };
+    let mut lines = vec![
+        title.to_string(),
+        line("simulated", &format!("{seconds} s in {:.2} CPU s", cpu_ns as f64 / 1e9)),
+        line("events", &format!("{} ({rate} a CPU second)", counters.events)),
+        line("operations", &format!("{}{kinds}", counters.operations)),
+        line("commits", &counters.commits.to_string()),
+        line("replies by code", &list(&counters.replies)),
+        line("faults", &list(&counters.faults)),
+    ];
+    if let Some(leaders) = counters.probes.get("leader_serves") {
+        lines.push(line("leaders", &format!("{leaders} began to serve")));
+    }
+    lines.push(line("probes", probes));
+    lines.join("\n")
 }
 
 /// Everything of one run.
@@ -92,8 +179,8 @@ pub(super) fn run_json(plan: &Plan, outcome: &Outcome, cpu_ns: u64) -> String {
     json!({
         "scenario": plan.scenario,
         "seed": plan.seed,
-        "version": env!("CARGO_PKG_VERSION"),
-        "commit": option_env!("QUORATE_COMMIT"),
+        "version": VERSION,
+        "commit": COMMIT,
         "trace_hash": format!("{:016x}", outcome.trace_hash),
         "held": outcome.violation.is_none(),
         "violation": outcome.violation,
@@ -111,9 +198,8 @@ pub(super) fn failure(plan: &Plan, outcome: &Outcome, command: &str) -> String {
         .violation
         .as_ref()
         .map_or(("", ""), |violation| (violation.checker, violation.detail.as_str()));
-    let commit = option_env!("QUORATE_COMMIT").unwrap_or("unknown");
     let _ = writeln!(text, "seed            {}", plan.seed);
-    let _ = writeln!(text, "version         {} (commit {commit})", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(text, "version         {VERSION} (commit {COMMIT})");
     let _ = writeln!(text, "plan            {}", plan.summary());
     let _ = writeln!(text, "trace hash      {:016x}", outcome.trace_hash);
     let _ = writeln!(text, "faults fired    {}", list(&outcome.counters.faults));

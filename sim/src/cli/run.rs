@@ -1,5 +1,6 @@
 //! `run`: one plan.
 
+use super::demand::DemandArguments;
 use super::report;
 use clap::Args;
 use quorate_sim::{Checks, Plan, Scenario};
@@ -14,8 +15,10 @@ pub(super) struct RunArguments {
     /// The scenario to take the seed's plan from: r0, r1, r2, rj, rr, or rr-WORKLOAD.
     #[arg(long, default_value = "r0", conflicts_with = "plan")]
     scenario: Scenario,
+    #[command(flatten)]
+    demand: DemandArguments,
     /// A plan to run instead, as `plan` prints them.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "DemandArguments")]
     plan: Option<PathBuf>,
     /// What is checked: all, or invariants, those that the core and each client check by themselves.
     #[arg(long, default_value = "all")]
@@ -32,8 +35,10 @@ pub(super) struct RunArguments {
 fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
     let Some(path) = &arguments.plan else {
         let seed = arguments.seed.unwrap_or_default();
-        let plan = Plan::expand(arguments.scenario, seed);
-        return Ok((plan, format!("{} --trace", report::run(arguments.scenario, seed, arguments.checks))));
+        let plan = Plan::expand_to(arguments.scenario, seed, &arguments.demand.demand())?;
+        let options = arguments.demand.options();
+        let command = report::run(arguments.scenario, seed, arguments.checks);
+        return Ok((plan, format!("{command}{options} --trace")));
     };
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
@@ -51,12 +56,9 @@ fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
     let (plan, command) = match plan_of(arguments) {
         Ok(found) => found,
-        Err(problem) => {
-            eprintln!("{problem}");
-            return ExitCode::from(2);
-        }
+        Err(problem) => return report::usage(&problem),
     };
-    report::now_running(arguments.scenario, plan.seed, arguments.checks);
+    report::now_running_command(plan.seed, command.clone());
     let cpu = report::cpu_nanos();
     let outcome = report::watched(&plan, arguments.checks, arguments.trace);
     let cpu = report::cpu_nanos() - cpu;

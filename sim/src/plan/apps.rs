@@ -1,6 +1,7 @@
 //! Plans of applications: Rr, three servers and eight machines with one workload, with everything that breaks, and machines that stand
 //! still or have a clock of their own.
 
+use super::demand::Size;
 use super::expand::{Part, draw};
 use super::{Fault, Plan, PlannedFault, Scenario, Target, expand_ensemble};
 use crate::chooser::Draws;
@@ -8,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 /// So many machines run applications.
 pub(crate) const MACHINES: u64 = 8;
-const SECONDS: u64 = 20;
+/// The faults of an ensemble are drawn for so long, and then hurried.
+const DRAWN_SECONDS: u64 = 60;
 
 /// What applications do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +57,8 @@ pub enum Workload {
     Config,
     /// Everybody registers instances of a service, and picks among them.
     Discovery,
+    /// What whoever uses the library brings: no plan says what. Is not drawn.
+    Own,
 }
 
 impl Workload {
@@ -107,6 +111,7 @@ impl Workload {
             Workload::LockingQueue => "locking-queue",
             Workload::Config => "config",
             Workload::Discovery => "discovery",
+            Workload::Own => "own",
         }
     }
 
@@ -153,15 +158,15 @@ pub struct PausePlan {
     pub ms: u64,
 }
 
-pub(super) fn rr(seed: u64, workload: Option<Workload>) -> Plan {
-    let mut plan = expand_ensemble::rr(seed);
+pub(super) fn rr(seed: u64, workload: Option<Workload>, size: Size) -> Plan {
+    let mut plan = expand_ensemble::ensembles(seed, "Rr", Size { seconds: DRAWN_SECONDS, ..size });
     plan.scenario = Scenario::Rr(workload).to_string();
     plan.clients.clear();
     plan.operations.clear();
     plan.image = None;
     // An ephemeral node is what most recipes are made of.
     plan.server.local_sessions = false;
-    let duration_ms = SECONDS * 1000;
+    let duration_ms = size.seconds * 1000;
     for planned in &mut plan.faults {
         planned.at_us = planned.at_us * duration_ms / plan.duration_ms;
         if let Fault::Reset { client }
@@ -178,7 +183,7 @@ pub(super) fn rr(seed: u64, workload: Option<Workload>) -> Plan {
         let sound: Vec<_> = Workload::ALL.into_iter().filter(|workload| workload.is_sound()).collect();
         let drawn = draws.of(&sound);
         let workload = workload.unwrap_or(drawn);
-        (0..MACHINES).map(|_| app(draws, workload, tick_ms)).collect()
+        (0..MACHINES).map(|_| app(draws, workload, (tick_ms, duration_ms))).collect()
     });
     if plan.apps.iter().any(|app| app.workload.is_about_holding()) {
         draw(seed, Part::Loneliness, |draws| leave_alone(draws, &mut plan));
@@ -204,9 +209,9 @@ fn leave_alone(draws: &mut Draws<'_>, plan: &mut Plan) {
     plan.faults.sort_by_key(|planned| planned.at_us);
 }
 
-fn app(draws: &mut Draws<'_>, workload: Workload, tick_ms: u64) -> AppPlan {
+fn app(draws: &mut Draws<'_>, workload: Workload, (tick_ms, duration_ms): (u64, u64)) -> AppPlan {
     let pauses = (0..draws.of(&[0, 0, 1, 3]))
-        .map(|_| PausePlan { at_ms: draws.below(SECONDS * 1000), ms: draws.of(&[10, 500, 3000, 9000]) })
+        .map(|_| PausePlan { at_ms: draws.below(duration_ms), ms: draws.of(&[10, 500, 3000, 9000]) })
         .collect();
     AppPlan {
         workload,

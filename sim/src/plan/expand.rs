@@ -1,5 +1,6 @@
 //! From a seed to a plan: what scenarios have in common, and R0.
 
+use super::demand::Size;
 use super::image::image;
 use super::operations::Vocabulary;
 use super::swarm::{FAULTS, FaultKind, Swarm};
@@ -9,9 +10,6 @@ use super::{
 };
 use crate::chooser::{Choice, Draws, Seeded};
 
-const CLIENTS: u64 = 12;
-const OPERATIONS_PER_SECOND: u64 = 40;
-pub(super) const SECONDS: u64 = 60;
 /// Shorter than this for each server, a slow disk and a slow network leave no time for a handshake.
 const LEAST_TIMEOUT_MS: u64 = 1000;
 
@@ -53,14 +51,13 @@ pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -
     make(&mut Draws::new(&mut chooser, Choice::Plan, (part as u64, 0)))
 }
 
-pub(super) fn r0(seed: u64) -> Plan {
+pub(super) fn r0(seed: u64, size: Size) -> Plan {
     let swarm = draw(seed, Part::Swarm, Swarm::draw);
     let mut server = draw(seed, Part::Server, server);
     draw(seed, Part::LocalSessions, |draws| local_sessions(draws, &mut server));
-    let mut clients = draw(seed, Part::Clients, |draws| clients(draws, (CLIENTS, 1), &swarm, &server));
+    let mut clients = draw(seed, Part::Clients, |draws| clients(draws, (size.clients, 1), &swarm, &server));
     draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
-    let operations =
-        draw(seed, Part::Operations, |draws| operations(draws, OPERATIONS_PER_SECOND, &swarm, &clients));
+    let operations = draw(seed, Part::Operations, |draws| operations(draws, size, &swarm, &clients));
     let disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
     // What old servers wrote does not converge over a fuzzy snapshot.
     let may_be_old = disk.fuzzy_permille == 0;
@@ -71,7 +68,7 @@ pub(super) fn r0(seed: u64) -> Plan {
         seed,
         network: draw(seed, Part::Network, network),
         disk,
-        faults: draw(seed, Part::Faults, |draws| faults(draws, &swarm)),
+        faults: draw(seed, Part::Faults, |draws| faults(draws, size, &swarm)),
         clients,
         operations,
         server,
@@ -79,7 +76,7 @@ pub(super) fn r0(seed: u64) -> Plan {
         accent: None,
         apps: Vec::new(),
         image,
-        duration_ms: SECONDS * 1000,
+        duration_ms: size.seconds * 1000,
     }
 }
 
@@ -170,15 +167,15 @@ fn scripted(clients: &[ClientPlan], client: u32) -> Option<u32> {
 
 pub(super) fn operations(
     draws: &mut Draws<'_>,
-    per_second: u64,
+    size: Size,
     swarm: &Swarm,
     clients: &[ClientPlan],
 ) -> Vec<PlannedOperation> {
-    let count = per_second * SECONDS;
+    let count = size.per_second * size.seconds;
     let mut vocabulary = Vocabulary::new(swarm, draws);
     let mut operations: Vec<PlannedOperation> = Vec::with_capacity(count as usize);
     // The first second is for connecting.
-    let (first, last) = (1_000_000, SECONDS * 1_000_000 - 1);
+    let (first, last) = (1_000_000, size.end_us() - 1);
     let mut is_closing = false;
     for _ in 0..count {
         let draws = &mut *vocabulary.draws;
@@ -206,23 +203,27 @@ pub(super) fn operations(
     operations
 }
 
-fn faults(draws: &mut Draws<'_>, swarm: &Swarm) -> Vec<PlannedFault> {
+fn faults(draws: &mut Draws<'_>, size: Size, swarm: &Swarm) -> Vec<PlannedFault> {
     let mut faults = Vec::new();
     for _ in 0..swarm.fault_count {
         let kind = FAULTS[draws.weighted(&swarm.faults)];
-        let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
+        let at_us = draws.between(100_000, size.end_us() - 1);
         let target = Target::Server(0);
-        let planned = PlannedFault { at_us, target, fault: fault(draws, kind, CLIENTS) };
+        let planned = PlannedFault { at_us, target, fault: fault(draws, kind, size.clients) };
         // A lie that no power loss follows is none.
         if let Fault::LyingDisk { ms } = planned.fault
             && draws.chance(800)
         {
             let at_us = at_us + draws.below(ms * 1000);
-            faults.push(PlannedFault { at_us, target, fault: fault(draws, FaultKind::PowerLoss, CLIENTS) });
+            faults.push(PlannedFault {
+                at_us,
+                target,
+                fault: fault(draws, FaultKind::PowerLoss, size.clients),
+            });
         }
         faults.push(planned);
     }
-    faults.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    faults.retain(|planned| planned.at_us < size.end_us());
     faults.sort_by_key(|planned| planned.at_us);
     faults
 }

@@ -1,7 +1,8 @@
-//! From a seed to the plan of an ensemble: R1, and R2, which is R1 with more to do.
+//! From a seed to the plan of an ensemble: R1, R2, which is R1 with more to do, and what Rr's applications live with.
 
+use super::demand::{MOST_SERVERS, Size};
 use super::expand::{
-    Part, SECONDS, clients, disk, draw, fault, local_sessions, network, operations, restart_xids, server,
+    Part, clients, disk, draw, fault, local_sessions, network, operations, restart_xids, server,
 };
 use super::image::image;
 use super::swarm::{FaultKind, Kind, Swarm};
@@ -13,9 +14,6 @@ use crate::chooser::Draws;
 use quorate_core::jute::OpCode;
 use quorate_core::vocabulary::LAST_COUNTER;
 
-const CLIENTS: u64 = 20;
-const OPERATIONS_PER_SECOND: u64 = 20;
-const MANY_OPERATIONS_PER_SECOND: u64 = 1000;
 /// A sync says more here than it does of a server alone, and so comes so much more often.
 const SYNCS: u64 = 4;
 /// A learner that is well has always been heard of within this, whatever network and disk are like.
@@ -61,20 +59,8 @@ enum Breakage {
     Everybody,
 }
 
-pub(super) fn r1(seed: u64) -> Plan {
-    plan(seed, "R1", OPERATIONS_PER_SECOND, None)
-}
-
-pub(super) fn r2(seed: u64) -> Plan {
-    plan(seed, "R2", MANY_OPERATIONS_PER_SECOND, None)
-}
-
-/// The ensemble that applications live with.
-pub(super) fn rr(seed: u64) -> Plan {
-    plan(seed, "Rr", 0, Some(3))
-}
-
-fn plan(seed: u64, scenario: &str, per_second: u64, voters: Option<u32>) -> Plan {
+/// The plan of an ensemble of this size.
+pub(super) fn ensembles(seed: u64, scenario: &str, size: Size) -> Plan {
     let mut swarm = draw(seed, Part::Swarm, Swarm::draw);
     // What quotas count is each server's own, and differs behind a restart.
     swarm.operations[Kind::Quota as usize] = 0;
@@ -83,38 +69,35 @@ fn plan(seed: u64, scenario: &str, per_second: u64, voters: Option<u32>) -> Plan
     server.enforce_quota = false;
     draw(seed, Part::LocalSessions, |draws| local_sessions(draws, &mut server));
     let mut ensemble = draw(seed, Part::Ensemble, |draws| ensemble(draws, &mut server));
-    if let Some(voters) = voters {
-        (ensemble.voters, ensemble.observers) = (voters, 0);
-    }
+    resize(&mut ensemble, size);
     ensemble.db_autocreate = draw(seed, Part::Autocreate, |draws| draws.chance(600));
     draw(seed, Part::Quorums, |draws| let_groups_decide(draws, &mut ensemble));
     draw(seed, Part::Rest, |draws| half_break(draws, &mut ensemble));
     ensemble.observer_masters =
         ensemble.observers > 0 && draw(seed, Part::Masters, |draws| draws.chance(600));
     ensemble.last_counter = draw(seed, Part::Rollover, last_counter);
-    let people = (CLIENTS, ensemble.servers() as u64);
+    let people = (size.clients, ensemble.servers() as u64);
     let mut clients = draw(seed, Part::Clients, |draws| clients(draws, people, &swarm, &server));
     draw(seed, Part::Xids, |draws| restart_xids(draws, &mut clients));
     draw(seed, Part::ReadOnly, |draws| serve_reads_alone(draws, &mut ensemble, &mut clients));
-    let mut operations =
-        draw(seed, Part::Operations, |draws| operations(draws, per_second, &swarm, &clients));
-    draw(seed, Part::Readers, |draws| let_some_only_read(draws, &mut operations));
+    let mut operations = draw(seed, Part::Operations, |draws| operations(draws, size, &swarm, &clients));
+    draw(seed, Part::Readers, |draws| let_some_only_read(draws, size.clients, &mut operations));
     let mut disk = draw(seed, Part::Disk, |draws| disk(draws, &server));
     disk.fuzzy_permille = 0;
-    let mut faults = draw(seed, Part::Faults, |draws| faults(draws, swarm.fault_count, &ensemble));
+    let mut faults = draw(seed, Part::Faults, |draws| faults(draws, swarm.fault_count, size, &ensemble));
     let silence_us = u64::from(ensemble.sync_limit) * server.tick_time_ms * 1000;
     let window = (silence_us, server.tick_time_ms * 3000 / 2);
-    draw(seed, Part::Deposition, |draws| ask_the_deposed(draws, &mut operations, &faults, window));
+    draw(seed, Part::Deposition, |draws| ask_the_deposed(draws, (size, window), &mut operations, &faults));
     if server.local_sessions {
-        draw(seed, Part::Upgrades, |draws| hurry_upgrades(draws, &mut operations));
+        draw(seed, Part::Upgrades, |draws| hurry_upgrades(draws, size, &mut operations));
     }
     if swarm.fault_count > 0 {
-        faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, &ensemble)));
-        faults.extend(draw(seed, Part::Elections, failed_elections));
-        faults.extend(draw(seed, Part::Truncations, failed_truncations));
-        faults.extend(draw(seed, Part::Clocks, |draws| broken_clocks(draws, &ensemble)));
-        faults.extend(draw(seed, Part::Lies, |draws| lying_disks(draws, &ensemble)));
-        faults.extend(draw(seed, Part::Rot, |draws| rotting_disks(draws, &ensemble)));
+        faults.extend(draw(seed, Part::Synchronisation, |draws| broken_syncs(draws, size, &ensemble)));
+        faults.extend(draw(seed, Part::Elections, |draws| failed_elections(draws, size)));
+        faults.extend(draw(seed, Part::Truncations, |draws| failed_truncations(draws, size)));
+        faults.extend(draw(seed, Part::Clocks, |draws| broken_clocks(draws, size, &ensemble)));
+        faults.extend(draw(seed, Part::Lies, |draws| lying_disks(draws, size, &ensemble)));
+        faults.extend(draw(seed, Part::Rot, |draws| rotting_disks(draws, size, &ensemble)));
         faults.sort_by_key(|planned| planned.at_us);
     }
     Plan {
@@ -131,7 +114,7 @@ fn plan(seed: u64, scenario: &str, per_second: u64, voters: Option<u32>) -> Plan
         accent: None,
         apps: Vec::new(),
         image: draw(seed, Part::Image, |draws| image(draws, swarm.breadth, true)),
-        duration_ms: SECONDS * 1000,
+        duration_ms: size.seconds * 1000,
     }
 }
 
@@ -166,9 +149,9 @@ fn let_groups_decide(draws: &mut Draws<'_>, ensemble: &mut EnsemblePlan) {
 }
 
 /// Some clients write nothing, so that a leader may have only such, and answer them long after others have committed elsewhere.
-fn let_some_only_read(draws: &mut Draws<'_>, operations: &mut [PlannedOperation]) {
+fn let_some_only_read(draws: &mut Draws<'_>, clients: u64, operations: &mut [PlannedOperation]) {
     let permille = draws.of(&[0, 0, 500, 900]);
-    let readers: Vec<bool> = (0..CLIENTS).map(|_| draws.chance(permille)).collect();
+    let readers: Vec<bool> = (0..clients).map(|_| draws.chance(permille)).collect();
     for planned in operations.iter_mut().filter(|planned| readers[planned.client as usize]) {
         let path = match &planned.operation {
             Operation::Create { path, .. }
@@ -189,9 +172,9 @@ fn let_some_only_read(draws: &mut Draws<'_>, operations: &mut [PlannedOperation]
 /// for syncs just then, of whoever is still connected to it.
 fn ask_the_deposed(
     draws: &mut Draws<'_>,
+    (size, (silence_us, window_us)): (Size, (u64, u64)),
     operations: &mut Vec<PlannedOperation>,
     faults: &[PlannedFault],
-    (silence_us, window_us): (u64, u64),
 ) {
     if !draws.chance(500) {
         return;
@@ -201,19 +184,19 @@ fn ask_the_deposed(
             Fault::CutLinks { shape: Shape::Isolate, ms, .. } | Fault::Pause { ms } => ms * 1000 > silence_us,
             _ => false,
         };
-        for client in (0..CLIENTS as u32).filter(|_| is_silence) {
+        for client in (0..size.clients as u32).filter(|_| is_silence) {
             let at_us = planned.at_us + silence_us + draws.below(window_us);
             let path = Some("/a".to_string());
             operations.push(PlannedOperation { at_us, client, operation: Operation::Sync { path } });
         }
     }
-    operations.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    operations.retain(|planned| planned.at_us < size.end_us());
     operations.sort_by_key(|planned| planned.at_us);
 }
 
 /// Some sessions that want an ephemeral end right behind that, while they are upgraded if they were local (ZOOKEEPER-3471); some want it
 /// in a way that upgrades none.
-fn hurry_upgrades(draws: &mut Draws<'_>, operations: &mut Vec<PlannedOperation>) {
+fn hurry_upgrades(draws: &mut Draws<'_>, size: Size, operations: &mut Vec<PlannedOperation>) {
     let mut ends = Vec::new();
     for planned in operations.iter_mut() {
         let Operation::Create { opcode, flags: 1 | 3, .. } = &mut planned.operation else { continue };
@@ -225,18 +208,18 @@ fn hurry_upgrades(draws: &mut Draws<'_>, operations: &mut Vec<PlannedOperation>)
         }
     }
     operations.extend(ends);
-    operations.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    operations.retain(|planned| planned.at_us < size.end_us());
     operations.sort_by_key(|planned| planned.at_us);
 }
 
 /// Learners that are brought up to date in pieces, in a few runs.
-fn broken_syncs(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+fn broken_syncs(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
     let count = draws.of(&[0, 0, 1, 3]);
     (0..count)
         .map(|_| {
             let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
             PlannedFault {
-                at_us: draws.between(1_000_000, SECONDS * 1_000_000 - 1),
+                at_us: draws.between(1_000_000, size.end_us() - 1),
                 target: draws.of(&[Target::Leader, one]),
                 fault: Fault::BreakSync {
                     permille: draws.of(&[300, 700]),
@@ -249,11 +232,11 @@ fn broken_syncs(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFa
 
 /// Elections whose winner fails at once, in a few runs. The leader before loses its followers, but not what they have not got yet: it
 /// is likely to be the winner (ZOOKEEPER-335, -1549).
-fn failed_elections(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
+fn failed_elections(draws: &mut Draws<'_>, size: Size) -> Vec<PlannedFault> {
     let count = draws.of(&[0, 0, 1, 3]);
     let mut faults = Vec::new();
     for _ in 0..count {
-        let at_us = draws.between(1_000_000, SECONDS * 1_000_000 - 1);
+        let at_us = draws.between(1_000_000, size.end_us() - 1);
         let (target, ports) = (Target::Leader, Ports::Quorum);
         let (after_ms, down_ms) = (draws.of(&[1, 20, 100, 400]), draws.of(&[1, 1000, 5000]));
         let fault = Fault::FailElected { after_ms, has_power: draws.chance(500), down_ms };
@@ -265,11 +248,11 @@ fn failed_elections(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
 }
 
 /// Truncations whose disk fails them, and then loses power, in some runs.
-fn failed_truncations(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
+fn failed_truncations(draws: &mut Draws<'_>, size: Size) -> Vec<PlannedFault> {
     let count = draws.of(&[0, 1, 2]);
     (0..count)
         .map(|_| PlannedFault {
-            at_us: draws.between(100_000, SECONDS * 1_000_000 - 1),
+            at_us: draws.between(100_000, size.end_us() - 1),
             target: Target::All,
             fault: Fault::FailTruncation {
                 permille: draws.of(&[100, 300, 700]),
@@ -281,13 +264,13 @@ fn failed_truncations(draws: &mut Draws<'_>) -> Vec<PlannedFault> {
 }
 
 /// Clocks that run fast or slow, stand still or jump, in a few runs.
-fn broken_clocks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+fn broken_clocks(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
     let count = draws.of(&[0, 0, 2, 6]);
     (0..count)
         .map(|_| {
             let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
             let (at_us, target) =
-                (draws.between(100_000, SECONDS * 1_000_000 - 1), draws.of(&[Target::Leader, one]));
+                (draws.between(100_000, size.end_us() - 1), draws.of(&[Target::Leader, one]));
             let ms = draws.of(&[500, 3000, 10_000, 40_000]);
             let clock = draws.of(&[ClockKind::Monotonic, ClockKind::Monotonic, ClockKind::Wall]);
             let fault = match draws.below(5) {
@@ -304,24 +287,24 @@ fn broken_clocks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedF
 }
 
 /// Disks that lie, in a few runs, and lose power meanwhile or soon after.
-fn lying_disks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+fn lying_disks(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
     let count = draws.of(&[0, 0, 1, 4]);
     let mut faults = Vec::new();
     for _ in 0..count {
-        let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
+        let at_us = draws.between(100_000, size.end_us() - 1);
         let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
         let target = draws.of(&[Target::Leader, one, one]);
         let ms = draws.of(&[200, 2000, 10_000]);
         faults.push(PlannedFault { at_us, target, fault: Fault::LyingDisk { ms } });
-        let fault = fault(draws, FaultKind::PowerLoss, CLIENTS);
+        let fault = fault(draws, FaultKind::PowerLoss, size.clients);
         faults.push(PlannedFault { at_us: at_us + draws.below(ms * 1000), target, fault });
     }
-    faults.retain(|planned| planned.at_us < SECONDS * 1_000_000);
+    faults.retain(|planned| planned.at_us < size.end_us());
     faults
 }
 
 /// Disks that rot, in a few runs; the newest txns, which recovery has the most to say about, more often.
-fn rotting_disks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+fn rotting_disks(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
     let count = draws.of(&[0, 0, 1, 4]);
     let places = [
         RotPlace::LogTail,
@@ -341,7 +324,7 @@ fn rotting_disks(draws: &mut Draws<'_>, ensemble: &EnsemblePlan) -> Vec<PlannedF
         .map(|_| {
             let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
             PlannedFault {
-                at_us: draws.between(1_000_000, SECONDS * 1_000_000 - 1),
+                at_us: draws.between(1_000_000, size.end_us() - 1),
                 target: draws.of(&[Target::Leader, one, one]),
                 fault: Fault::BitRot {
                     place: draws.of(&places),
@@ -384,6 +367,12 @@ fn ensemble(draws: &mut Draws<'_>, server: &mut ServerPlan) -> EnsemblePlan {
     }
 }
 
+/// What is asked for takes the place of what was drawn, and what was drawn makes room for it.
+fn resize(ensemble: &mut EnsemblePlan, size: Size) {
+    ensemble.voters = size.voters.unwrap_or(ensemble.voters.min(MOST_SERVERS - size.observers.unwrap_or(0)));
+    ensemble.observers = size.observers.unwrap_or(ensemble.observers.min(MOST_SERVERS - ensemble.voters));
+}
+
 /// In an eighth of the plans an epoch has few zxids (ZOOKEEPER-1277).
 fn last_counter(draws: &mut Draws<'_>) -> u32 {
     if draws.chance(125) { draws.of(&[30, 100, 300]) } else { LAST_COUNTER }
@@ -396,7 +385,7 @@ fn half_break(draws: &mut Draws<'_>, ensemble: &mut EnsemblePlan) {
     }
 }
 
-fn faults(draws: &mut Draws<'_>, count: u64, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+fn faults(draws: &mut Draws<'_>, count: u64, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
     let weights: Vec<u64> = KINDS
         .iter()
         .map(|(_, weight)| if draws.chance(500) { weight * draws.between(1, 4) } else { 0 })
@@ -408,31 +397,31 @@ fn faults(draws: &mut Draws<'_>, count: u64, ensemble: &EnsemblePlan) -> Vec<Pla
     let mut faults: Vec<PlannedFault> = (0..count)
         .map(|_| {
             let (kind, _) = KINDS[draws.weighted(&weights)];
-            let at_us = draws.between(100_000, SECONDS * 1_000_000 - 1);
+            let at_us = draws.between(100_000, size.end_us() - 1);
             let one = Target::Server(draws.below(servers) as u32);
             let target = match kind {
                 Breakage::Everybody => Target::All,
                 Breakage::Isolate => draws.of(&[Target::Leader, Target::Leader, one]),
                 _ => draws.of(&[Target::Leader, one, one]),
             };
-            PlannedFault { at_us, target, fault: break_down(draws, kind, servers) }
+            PlannedFault { at_us, target, fault: break_down(draws, kind, (servers, size.clients)) }
         })
         .collect();
     faults.sort_by_key(|planned| planned.at_us);
     faults
 }
 
-fn break_down(draws: &mut Draws<'_>, kind: Breakage, servers: u64) -> Fault {
+fn break_down(draws: &mut Draws<'_>, kind: Breakage, (servers, clients): (u64, u64)) -> Fault {
     let other = draws.below(servers) as u32;
     let half = draws.below(1 << servers) as u32;
     let ports = draws.of(&[Ports::Both, Ports::Both, Ports::Quorum, Ports::Election]);
     let direction = draws.of(&[Direction::Both, Direction::Both, Direction::Out, Direction::In]);
     let ms = draws.of(&[50, 400, 3000, 8000, 20_000]);
     match kind {
-        Breakage::Known(kind) => fault(draws, kind, CLIENTS),
+        Breakage::Known(kind) => fault(draws, kind, clients),
         Breakage::Everybody => {
             let kind = draws.of(&[FaultKind::Kill, FaultKind::PowerLoss, FaultKind::PowerLoss]);
-            fault(draws, kind, CLIENTS)
+            fault(draws, kind, clients)
         }
         Breakage::EmptyDisk => Fault::EmptyDisk { down_ms: draws.of(&[1, 1000]) },
         Breakage::OldDisk => Fault::OldDisk { ms: draws.of(&[2000, 10_000, 30_000]) },

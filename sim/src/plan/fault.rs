@@ -1,10 +1,27 @@
 //! What breaks: each fault as plain data, how long it lasts, and what counters call it.
 
-use super::{Direction, Ports, Shape};
+use super::{Direction, Ports, Scenario, Shape};
 use serde::{Deserialize, Serialize};
 
 /// How long a power loss waits for its moment.
 const POWER_LOSS_WAIT_MS: u64 = 2000;
+
+/// What may befall a server alone.
+const ALONE: [&str; 13] = [
+    "cut",
+    "disk_errors",
+    "disk_full",
+    "half_open",
+    "kill",
+    "lying_disk",
+    "pause",
+    "power_loss",
+    "reset",
+    "shutdown",
+    "slow_disk",
+    "stall",
+    "wall_jump",
+];
 
 /// When the power goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +249,54 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The names of all kinds, see [`Fault::name`].
+    pub const NAMES: [&'static str; 32] = [
+        "kill",
+        "power_loss",
+        "shutdown",
+        "pause",
+        "wall_jump",
+        "mono_jump",
+        "mono_freeze",
+        "mono_drift",
+        "wall_freeze",
+        "wall_drift",
+        "reset",
+        "half_open",
+        "stall",
+        "cut",
+        "lonely",
+        "disk_errors",
+        "disk_full",
+        "lying_disk",
+        "slow_disk",
+        "empty_disk",
+        "old_disk",
+        "bit_rot",
+        "cut_pair",
+        "isolate",
+        "bridge",
+        "halves",
+        "slow_links",
+        "break_links",
+        "half_open_links",
+        "fail_elected",
+        "fail_truncation",
+        "break_sync",
+    ];
+
+    /// The kinds that plans of this scenario may hold, by name.
+    pub fn planned_in(scenario: Scenario) -> Vec<&'static str> {
+        let mut names = Fault::NAMES.to_vec();
+        match scenario {
+            Scenario::R0 => names.retain(|name| ALONE.contains(name)),
+            Scenario::R1 | Scenario::R2 => names.retain(|name| *name != "lonely"),
+            Scenario::Rj => names.clear(),
+            Scenario::Rr(_) => {}
+        }
+        names
+    }
+
     /// How long it lasts, if its end is an event of its own.
     pub fn lasts_ms(&self) -> Option<u64> {
         match self {

@@ -11,6 +11,7 @@
 
 mod accent;
 mod apps;
+mod demand;
 mod ensemble;
 mod expand;
 mod expand_ensemble;
@@ -23,6 +24,8 @@ mod swarm;
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
 pub(crate) use apps::MACHINES;
 pub use apps::{AppPlan, PausePlan, Workload};
+use demand::Size;
+pub use demand::{Demand, FaultChoice};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment, RotPlace};
 pub use image::{ImageNode, ImagePlan, ImageSession};
@@ -316,12 +319,26 @@ impl std::str::FromStr for Scenario {
 impl Plan {
     /// The plan of this seed in a scenario.
     pub fn expand(scenario: Scenario, seed: u64) -> Plan {
+        Plan::of_size(scenario, seed, Size::of(scenario))
+    }
+
+    /// The plan of this seed, but as large and with such faults as is asked for.
+    ///
+    /// # Errors
+    /// Says in words what of it the scenario can't give.
+    pub fn expand_to(scenario: Scenario, seed: u64, demand: &Demand) -> Result<Plan, String> {
+        let mut plan = Plan::of_size(scenario, seed, demand.size(scenario)?);
+        demand.faults.apply(&mut plan);
+        Ok(plan)
+    }
+
+    fn of_size(scenario: Scenario, seed: u64, size: Size) -> Plan {
         match scenario {
-            Scenario::R0 => expand::r0(seed),
-            Scenario::R1 => expand_ensemble::r1(seed),
-            Scenario::R2 => expand_ensemble::r2(seed),
+            Scenario::R0 => expand::r0(seed, size),
+            Scenario::R1 => expand_ensemble::ensembles(seed, "R1", size),
+            Scenario::R2 => expand_ensemble::ensembles(seed, "R2", size),
             Scenario::Rj => accent::rj(seed),
-            Scenario::Rr(workload) => apps::rr(seed, workload),
+            Scenario::Rr(workload) => apps::rr(seed, workload, size),
         }
     }
 

@@ -67,14 +67,15 @@ impl Client {
         match self {
             Client::Scripted(script) => script.waits_since(),
             Client::Machine(machine) => machine.waits_since(),
-            // It is waited for until it has come to its end.
-            Client::App(app) => {
-                if app.is_done() {
-                    u64::MAX / 2
-                } else {
-                    0
-                }
-            }
+            Client::App(_) => u64::MAX / 2,
+        }
+    }
+
+    /// Whether nothing of it has to come to its end any more.
+    pub(super) fn is_done(&self) -> bool {
+        match self {
+            Client::Scripted(_) | Client::Machine(_) => true,
+            Client::App(app) => app.is_done(),
         }
     }
 

@@ -5,7 +5,7 @@ use super::encode::name;
 use super::machine::{Around, Doing};
 use super::net::Piece;
 use super::scripted::Phase;
-use super::{Event, World};
+use super::{Event, Overheard, World};
 use crate::app;
 use crate::checkers::Verdict;
 use crate::chooser::{Choice, Key};
@@ -149,6 +149,7 @@ impl World<'_> {
     }
 
     fn hang_up_one(&mut self, conn: ConnId) {
+        self.overhear(|| Overheard::EndOf(conn));
         if let Some(at) = self.net.signal(self.now, (conn, true), Piece::End) {
             self.schedule(at, Event::Arrive { conn, to_server: true });
         }
@@ -241,6 +242,9 @@ impl World<'_> {
     }
 
     pub(super) fn send(&mut self, conn: ConnId, to_server: bool, bytes: Bytes) {
+        if to_server {
+            self.overhear(|| Overheard::ToServer(conn, bytes.clone()));
+        }
         for at in self.net.send(&mut *self.chooser, (self.now, conn, to_server), bytes).into_iter().flatten()
         {
             self.schedule(at, Event::Arrive { conn, to_server });
@@ -294,6 +298,7 @@ impl World<'_> {
             Piece::Start => {}
             Piece::End => {
                 self.note("end at client", [client as u64, conn.0, 0]);
+                self.overhear(|| Overheard::EndOf(conn));
                 self.end_at_client(conn);
                 if self.clients[client].holds(conn) {
                     self.client_lost(client, conn)?;
@@ -301,6 +306,7 @@ impl World<'_> {
             }
             Piece::Data(bytes) => {
                 self.note("to client", [client as u64, conn.0, bytes.len() as u64]);
+                self.overhear(|| Overheard::ToClient(conn, bytes.clone()));
                 if self.clients[client].holds(conn) {
                     self.hear(client, conn, bytes)?;
                 }

@@ -162,7 +162,7 @@ impl World<'_> {
             _ => None,
         });
         let machines: Vec<&app::Machine> = machines.collect();
-        self.plan.apps.first().map_or(Ok(()), |plan| app::judge(&machines, plan))
+        self.plan.apps.first().map_or(Ok(()), |plan| self.programs.judge(&machines, plan))
     }
 
     fn leading_survivor(&self) -> Option<usize> {
@@ -189,6 +189,9 @@ impl World<'_> {
         for (index, client) in self.clients.iter().enumerate() {
             if client.is_read_only() {
                 return Some(format!("client {index} only reads, server {leader} leads"));
+            }
+            if !client.is_done() {
+                return Some(format!("client {index}, {}, has not come to its end", client.state()));
             }
             if client.last_answered() < end_of_faults || client.waits_since() + PATIENCE_NS < self.now {
                 let (state, heard, waits) = (client.state(), client.last_answered(), client.waits_since());

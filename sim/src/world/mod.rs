@@ -24,9 +24,10 @@ mod process;
 mod scripted;
 mod server;
 mod sockets;
+mod traced;
 mod wires;
 
-use crate::app;
+use crate::app::{self, Programs, Workloads};
 use crate::checkers::leadership::Reigns;
 use crate::checkers::linearizable_writes::RealTime;
 use crate::checkers::{Verdict, Violation, violated};
@@ -36,6 +37,7 @@ use crate::disk::Image;
 use crate::oracle::{Checks, Oracle};
 use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
+use bytes::Bytes;
 use client::Client;
 use lanes::Work;
 use links::Links;
@@ -48,6 +50,7 @@ use quorate_core::vocabulary::{ConnId, LinkId};
 use server::{Life, Server};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+pub(crate) use traced::run_traced;
 
 /// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
 const LIVENESS_NS: u64 = 20_000_000_000;
@@ -181,6 +184,7 @@ pub struct Outcome {
 /// See the module's words.
 pub(crate) struct World<'p> {
     plan: &'p Plan,
+    programs: &'p dyn Programs,
     chooser: Box<dyn Chooser>,
     now: u64,
     queue: BinaryHeap<Reverse<Scheduled>>,
@@ -210,6 +214,25 @@ pub(crate) struct World<'p> {
     is_over: bool,
     /// The server has refused what a lying disk left: nothing more can be asked of it.
     is_refused: bool,
+    /// What clients say and hear, if somebody wants to know.
+    overheard: Option<Vec<Overheard>>,
+}
+
+/// Something that goes over a client's connection, as its client has it.
+#[derive(Clone, Debug)]
+pub(crate) enum Overheard {
+    ToServer(ConnId, Bytes),
+    ToClient(ConnId, Bytes),
+    /// It is closed at the client's end.
+    EndOf(ConnId),
+}
+
+/// Runs a plan to its end, and answers what went over its clients' connections, and the first violation.
+pub(crate) fn overhear(plan: &Plan) -> (Vec<Overheard>, Option<Violation>) {
+    let mut world = World::new((plan, &Workloads), Box::new(Seeded { seed: plan.seed }), Checks::All, None);
+    world.overheard = Some(Vec::new());
+    let violation = world.run().err();
+    (world.overheard.unwrap_or_default(), violation)
 }
 
 /// Runs a plan to its end. With a number of events to show, the trace keeps words beside the numbers, which costs time.
@@ -222,7 +245,18 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: O
     if let Some(accent) = &plan.accent {
         return crate::accent::run((plan, accent), chooser, shown);
     }
-    let mut world = World::new(plan, chooser, checks, shown);
+    run_programs(plan, &Workloads, chooser, checks, shown)
+}
+
+/// The same with other programs on its machines.
+pub(crate) fn run_programs(
+    plan: &Plan,
+    programs: &dyn Programs,
+    chooser: Box<dyn Chooser>,
+    checks: Checks,
+    shown: Option<usize>,
+) -> Outcome {
+    let mut world = World::new((plan, programs), chooser, checks, shown);
     let violation = world.run().err();
     world.counters.simulated_ns = world.now;
     world.counters.commits = world.oracle.commits();
@@ -235,7 +269,12 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: O
 }
 
 impl<'p> World<'p> {
-    fn new(plan: &'p Plan, mut chooser: Box<dyn Chooser>, checks: Checks, shown: Option<usize>) -> Self {
+    fn new(
+        (plan, programs): (&'p Plan, &'p dyn Programs),
+        mut chooser: Box<dyn Chooser>,
+        checks: Checks,
+        shown: Option<usize>,
+    ) -> Self {
         let ensemble = plan.ensemble.as_ref();
         let count = ensemble.map_or(1, EnsemblePlan::servers);
         let db_autocreate = ensemble.is_none_or(|plan| plan.db_autocreate);
@@ -260,15 +299,12 @@ impl<'p> World<'p> {
             clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
         let end_of_operations = plan.duration_ms * 1_000_000;
         clients.extend(plan.apps.iter().enumerate().map(|(index, app)| {
-            Client::App(Box::new(app::started(
-                (plan.clients.len() + index, count),
-                app,
-                plan.seed,
-                end_of_operations,
-            )))
+            let index = plan.clients.len() + index;
+            Client::App(Box::new(app::started(programs, (index, count), app, (plan.seed, end_of_operations))))
         }));
         World {
             plan,
+            programs,
             chooser,
             now: 0,
             queue: BinaryHeap::new(),
@@ -290,6 +326,7 @@ impl<'p> World<'p> {
             aftermath: Aftermath::default(),
             is_over: false,
             is_refused: false,
+            overheard: None,
         }
     }
 
@@ -308,6 +345,12 @@ impl<'p> World<'p> {
     fn note_at(&mut self, server: usize, what: &'static str, mut numbers: [u64; 3]) {
         numbers[0] |= (server as u64) << 56;
         self.note(what, numbers);
+    }
+
+    fn overhear(&mut self, what: impl FnOnce() -> Overheard) {
+        if let Some(overheard) = &mut self.overheard {
+            overheard.push(what());
+        }
     }
 
     fn life(&self, server: usize) -> Life {

@@ -22,16 +22,11 @@ mod rw_lock;
 mod semaphore;
 mod tree_cache;
 
-use super::machine::{Machine, NAME, Told};
-use super::{Client, SimRuntime};
+use super::machine::{Machine, Told};
+use super::{Programs, Scene};
 use crate::checkers::Verdict;
 use crate::plan::{AppPlan, Workload};
-use quorate_core::client::{CreateOptions, Error, OnExpiry, Runtime};
-use quorate_core::vocabulary::{ErrorCode, Millis, Mono};
-
-/// What a session has left behind must have gone when the servers have answered so often that it is there.
-const MOST_LOOKS: u64 = 200;
-const MOST_BETWEEN_LOOKS_MS: u64 = 200;
+use quorate_core::client::Runtime;
 
 /// What is protected by a lock, outside of the ensemble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,91 +37,22 @@ enum Resource {
     Unfenced,
 }
 
-/// What a workload is given.
-#[derive(Clone, Debug)]
-struct Scene {
-    client: Client,
-    runtime: SimRuntime,
-    machine: u64,
-    /// From then on nothing new is begun, by the machine's clock.
-    end: Mono,
-    /// Whether it is never wrong about what it holds.
-    is_believed: bool,
-}
+/// What the machines of a plan do, and what must hold of that.
+pub(crate) struct Workloads;
 
-impl Scene {
-    fn is_over(&self) -> bool {
-        self.runtime.now() >= self.end
+impl Programs for Workloads {
+    fn start(&self, plan: &AppPlan, scene: Scene) {
+        start(plan.workload, scene);
     }
 
-    async fn pause(&self, most_ms: u64) {
-        let wait = self.runtime.below(most_ms * 1_000_000);
-        self.runtime.sleep_until(Mono(self.runtime.now().0 + wait)).await;
-    }
-
-    /// Whether something that happens once in so many times happens now.
-    fn one_in(&self, times: u64) -> bool {
-        self.runtime.below(times) == 0
-    }
-
-    /// Whether a recipe may fail so: the session is over, or the servers' disks are full.
-    fn is_passing(&self, error: &Error) -> bool {
-        error.is_retryable() || error.is_session_over() || error.code() == Some(ErrorCode::QuotaExceeded)
-    }
-
-    fn violate(&self, checker: &'static str, what: impl std::fmt::Display) {
-        self.runtime.violate(checker, format!("machine {}: {what}", self.machine));
-    }
-
-    /// Creates a node that may exist, whatever it takes.
-    async fn ensure(&self, path: &str) {
-        loop {
-            match self.client.create(path, "", &CreateOptions::persistent().parents()).await {
-                Ok(_) => return,
-                Err(error) if error.code() == Some(ErrorCode::NodeExists) => return,
-                Err(_) => self.pause(MOST_BETWEEN_LOOKS_MS).await,
-            }
-        }
-    }
-
-    /// The end: nothing of this session's is left that should have gone with a guard or a future. Then the session goes.
-    async fn leave_nothing(&self) {
-        self.has_left_nothing().await;
-        self.client.close().await;
-    }
-
-    async fn has_left_nothing(&self) {
-        let mut looks = 0;
-        loop {
-            match self.client.ephemerals("/").await {
-                Ok(left) if left.is_empty() => break,
-                Ok(left) if looks == MOST_LOOKS => {
-                    self.violate("app_orphan", format!("{left:?} are left"));
-                    break;
-                }
-                Ok(_) => looks += 1,
-                Err(_) => {}
-            }
-            self.pause(MOST_BETWEEN_LOOKS_MS).await;
-        }
+    fn judge(&self, machines: &[&Machine], plan: &AppPlan) -> Verdict {
+        judge(machines, plan)
     }
 }
 
-/// A machine whose applications begin; there are so many servers that they can connect to, and at `end_ns` they stop to begin anything.
-pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u64, end_ns: u64) -> Machine {
-    let machine = Machine::new(index, seed, plan);
-    let runtime = machine.runtime();
-    let hosts: Vec<String> = (0..servers).map(|server| format!("{NAME}{server}:2181")).collect();
-    let client = Client::builder(runtime.clone(), &hosts.join(","))
-        .expect("the names of servers are a connect string")
-        .session_timeout(Millis(plan.timeout_ms))
-        .on_expiry(OnExpiry::Replace)
-        .fail_fast(plan.fail_fast)
-        .start();
-    let end = Mono(end_ns / 1000 * plan.speed_permille);
-    let (machine_index, is_believed) = (machine.index as u64, plan.is_believed);
-    let scene = Scene { client, runtime: runtime.clone(), machine: machine_index, end, is_believed };
-    match plan.workload {
+fn start(workload: Workload, scene: Scene) {
+    let runtime = scene.runtime.clone();
+    match workload {
         Workload::Counter => runtime.spawn(counter::run(scene)),
         Workload::Cache => cache::start(scene),
         Workload::Mutex => runtime.spawn(mutex::run(scene, Resource::Fenced)),
@@ -148,15 +74,16 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         Workload::LockingQueue => runtime.spawn(locking_queue::run(scene)),
         Workload::Config => runtime.spawn(config::run(scene)),
         Workload::Discovery => runtime.spawn(discovery::run(scene)),
+        Workload::Own => {}
     }
-    machine
 }
 
 /// What must hold over all machines when they are done.
-pub(crate) fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
+fn judge(machines: &[&Machine], plan: &AppPlan) -> Verdict {
     match plan.workload {
         Workload::Counter => counter::judge(machines),
         Workload::Cache | Workload::TreeCache | Workload::Group | Workload::Discovery => Ok(()),
+        Workload::Own => Ok(()),
         Workload::Mutex => mutex::judge(&told(machines)),
         Workload::RwLock => rw_lock::judge(&told(machines)),
         Workload::Semaphore => semaphore::judge(&told(machines)),
@@ -188,7 +115,7 @@ pub fn probes(workload: Option<Workload>) -> Vec<&'static str> {
         Workload::Semaphore => semaphore::PROBES,
         Workload::MultiLock => multi_lock::PROBES,
         Workload::Election => election::PROBES,
-        Workload::UnfencedMutex => &[],
+        Workload::UnfencedMutex | Workload::Own => &[],
         Workload::Barrier => barrier::PROBES,
         Workload::DoubleBarrier => double_barrier::PROBES,
         Workload::Adder => adder::PROBES,
