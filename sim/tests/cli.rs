@@ -95,6 +95,18 @@ fn a_run_has_the_size_and_the_faults_that_are_asked_for() {
 }
 
 #[test]
+fn a_sweep_can_be_asked_for_the_same() {
+    let text =
+        printed("sweep --scenario r1 --seeds 0..310 --servers 3 --rate 1 --duration 2 --faults none", 0);
+    assert!(
+        text.starts_with("r1 --servers 3 --rate 1 --duration 2 --faults none: seeds 0..310, 310 of them\n"),
+        "{text}"
+    );
+    assert!(text.contains("\nfaults          none\n") && text.ends_with("verdict         held\n"), "{text}");
+    assert!(printed("sweep --scenario rj --seeds 0..2 --rate 1", 2).contains("rj is a fixed scene"));
+}
+
+#[test]
 fn what_a_scenario_can_not_give_is_refused() {
     for (options, says) in [
         ("--seed 1 --faults kil", "is no fault: all, none, or some of kill, power_loss"),
@@ -188,12 +200,12 @@ fn shards_are_the_whole_and_nothing_twice() {
 
 #[test]
 fn a_budget_of_time_ends_a_sweep_in_time() {
-    let total = json("sweep --scenario r1 --seeds 0..100000 --time-budget 1s --json", 0);
+    let total = json("sweep --scenario r1 --seeds 0..100000 --jobs 1 --time-budget 1s --json", 0);
     let (seeds, left) =
         (total["seeds"].as_u64().expect("a number"), total["left"].as_u64().expect("a number"));
     assert!(seeds > 0 && seeds + left == 100_000, "{seeds} and {left}");
     assert_eq!((&total["short"], &total["done"]), (&"time".into(), &serde_json::json!([[0, seeds]])));
-    let text = printed("sweep --scenario r1 --seeds 0..100000 --time-budget 1s", 0);
+    let text = printed("sweep --scenario r1 --seeds 0..100000 --jobs 1 --time-budget 1s", 0);
     assert!(text.contains("since the time is over\nverdict         held"), "{text}");
 }
 
@@ -215,6 +227,7 @@ fn a_record_goes_on_where_it_ended() {
     assert_eq!(second["counters"], whole["counters"]);
     assert_eq!(second["trace_hash"], whole["trace_hash"]);
     assert_eq!(second["twice"], whole["twice"]);
+    assert_eq!(second["commits"][0]["held"], serde_json::json!([[0, 20]]));
     // Nothing is left to do, and what there is is told.
     let text = printed(&format!("sweep --seeds 0..20 --resume {}", record.display()), 0);
     assert!(text.contains("0 of them, and 20 of earlier sessions"), "{text}");
@@ -225,6 +238,7 @@ fn a_record_goes_on_where_it_ended() {
     };
     refused("--scenario r1", "is about scenario r0, not r1");
     refused("--shard 1/2", "is about shard 1/1, not 1/2");
+    refused("--faults none", "is about scenario r0, not r0 --faults none");
     refused("--checks invariants", "is about checks all, not invariants");
     let text = std::fs::read_to_string(&record).expect("it is written");
     std::fs::write(&record, text.replace("\"format\":1", "\"format\":99")).expect("there is room");

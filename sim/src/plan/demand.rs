@@ -123,6 +123,14 @@ fn within(option: Part, asked: u32, least: u32, most: u32) -> Result<(), String>
 }
 
 impl Demand {
+    /// Whether this scenario can give it, whatever the seed.
+    ///
+    /// # Errors
+    /// Says in words what of it the scenario can't give.
+    pub fn check(&self, scenario: Scenario) -> Result<(), String> {
+        self.size(scenario).map(|_| ())
+    }
+
     /// Refuses what this scenario can't give.
     pub(super) fn size(&self, scenario: Scenario) -> Result<Size, String> {
         let asked = [

@@ -126,7 +126,7 @@ fn work(shared: &Arc<Shared>, results: &Sender<Message>) {
         let _ = results.send(Message::Panicked(Box::new(done)));
     });
     while let Some(seed) = shared.take() {
-        report::now_running(shared.task.scenario, seed, shared.task.checks);
+        report::now_running_command(seed, shared.task.replay(seed));
         let done = (shared.run)(&shared.task, seed);
         shared.look_at(&done);
         let _ = results.send(Message::Done(Box::new(done)));
@@ -219,7 +219,7 @@ mod tests {
     use super::super::seeds::{Ranges, Shard};
     use super::super::task::Found;
     use super::*;
-    use quorate_sim::{Checks, Counters, Scenario};
+    use quorate_sim::{Checks, Counters, Demand, Scenario};
 
     fn done(seed: u64, checker: Option<&str>) -> Done {
         let found = checker.map(|checker| Found { checker: checker.to_string(), detail: String::new() });
@@ -245,7 +245,8 @@ mod tests {
         jobs: usize,
         until: Until,
     ) -> (Vec<(u64, Option<Found>)>, Option<u64>, Option<Short>) {
-        let task = Task { scenario: Scenario::R0, checks: Checks::All, twice_percent: 0 };
+        let (demand, options) = (Demand::default(), String::new());
+        let task = Task { scenario: Scenario::R0, demand, options, checks: Checks::All, twice_percent: 0 };
         let seeds = Seeds::new((from, to), Shard::WHOLE, Ranges::default());
         let shared = Arc::new(Shared { run: odd, ..Shared::new(task, seeds, until, None) });
         let mut told = Vec::new();

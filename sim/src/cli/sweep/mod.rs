@@ -17,6 +17,7 @@ mod seeds;
 mod task;
 mod total;
 
+use super::demand::DemandArguments;
 use super::report;
 use super::stopwatch::Stopwatch;
 use clap::Args;
@@ -44,6 +45,8 @@ pub(super) struct SweepArguments {
     /// The seeds: `A..B`, without B.
     #[arg(long, value_parser = seeds::parse_seeds)]
     seeds: (u64, u64),
+    #[command(flatten)]
+    demand: DemandArguments,
     /// How many run at once; as many as there are processors by default.
     #[arg(long)]
     jobs: Option<usize>,
@@ -92,7 +95,7 @@ impl SweepArguments {
         let (from, to) = self.seeds;
         let shard =
             if self.shard == Shard::WHOLE { String::new() } else { format!(", shard {}", self.shard) };
-        format!("{}: seeds {from}..{to}{shard}", self.scenario)
+        format!("{}{}: seeds {from}..{to}{shard}", self.scenario, self.demand.options())
     }
 
     /// What stands for a seed in ranges: it and those of other shards behind it.
@@ -129,7 +132,9 @@ impl Book {
                 self.record.as_ref().map_or(Ok(()), Record::save)
             }
             Told::Done(done) => {
-                let _ = writeln!(self.hashes, "{} {:016x}", done.seed, done.trace_hash);
+                if arguments.hashes.is_some() {
+                    let _ = writeln!(self.hashes, "{} {:016x}", done.seed, done.trace_hash);
+                }
                 let end = arguments.end_of(done.seed);
                 if let Some(record) = &mut self.record {
                     record.add(&done, end);
@@ -164,7 +169,7 @@ fn sweep(arguments: &SweepArguments) -> Result<bool, String> {
         hashes: String::new(),
         progress: Progress::new(arguments.title(), count, arguments.json),
     };
-    let shared = Arc::new(Shared::new(task, seeds, arguments.until(), arguments.time_budget));
+    let shared = Arc::new(Shared::new(task.clone(), seeds, arguments.until(), arguments.time_budget));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.unwrap_or(processors).max(1);
     let next = crew::run(&shared, from, jobs, |told| book.hear(told, arguments, &task))?;
@@ -180,8 +185,10 @@ fn end(arguments: &SweepArguments, task: &Task, book: &Book, passed: Duration) -
     let Book { total, record, hashes, progress, .. } = book;
     progress.end();
     if arguments.json {
-        let json = serde_json::to_string(total).map_err(|error| format!("this can't be written: {error}"))?;
-        println!("{json}");
+        println!(
+            "{}",
+            json(total, record.as_ref()).map_err(|error| format!("it can't be written: {error}"))?
+        );
     } else {
         let before = match total.seeds_before {
             0 => String::new(),
@@ -199,6 +206,14 @@ fn end(arguments: &SweepArguments, task: &Task, book: &Book, passed: Duration) -
         write_file(path, &junit::document(&arguments.title(), total, passed.as_secs_f64()))?;
     }
     Ok(())
+}
+
+fn json(total: &Total, record: Option<&Record>) -> serde_json::Result<serde_json::Value> {
+    let mut json = serde_json::to_value(total)?;
+    if let Some(record) = record {
+        json["commits"] = record.commits()?;
+    }
+    Ok(json)
 }
 
 fn write_file(path: &Path, text: &str) -> Result<(), String> {

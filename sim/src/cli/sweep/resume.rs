@@ -53,7 +53,7 @@ impl Record {
     /// Reads the file, or begins one.
     pub(super) fn open(path: &Path, task: &Task, shard: &str) -> Result<Record, String> {
         let shown = path.display();
-        let (scenario, checks) = (task.scenario.to_string(), task.checks.to_string());
+        let (scenario, checks) = (task.name(), task.checks.to_string());
         let new = Saved { format: FORMAT, scenario, checks, shard: shard.to_string(), commits: Vec::new() };
         let mut saved = match std::fs::read_to_string(path) {
             Ok(text) => {
@@ -141,10 +141,16 @@ impl Record {
         write().map_err(|error| problem(&error))
     }
 
-    /// What each commit has done, a line each.
+    /// What each commit has done, as it is written down.
+    pub(super) fn commits(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(&self.saved.commits)
+    }
+
+    /// The same in words, a line each.
     pub(super) fn words(&self) -> String {
         let mut text = String::new();
-        for Commit { version, commit, seeds, held, broken, cpu_ns, .. } in &self.saved.commits {
+        let busy = self.saved.commits.iter().filter(|commit| commit.seeds > 0 || !commit.broken.is_empty());
+        for Commit { version, commit, seeds, held, broken, cpu_ns, .. } in busy {
             let _ = write!(text, "commit          {commit} ({version}): {seeds} seeds held ({held})");
             let _ = writeln!(text, " in {} CPU s, {} broke a rule", cpu_ns / 1_000_000_000, broken.len());
         }

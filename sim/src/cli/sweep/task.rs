@@ -1,16 +1,22 @@
 //! What is done with one seed, and what came of it.
 
 use super::super::report;
-use quorate_sim::{Checks, Choice, Chooser, Counters, Key, Outcome, Plan, Scenario, Seeded, run_twice};
+use quorate_sim::{
+    Checks, Choice, Chooser, Counters, Demand, Key, Outcome, Plan, Scenario, Seeded, run_twice,
+};
 use serde::{Deserialize, Serialize};
 
 /// A rule above all others, which no checker of a run can see broken.
 const SAME: &str = "same_seed_same_run";
 
 /// How each seed is run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) scenario: Scenario,
+    /// What is asked of each plan; the scenario can give it.
+    pub(super) demand: Demand,
+    /// The same as options, each behind a space.
+    pub(super) options: String,
     pub(super) checks: Checks,
     /// Of a hundred runs so many are run again, to see whether the second is the same.
     pub(super) twice_percent: u64,
@@ -37,7 +43,17 @@ pub(super) struct Done {
 impl Task {
     /// The command that runs a seed again.
     pub(super) fn replay(&self, seed: u64) -> String {
-        format!("quorate-sim {} --trace", report::run(self.scenario, seed, self.checks))
+        format!("quorate-sim {}{} --trace", report::run(self.scenario, seed, self.checks), self.options)
+    }
+
+    /// The scenario, and what is asked of it.
+    pub(super) fn name(&self) -> String {
+        format!("{}{}", self.scenario, self.options)
+    }
+
+    /// Whether what is to happen in many seeds is known, and watched.
+    pub(super) fn has_floors(&self) -> bool {
+        self.checks == Checks::All && self.demand == Demand::default()
     }
 
     fn is_twice(&self, seed: u64) -> bool {
@@ -51,7 +67,8 @@ impl Task {
     /// The same with free choices that somebody else makes.
     fn run_by(&self, seed: u64, chooser: impl FnMut() -> Box<dyn Chooser>) -> Done {
         let cpu = report::cpu_nanos();
-        let plan = Plan::expand(self.scenario, seed);
+        let plan = Plan::expand_to(self.scenario, seed, &self.demand);
+        let plan = plan.expect("whether the scenario can give it does not depend on the seed");
         let is_twice = self.is_twice(seed);
         let (outcome, difference) = self.outcome(&plan, is_twice, chooser);
         let found = match difference {
@@ -95,7 +112,8 @@ mod tests {
     use super::*;
 
     fn task(twice_percent: u64) -> Task {
-        Task { scenario: Scenario::Rj, checks: Checks::All, twice_percent }
+        let (demand, options) = (Demand::default(), String::new());
+        Task { scenario: Scenario::Rj, demand, options, checks: Checks::All, twice_percent }
     }
 
     #[test]

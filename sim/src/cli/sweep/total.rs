@@ -4,7 +4,7 @@ use super::super::{floors, report};
 use super::crew::{Short, Until};
 use super::seeds::Ranges;
 use super::task::{Done, Found, Task};
-use quorate_sim::{Checks, Counters};
+use quorate_sim::Counters;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -60,7 +60,7 @@ impl Total {
     pub(super) fn new(task: &Task, earlier: Option<Earlier>) -> Self {
         let Earlier { seeds, twice, cpu_ns, hash, counters } = earlier.unwrap_or_default();
         Total {
-            scenario: task.scenario.to_string(),
+            scenario: task.name(),
             version: report::VERSION,
             commit: report::COMMIT,
             seeds,
@@ -93,7 +93,7 @@ impl Total {
         self.trace_hash = format!("{:016x}", self.hash);
         self.broken.sort_by_key(|broken| (!until.is(&broken.violation.checker), broken.seed));
         // What nobody watches is not counted.
-        if self.seeds >= floors::seeds(task.scenario) && task.checks == Checks::All {
+        if self.seeds >= floors::seeds(task.scenario) && task.has_floors() {
             self.missing = Some(floors::missing(task.scenario, self.seeds, &self.counters));
         }
         self.held = self.broken.is_empty() && self.missing.as_ref().is_none_or(Vec::is_empty);
@@ -125,7 +125,7 @@ impl Total {
         for what in self.missing.iter().flatten() {
             let _ = writeln!(text, "never happened  {what}");
         }
-        if self.missing.is_none() && task.checks == Checks::All {
+        if self.missing.is_none() && task.has_floors() {
             let needed = floors::seeds(task.scenario);
             let _ =
                 writeln!(text, "floors          not looked at: what never happens shows in {needed} seeds");
