@@ -1,6 +1,7 @@
 //! Arguments, and which command they choose.
 
 mod floors;
+mod judge;
 mod report;
 mod run;
 mod sweep;
@@ -22,6 +23,8 @@ enum Command {
     Run(run::RunArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
+    /// Judges the recorded history of real servers.
+    Judge(judge::JudgeArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -39,6 +42,7 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
+        Command::Judge(arguments) => judge::main(&arguments),
         Command::Plan { scenario, seed } => {
             match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
                 Ok(json) => println!("{json}"),
