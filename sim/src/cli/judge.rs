@@ -29,6 +29,9 @@ struct Judgement {
     operations: usize,
     witness: Result<WitnessCounts, Violation>,
     search: Search,
+    /// Nanoseconds of a processor that each of them took.
+    witness_ns: u64,
+    search_ns: u64,
     /// None where the history has no txns.
     txns: Option<Result<RecordedCounts, Violation>>,
 }
@@ -36,10 +39,17 @@ struct Judgement {
 fn judge(recorded: &RecordedHistory, arguments: &JudgeArguments) -> Result<Judgement, Violation> {
     let options = Options { budget: arguments.budget, weak_sync: arguments.weak_sync };
     let operations = Operations::of(recorded)?;
+    let begin = report::cpu_nanos();
+    let witness = history::witness(&operations, &options);
+    let between = report::cpu_nanos();
+    let search = history::search(&operations, &options);
+    let end = report::cpu_nanos();
     Ok(Judgement {
         operations: operations.len(),
-        witness: history::witness(&operations, &options),
-        search: history::search(&operations, &options),
+        witness,
+        search,
+        witness_ns: between - begin,
+        search_ns: end - between,
         txns: (!recorded.txns.is_empty()).then(|| judge_recorded(recorded)),
     })
 }
@@ -56,6 +66,8 @@ impl Judgement {
             "operations": self.operations,
             "witness": in_json(&self.witness, |counts| json!(counts)),
             "search": self.search,
+            "witness_cpu_ns": self.witness_ns,
+            "search_cpu_ns": self.search_ns,
             "txns": self.txns.as_ref().map(|txns| in_json(txns, |counts| json!(format!("{counts:?}")))),
         })
     }
@@ -63,6 +75,7 @@ impl Judgement {
     fn print(&self) {
         println!("operations      {}", self.operations);
         println!("by zxids        {}", in_words(&self.witness));
+        println!("                in {} CPU ms", self.witness_ns / 1_000_000);
         let Search { found, components, operations, places } = &self.search;
         let found = match found {
             Found::Linearizable => "linearizable".to_owned(),
@@ -76,7 +89,10 @@ impl Judgement {
             ),
         };
         println!("without zxids   {found}");
-        println!("                {operations} operations in {components} groups of paths, {places} places");
+        println!(
+            "                {operations} operations in {components} groups of paths, {places} places, {} CPU ms",
+            self.search_ns / 1_000_000
+        );
         if let Some(txns) = &self.txns {
             println!("by txns         {}", in_words(txns));
         }

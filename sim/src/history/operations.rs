@@ -204,7 +204,7 @@ impl Operations {
 }
 
 /// The session that it was asked for, or the new one, if it was told.
-pub(super) fn session_of(connection: &RecordedConnection) -> SessionId {
+fn session_of(connection: &RecordedConnection) -> SessionId {
     match (connection.handshake.session_id, &connection.answer) {
         (SessionId::NONE, Some((_, response))) => response.session_id,
         (asked, _) => asked,
@@ -229,7 +229,7 @@ impl Default for Building {
             path_numbers: BTreeMap::new(),
             data_numbers: LookupMap::new(LookupSeed(1)),
             session_numbers: BTreeMap::new(),
-            unnamed: BTreeSet::new(),
+            unnamed: Vec::new(),
             named: BTreeSet::new(),
         }
     }

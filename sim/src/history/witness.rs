@@ -21,6 +21,8 @@ pub struct WitnessCounts {
     pub unknown: usize,
     /// Replies that named no zxid: of those nothing is judged.
     pub without_zxid: usize,
+    /// Replies that say what no rule here knows of.
+    pub not_judged: usize,
     /// Replies that were held against the tree.
     pub replayed: usize,
     /// Groups of paths where unknown outcomes were searched for.
@@ -36,6 +38,7 @@ pub struct WitnessCounts {
 /// `replies_match_model` or `sequence_numbers`.
 pub fn witness(operations: &Operations, options: &Options) -> Result<WitnessCounts, Violation> {
     let mut counts = WitnessCounts { operations: operations.list.len(), ..WitnessCounts::default() };
+    counts.not_judged = operations.not_judged;
     let is_answered = |end: End| end != End::Unknown;
     counts.unknown = operations.list.iter().filter(|operation| !is_answered(operation.end)).count();
     let blind = operations.list.iter().filter(|operation| is_answered(operation.end) && operation.zxid <= 0);

@@ -46,18 +46,21 @@ const FAULTS: [Fault; 10] = [
     Fault::LyingWitness,
 ];
 
+/// Where it happens.
+const PATHS: [&[&str]; 3] = [&["/a"], &["/a", "/b"], &["/a", "/a/c"]];
+
 /// A small generator of numbers.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, count: usize) -> usize {
+    pub(super) fn below(&mut self, count: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) % count as u64) as usize
     }
 
-    fn once_in(&mut self, count: usize) -> bool {
+    pub(super) fn once_in(&mut self, count: usize) -> bool {
         self.below(count) == 0
     }
 }
@@ -114,7 +117,7 @@ fn who() -> Who {
 pub(super) fn generate(seed: u64) -> Generated {
     let mut dice = Dice(seed);
     let fault = FAULTS[if dice.once_in(3) { 0 } else { dice.below(FAULTS.len()) }];
-    let paths: &[&str] = [&["/a"][..], &["/a", "/b"], &["/a", "/a/c"]][dice.below(3)];
+    let paths = PATHS[dice.below(3)];
     let config = ModelConfig {
         extended_types: false,
         enforce_quota: false,

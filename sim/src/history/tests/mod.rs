@@ -4,6 +4,7 @@ mod cross;
 mod generator;
 mod planted_search;
 mod planted_witness;
+mod speed;
 mod text;
 
 use super::{Found, Operations, Options, search, witness};
