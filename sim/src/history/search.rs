@@ -154,6 +154,7 @@ impl<'a> Judged<'a> {
             let after = last_chains.get(owner).map(|chain| (*chain, problem.chains[*chain].len()));
             problem.may_be.push(Entry::may_be_closed(*owner, low, after));
         }
+        problem.may_be.sort_by_key(|entry| entry.low);
         problem
     }
 

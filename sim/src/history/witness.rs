@@ -259,5 +259,6 @@ fn problem(operations: &Operations, sessions: &Sessions, component: &Component, 
         let low = sessions.last_write(*owner, NEVER);
         may_be.push(Entry::may_be_closed(*owner, low, last_of.get(owner).map(|last| (0, *last))));
     }
+    may_be.sort_by_key(|entry| entry.low);
     Problem { chains: vec![chain], may_be, paths: component.paths.clone() }
 }

@@ -9,10 +9,10 @@ use crate::recorded::{RecordedHistory, RecordedRequest};
 use quorate_core::jute::{Request, Response};
 use quorate_core::vocabulary::Xid;
 
-/// What a client is about to do: what it asked, and what it will hear.
+/// What a client is about to do: what it asked, when and of which node, and what it will hear.
 #[derive(Default)]
 struct Client {
-    asked: Option<(u64, Request)>,
+    asked: Option<(u64, usize, Request)>,
     answer: Option<(i64, Result<Response, i32>)>,
     seen: i64,
 }
@@ -45,45 +45,36 @@ fn busy(clients: usize, operations: usize, paths: usize, lost: usize) -> Recorde
         let number = dice.below(clients);
         let path = dice.below(paths);
         let client = &mut all[number];
-        match (&client.asked, client.answer.take()) {
+        match (client.asked.take(), client.answer.take()) {
             (None, _) => {
                 let request = match dice.below(10) {
                     0..=4 => set(&names[path], "", -1),
                     5 => sync(),
                     _ => get(&names[path]),
                 };
-                client.asked = Some((clock, request));
+                client.asked = Some((clock, path, request));
             }
-            (Some((_, request)), None) => {
-                let node = match request {
-                    Request::SetData { path: Some(path), .. } | Request::GetData { path: Some(path), .. } => {
-                        names.iter().position(|name| name == path).unwrap()
-                    }
-                    _ => 0,
-                };
-                client.answer = Some(match request {
+            (Some((sent, path, request)), None) => {
+                let node = &mut nodes[path];
+                let (request, at, answer) = match request {
                     Request::SetData { .. } => {
                         zxid += 1;
-                        let next = nodes[node].last().unwrap().1 + 1;
-                        nodes[node].push((zxid, next));
-                        client.asked = client
-                            .asked
-                            .take()
-                            .map(|(sent, _)| (sent, set(&names[node], &zxid.to_string(), -1)));
-                        (zxid, version(next))
+                        let next = node[node.len() - 1].1 + 1;
+                        node.push((zxid, next));
+                        (set(&names[path], &zxid.to_string(), -1), zxid, version(next))
                     }
-                    Request::Sync { .. } => (zxid, synced()),
+                    Request::Sync { .. } => (request, zxid, synced()),
                     _ => {
                         let at = client.seen.max(zxid - dice.below(5) as i64);
-                        let found = nodes[node].partition_point(|(since, _)| *since <= at) - 1;
-                        let (data, shown) = nodes[node][found];
-                        (at, shows(&data.to_string(), shown))
+                        let (data, shown) = node[node.partition_point(|(since, _)| *since <= at) - 1];
+                        (request, at, shows(&data.to_string(), shown))
                     }
-                });
-                client.seen = client.answer.as_ref().unwrap().0;
+                };
+                client.asked = Some((sent, path, request));
+                client.answer = Some((at, answer));
+                client.seen = at;
             }
-            (Some(_), Some((zxid, answer))) => {
-                let (sent, request) = client.asked.take().unwrap();
+            (Some((sent, _, request)), Some((zxid, answer))) => {
                 let requests = &mut history.connections[number].requests;
                 let xid = Xid(requests.len() as i32 + 1);
                 let is_lost = matches!(request, Request::SetData { .. }) && dice.once_in(lost);
