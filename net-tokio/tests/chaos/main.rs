@@ -4,6 +4,7 @@
 //!
 //! Without `QUORATE_FULL` one round of each kind on three servers; with it two hundred over three and five. The servers are
 //! production's, in processes of this binary (`server`), over a disk that a loss of power leaves as a real one would ([`disk`]).
+//! `QUORATE_HISTORIES=DIRECTORY` keeps what was seen there, for `quorate-sim judge` (`sim/HISTORY.md`).
 //! No seed is kept: real processes are never twice the same. What fails here belongs into the simulator.
 //!
 //! This binary has no harness of its own: it is a test and a server in one.
@@ -82,6 +83,10 @@ fn run(servers: usize, rounds: usize) {
         wall_at_zero_ms,
     };
     let history = RecordedHistory { txns, connections: recorder.take(), databases, settings };
+    if let Some(directory) = std::env::var_os("QUORATE_HISTORIES") {
+        let file = PathBuf::from(directory).join(format!("chaos-{servers}.jsonl"));
+        std::fs::write(file, quorate_sim::history::write(&history)).unwrap();
+    }
     println!(
         "{servers} servers, {rounds} rounds took {} s; what was seen is judged",
         begin.elapsed().as_secs()

@@ -3,6 +3,7 @@
 mod against;
 mod demand;
 mod floors;
+mod judge;
 mod report;
 mod run;
 mod stopwatch;
@@ -25,19 +26,8 @@ enum Command {
     Run(run::RunArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
-    /// Says plans without their faults to a live server and compares.
-    Against {
-        #[command(flatten)]
-        against: against::Against,
-        #[arg(long, default_value = "r0")]
-        scenario: quorate_sim::Scenario,
-        #[arg(long)]
-        from: u64,
-        #[arg(long)]
-        to: u64,
-        #[arg(long)]
-        json: bool,
-    },
+    /// Judges the recorded history of real servers.
+    Judge(judge::JudgeArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -57,10 +47,7 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
-        Command::Against { against, scenario, from, to, json } => {
-            let plans = (from..to).map(|seed| quorate_sim::Plan::expand(scenario, seed));
-            against::main(plans, &against.against.unwrap_or_default(), &against.below, json)
-        }
+        Command::Judge(arguments) => judge::main(&arguments),
         Command::Plan { scenario, seed, demand } => {
             let plan = quorate_sim::Plan::expand_to(scenario, seed, &demand.demand());
             let json = plan.and_then(|plan| {

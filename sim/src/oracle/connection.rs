@@ -50,7 +50,7 @@ pub(super) struct Connection {
 }
 
 /// Whether a request becomes a txn: writes, closeSession, and a multi whose bytes end early.
-pub(super) fn makes_txn(request: &Request) -> bool {
+pub(crate) fn makes_txn(request: &Request) -> bool {
     match request {
         Request::Create(_)
         | Request::Delete { .. }

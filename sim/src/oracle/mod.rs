@@ -32,6 +32,7 @@ use crate::model::ModelConfig;
 use crate::plan::EnsemblePlan;
 pub use checks::Checks;
 use checks::Tally;
+pub(crate) use connection::makes_txn;
 use ensemble::Ensemble;
 pub(crate) use history::History;
 pub(crate) use ledger::Ledger;
