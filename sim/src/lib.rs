@@ -10,6 +10,7 @@ mod model;
 mod oracle;
 mod plan;
 mod recorded;
+mod shrink;
 mod trace;
 mod world;
 
@@ -23,4 +24,5 @@ pub use recorded::{
     RecordedConnection, RecordedCounts, RecordedHistory, RecordedReply, RecordedRequest, RecordedSettings,
     judge as judge_recorded,
 };
-pub use world::{Outcome, run, run_with};
+pub use shrink::{Budget, Ending, Shrunk, Size, Trial, shrink};
+pub use world::{Outcome, run, run_until, run_with};

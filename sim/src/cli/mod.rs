@@ -1,9 +1,12 @@
 //! Arguments, and which command they choose.
 
 mod floors;
+mod replay;
 mod report;
 mod run;
+mod shrink;
 mod sweep;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -20,6 +23,10 @@ struct Arguments {
 enum Command {
     /// Runs the plan of one seed, or of a file.
     Run(run::RunArguments),
+    /// Runs a saved plan, whatever made it.
+    Replay(replay::ReplayArguments),
+    /// Finds the smallest plan that still breaks the same rule.
+    Shrink(shrink::ShrinkArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
     /// Prints the plan of a seed as JSON.
@@ -38,6 +45,8 @@ pub(crate) fn main() -> ExitCode {
     report::announce_panics();
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
+        Command::Replay(arguments) => replay::main(&arguments),
+        Command::Shrink(arguments) => shrink::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
         Command::Plan { scenario, seed } => {
             match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {

@@ -7,7 +7,7 @@ use crate::chooser::Draws;
 use serde::{Deserialize, Serialize};
 
 /// So many machines run applications.
-pub(crate) const MACHINES: u64 = 8;
+const MACHINES: u64 = 8;
 const SECONDS: u64 = 20;
 
 /// What applications do.

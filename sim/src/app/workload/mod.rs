@@ -48,6 +48,8 @@ struct Scene {
     client: Client,
     runtime: SimRuntime,
     machine: u64,
+    /// How many there are.
+    machines: u64,
     /// From then on nothing new is begun, by the machine's clock.
     end: Mono,
     /// Whether it is never wrong about what it holds.
@@ -112,8 +114,13 @@ impl Scene {
     }
 }
 
-/// A machine whose applications begin; there are so many servers that they can connect to, and at `end_ns` they stop to begin anything.
-pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u64, end_ns: u64) -> Machine {
+/// A machine of so many, whose applications begin; they can connect to so many servers, and at `end_ns` they stop to begin anything.
+pub(crate) fn started(
+    (index, machines, servers): (usize, usize, usize),
+    plan: &AppPlan,
+    seed: u64,
+    end_ns: u64,
+) -> Machine {
     let machine = Machine::new(index, seed, plan);
     let runtime = machine.runtime();
     let hosts: Vec<String> = (0..servers).map(|server| format!("{NAME}{server}:2181")).collect();
@@ -124,8 +131,14 @@ pub(crate) fn started((index, servers): (usize, usize), plan: &AppPlan, seed: u6
         .fail_fast(plan.fail_fast)
         .start();
     let end = Mono(end_ns / 1000 * plan.speed_permille);
-    let (machine_index, is_believed) = (machine.index as u64, plan.is_believed);
-    let scene = Scene { client, runtime: runtime.clone(), machine: machine_index, end, is_believed };
+    let scene = Scene {
+        client,
+        runtime: runtime.clone(),
+        machine: machine.index as u64,
+        machines: machines as u64,
+        end,
+        is_believed: plan.is_believed,
+    };
     match plan.workload {
         Workload::Counter => runtime.spawn(counter::run(scene)),
         Workload::Cache => cache::start(scene),
