@@ -88,9 +88,7 @@ const PLAIN_OF_ALL: [Change<AccentPlan>; 6] = [
 
 /// Leaves out all that can go.
 pub(super) fn shrink(search: &mut Search<'_>) {
-    let mut before = None;
-    while before.as_ref() != Some(&search.best) {
-        before = Some(search.best.clone());
+    search.exhaust(|search| {
         crashes(search);
         let Some(accent) = search.best.accent.clone() else { return };
         search.thin(accent.reigns, |plan, kept| with(plan, |accent| accent.reigns = kept.to_vec()));
@@ -104,7 +102,7 @@ pub(super) fn shrink(search: &mut Search<'_>) {
             search.attempt(candidate);
         }
         settings::make_plain(search);
-    }
+    });
 }
 
 /// A plan with another story, and what that needs.

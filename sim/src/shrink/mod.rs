@@ -15,9 +15,9 @@
 //! | `size.rs` | how much there is in a plan |
 //!
 //! Free choices stay as they were where their keys do. Keys of connections and of clients are their places: without a client those behind it
-//! move up, and what they draw is different. A part that could go but for that may stay.
+//! move up, and what they draw is different. That is why what is left may have another seed than the plan had.
 //!
-//! Absent: other seeds, times that move, and fewer choices within a run.
+//! Absent: times that move, and fewer choices within a run.
 
 mod accent;
 mod parts;

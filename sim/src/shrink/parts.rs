@@ -14,9 +14,7 @@ const VOTERS: [u32; 4] = [1, 3, 5, 7];
 /// Leaves out all that can go.
 pub(super) fn shrink(search: &mut Search<'_>) {
     end_behind_the_violation(search);
-    let mut before = None;
-    while before.as_ref() != Some(&search.best) {
-        before = Some(search.best.clone());
+    search.exhaust(|search| {
         settings::make_plain(search);
         people(search);
         faults(search);
@@ -26,7 +24,7 @@ pub(super) fn shrink(search: &mut Search<'_>) {
         image(search);
         servers(search);
         end_behind_the_violation(search);
-    }
+    });
 }
 
 /// What comes later than the violation is no part of it. Where it came behind the end of faults, that end is tried sooner.

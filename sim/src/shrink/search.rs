@@ -1,4 +1,7 @@
 //! Candidates: each is run once, and becomes the best plan if it breaks the rule that the first one broke.
+//!
+//! Where nothing more can go, what could not is tried again under a few other seeds: what is left of a plan is often enough for the
+//! rule to be broken, and only its free choices are not those that break it any more.
 
 use super::{Budget, Ending, Trial};
 use crate::checkers::Violation;
@@ -9,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// A candidate may break the rule so much later, in virtual time, than the best plan does.
 const SLACK_NS: u64 = 5_000_000_000;
+/// So many other seeds are tried in the end.
+const OTHER_SEEDS: u64 = 8;
 
 /// See the module's words.
 pub(super) struct Search<'t> {
@@ -22,6 +27,9 @@ pub(super) struct Search<'t> {
     pub(super) violation: Violation,
     /// Hashes of all plans that were tried.
     tried: BTreeSet<u64>,
+    /// The seed of the plan that is shrunk, and those that are tried beside the best plan's own.
+    seed: u64,
+    other_seeds: u64,
     pub(super) runs: u64,
     pub(super) events: u64,
     pub(super) ending: Ending,
@@ -40,6 +48,8 @@ impl<'t> Search<'t> {
             outcome,
             violation,
             tried: BTreeSet::from([fingerprint(plan)]),
+            seed: plan.seed,
+            other_seeds: 0,
             runs: 1,
             events,
             ending: Ending::Smallest,
@@ -63,8 +73,30 @@ impl<'t> Search<'t> {
         self.ending == Ending::Smallest
     }
 
+    /// Does it again and again until that leaves nothing out any more, and then the same under other seeds.
+    pub(super) fn exhaust(&mut self, round: impl Fn(&mut Self)) {
+        for other_seeds in [0, OTHER_SEEDS] {
+            self.other_seeds = other_seeds;
+            let mut before = None;
+            while before.as_ref() != Some(&self.best) {
+                before = Some(self.best.clone());
+                round(self);
+            }
+        }
+    }
+
     /// Whether this one breaks the same rule, and is the best from now on. What was tried before does not.
-    pub(super) fn attempt(&mut self, candidate: Plan) -> bool {
+    pub(super) fn attempt(&mut self, mut candidate: Plan) -> bool {
+        candidate.seed = self.best.seed;
+        if candidate == self.best {
+            return false;
+        }
+        let (first, others) = (self.seed, 0..self.other_seeds);
+        let seeds = std::iter::once(candidate.seed).chain(others.map(|number| first ^ (number + 1)));
+        seeds.into_iter().any(|seed| self.attempt_one(Plan { seed, ..candidate.clone() }))
+    }
+
+    fn attempt_one(&mut self, candidate: Plan) -> bool {
         if !self.may_go_on() || !self.tried.insert(fingerprint(&candidate)) {
             return false;
         }
