@@ -1,7 +1,7 @@
 //! Candidates: each is run once, and becomes the best plan if it breaks the rule that the first one broke.
 //!
-//! Where nothing more can go, what could not is tried again under a few other seeds: what is left of a plan is often enough for the
-//! rule to be broken, and only its free choices are not those that break it any more.
+//! Where nothing more can go, what could not is tried again under other seeds: what is left of a plan is often enough for the rule to be
+//! broken, and only its free choices are not those that break it any more. Large pieces go first, since runs of what is left are short.
 
 use super::{Budget, Ending, Trial};
 use crate::checkers::Violation;
@@ -12,8 +12,24 @@ use std::collections::BTreeSet;
 
 /// A candidate may break the rule so much later, in virtual time, than the best plan does.
 const SLACK_NS: u64 = 5_000_000_000;
-/// So many other seeds are tried in the end.
-const OTHER_SEEDS: u64 = 8;
+/// How hard it is tried, one after the other.
+const EFFORTS: [Effort; 4] = [
+    Effort { other_seeds: 0, is_fine: false },
+    Effort { other_seeds: 8, is_fine: false },
+    Effort { other_seeds: 8, is_fine: true },
+    Effort { other_seeds: 64, is_fine: true },
+];
+/// A list is cut into about so many pieces, if it is not to be fine.
+const PIECES: usize = 12;
+
+/// See [`EFFORTS`].
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    /// The seeds that are tried beside the best plan's own.
+    other_seeds: u64,
+    /// Whether the parts of a list are tried one by one at last.
+    is_fine: bool,
+}
 
 /// See the module's words.
 pub(super) struct Search<'t> {
@@ -27,9 +43,9 @@ pub(super) struct Search<'t> {
     pub(super) violation: Violation,
     /// Hashes of all plans that were tried.
     tried: BTreeSet<u64>,
-    /// The seed of the plan that is shrunk, and those that are tried beside the best plan's own.
+    /// The seed of the plan that is shrunk.
     seed: u64,
-    other_seeds: u64,
+    effort: Effort,
     pub(super) runs: u64,
     pub(super) events: u64,
     pub(super) ending: Ending,
@@ -49,7 +65,7 @@ impl<'t> Search<'t> {
             violation,
             tried: BTreeSet::from([fingerprint(plan)]),
             seed: plan.seed,
-            other_seeds: 0,
+            effort: EFFORTS[0],
             runs: 1,
             events,
             ending: Ending::Smallest,
@@ -73,10 +89,10 @@ impl<'t> Search<'t> {
         self.ending == Ending::Smallest
     }
 
-    /// Does it again and again until that leaves nothing out any more, and then the same under other seeds.
+    /// Does it again and again until that leaves nothing out any more, and then the same with more effort.
     pub(super) fn exhaust(&mut self, round: impl Fn(&mut Self)) {
-        for other_seeds in [0, OTHER_SEEDS] {
-            self.other_seeds = other_seeds;
+        for effort in EFFORTS {
+            self.effort = effort;
             let mut before = None;
             while before.as_ref() != Some(&self.best) {
                 before = Some(self.best.clone());
@@ -91,7 +107,7 @@ impl<'t> Search<'t> {
         if candidate == self.best {
             return false;
         }
-        let (first, others) = (self.seed, 0..self.other_seeds);
+        let (first, others) = (self.seed, 0..self.effort.other_seeds);
         let seeds = std::iter::once(candidate.seed).chain(others.map(|number| first ^ (number + 1)));
         seeds.into_iter().any(|seed| self.attempt_one(Plan { seed, ..candidate.clone() }))
     }
@@ -111,12 +127,12 @@ impl<'t> Search<'t> {
         true
     }
 
-    /// Leaves out what can go of a list: first all of it, then ever smaller pieces, at last one by one until none can go. `with` makes
-    /// a plan with so much of it.
+    /// Leaves out what can go of a list: first all of it, then ever smaller pieces, the smallest again and again until none can go. `with`
+    /// makes a plan with so much of it.
     pub(super) fn thin<T: Clone>(&mut self, mut kept: Vec<T>, with: impl Fn(&Plan, &[T]) -> Plan) {
         let base = self.best.clone();
         let mut piece = kept.len();
-        while piece > 0 && !kept.is_empty() {
+        while !kept.is_empty() {
             let (mut start, mut has_gone) = (0, false);
             while start < kept.len() {
                 let end = (start + piece).min(kept.len());
@@ -127,7 +143,11 @@ impl<'t> Search<'t> {
                     start = end;
                 }
             }
-            piece = if piece > 1 { piece.div_ceil(2) } else { usize::from(has_gone) };
+            let finest = if self.effort.is_fine { 1 } else { kept.len().div_ceil(PIECES).max(1) };
+            if piece <= finest && !has_gone {
+                break;
+            }
+            piece = piece.div_ceil(2).max(finest);
         }
     }
 
