@@ -40,7 +40,7 @@ fn a_plan_of_another_format_is_refused_with_what_to_do() {
     let problem = Plan::from_json(&json).expect_err("it is of another format").to_string();
     let (found, runs) = (format!("format is {}", FORMAT + 1), format!("format {FORMAT}"));
     assert!(
-        problem.contains(&found) && problem.contains(&runs) && problem.contains("from its seed (7)"),
+        problem.contains(&found) && problem.contains(&runs) && problem.contains("--scenario r1 --seed 7"),
         "{problem}"
     );
 }

@@ -112,11 +112,12 @@ fn in_words(shrunk: &Shrunk, cpu_ns: u64, command: &str) -> String {
     let settings =
         if shrunk.settings.is_empty() { "all plain".to_string() } else { shrunk.settings.join(", ") };
     format!(
-        "before          {}\nafter           {}\nplan            {}\nnot plain       {settings}\nviolated        {}\n  {}\n\
+        "before          {}\nafter           {}\nplan            {}; choices of seed {}\nnot plain       {settings}\nviolated        {}\n  {}\n\
          trace hash      {:016x}\nspent           {} runs, {} events, {cpu:.1} CPU s: {ending}\nreplay          {command}",
         counts(&shrunk.before),
         counts(&shrunk.after),
         shrunk.plan.summary(),
+        shrunk.plan.seed,
         shrunk.violation.checker,
         seen.replace('\n', " "),
         shrunk.trace_hash,

@@ -8,8 +8,8 @@ use serde::Deserialize;
 pub enum PlanError {
     /// It means something else now, or nothing.
     #[error(
-        "its format is {found}, this program runs format {FORMAT}: run it with the version of quorate-sim that wrote it, or make \
-         it anew from its seed ({seed}) and scenario ({scenario}), which may be another run by now"
+        "its format is {found}, this program runs format {FORMAT}: replay it with the version of quorate-sim that wrote it, or, if it is \
+         as it was drawn, write it anew with `quorate-sim plan --scenario {scenario} --seed {seed}`"
     )]
     Format {
         /// What it says of itself.
@@ -70,16 +70,17 @@ impl Plan {
             }
         }
         for (index, planned) in self.faults.iter().enumerate() {
-            let server = match planned.target {
+            let target = match planned.target {
                 Target::Server(server) => Some(server),
                 Target::Leader | Target::All => None,
             };
-            for server in server.into_iter().chain(planned.fault.other_server()) {
+            let mut fault = planned.fault.clone();
+            for server in [target, fault.other_server_mut().copied()].into_iter().flatten() {
                 if server as usize >= servers {
                     return Err(format!("fault {index} is about server {server} of {servers}"));
                 }
             }
-            if let Some(client) = planned.fault.client().filter(|client| *client as usize >= clients) {
+            if let Some(client) = fault.client_mut().filter(|client| **client as usize >= clients) {
                 return Err(format!("fault {index} is about client {client} of {clients}"));
             }
         }
@@ -89,23 +90,23 @@ impl Plan {
 
 impl Fault {
     /// The client whose connections it is about.
-    fn client(&self) -> Option<u32> {
+    pub(crate) fn client_mut(&mut self) -> Option<&mut u32> {
         match self {
             Fault::Reset { client }
             | Fault::HalfOpen { client }
             | Fault::Stall { client, .. }
             | Fault::Cut { client, .. }
-            | Fault::Lonely { client, .. } => Some(*client),
+            | Fault::Lonely { client, .. } => Some(client),
             _ => None,
         }
     }
 
     /// The server that it is about besides its target.
-    fn other_server(&self) -> Option<u32> {
+    pub(crate) fn other_server_mut(&mut self) -> Option<&mut u32> {
         match self {
             Fault::CutLinks { shape: Shape::Pair(other), .. }
             | Fault::SlowLinks { shape: Shape::Pair(other), .. }
-            | Fault::BreakLinks { shape: Shape::Pair(other), .. } => Some(*other),
+            | Fault::BreakLinks { shape: Shape::Pair(other), .. } => Some(other),
             _ => None,
         }
     }

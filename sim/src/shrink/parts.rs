@@ -5,7 +5,7 @@
 
 use super::search::Search;
 use super::settings;
-use crate::plan::{EnsemblePlan, Fault, ImagePlan, Operation, Plan, Shape, Target};
+use crate::plan::{AppPlan, EnsemblePlan, ImagePlan, Operation, Plan, Target};
 
 const MS: u64 = 1_000_000;
 /// Ensembles of so many voters are tried.
@@ -29,9 +29,9 @@ pub(super) fn shrink(search: &mut Search<'_>) {
 
 /// What comes later than the violation is no part of it. Where it came behind the end of faults, that end is tried sooner.
 fn end_behind_the_violation(search: &mut Search<'_>) {
-    let (end, broken_at) = (search.best.duration_ms, search.broken_at());
-    if broken_at / MS < end {
-        let candidate = ended(&search.best, broken_at / MS + 1);
+    let end = search.best.duration_ms;
+    if let Some(at) = search.broken_at().map(|at| at / MS).filter(|at| *at < end) {
+        let candidate = ended(&search.best, at + 1);
         search.attempt(candidate);
         return;
     }
@@ -108,25 +108,18 @@ fn with_people(plan: &Plan, kept: &[u32]) -> Plan {
         planned.client = place.unwrap_or_default();
         place.is_some()
     });
-    plan.faults.retain_mut(|planned| match &mut planned.fault {
-        Fault::Reset { client }
-        | Fault::HalfOpen { client }
-        | Fault::Stall { client, .. }
-        | Fault::Cut { client, .. }
-        | Fault::Lonely { client, .. } => {
-            let place = place(*client);
-            *client = place.unwrap_or_default();
-            place.is_some()
-        }
-        _ => true,
+    plan.faults.retain_mut(|planned| {
+        let Some(client) = planned.fault.client_mut() else { return true };
+        let place = place(*client);
+        *client = place.unwrap_or_default();
+        place.is_some()
     });
     plan
 }
 
 fn pauses(search: &mut Search<'_>) {
-    let of = |(app, plan): (usize, &crate::plan::AppPlan)| {
-        (0..plan.pauses.len()).map(|pause| (app, pause)).collect::<Vec<_>>()
-    };
+    let of =
+        |(app, plan): (usize, &AppPlan)| (0..plan.pauses.len()).map(|pause| (app, pause)).collect::<Vec<_>>();
     let pauses: Vec<(usize, usize)> = search.best.apps.iter().enumerate().flat_map(of).collect();
     search.thin(pauses, |plan, kept| {
         let mut plan = plan.clone();
@@ -217,12 +210,7 @@ fn with_servers(plan: &Plan, (voters, observers): (u32, u32), meets_others: bool
             Target::Server(server) => is_there(server),
             Target::Leader | Target::All => true,
         };
-        let has_other = match &mut planned.fault {
-            Fault::CutLinks { shape: Shape::Pair(other), .. }
-            | Fault::SlowLinks { shape: Shape::Pair(other), .. }
-            | Fault::BreakLinks { shape: Shape::Pair(other), .. } => is_there(other),
-            _ => true,
-        };
+        let has_other = planned.fault.other_server_mut().is_none_or(is_there);
         has_target && has_other
     });
     plan

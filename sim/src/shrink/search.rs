@@ -72,9 +72,9 @@ impl<'t> Search<'t> {
         })
     }
 
-    /// When the best plan breaks the rule, ns.
-    pub(super) fn broken_at(&self) -> u64 {
-        self.outcome.counters.simulated_ns
+    /// When the best plan breaks the rule, ns; nothing, if nobody says so.
+    pub(super) fn broken_at(&self) -> Option<u64> {
+        Some(self.outcome.counters.simulated_ns).filter(|at| *at > 0)
     }
 
     fn may_go_on(&mut self) -> bool {
@@ -116,7 +116,7 @@ impl<'t> Search<'t> {
         if !self.may_go_on() || !self.tried.insert(fingerprint(&candidate)) {
             return false;
         }
-        let outcome = self.trial.run(&candidate, Some(self.broken_at() + SLACK_NS));
+        let outcome = self.trial.run(&candidate, self.broken_at().map(|at| at + SLACK_NS));
         self.runs += 1;
         self.events += outcome.counters.events;
         let Some(violation) = outcome.violation.clone() else { return false };
