@@ -12,6 +12,7 @@ mod model;
 mod oracle;
 mod plan;
 mod recorded;
+mod shrink;
 mod sim;
 mod trace;
 mod twice;
@@ -27,6 +28,7 @@ pub use recorded::{
     RecordedConnection, RecordedCounts, RecordedHistory, RecordedReply, RecordedRequest, RecordedSettings,
     judge as judge_recorded,
 };
+pub use shrink::{Budget, Ending, Shrunk, Size, Trial, shrink};
 pub use sim::{Faults, Report, Sim};
 pub use twice::{Difference, run_twice};
-pub use world::{Outcome, run, run_with};
+pub use world::{Outcome, run, run_until, run_with};

@@ -35,10 +35,10 @@ pub(crate) trait Programs {
     fn judge(&self, machines: &[&Machine], plan: &AppPlan) -> Verdict;
 }
 
-/// A machine whose programs begin; there are so many servers that they can connect to, and at `end_ns` they stop to begin anything.
+/// A machine of so many, whose programs begin; they can connect to so many servers, and at `end_ns` they stop to begin anything.
 pub(crate) fn started(
     programs: &dyn Programs,
-    (index, servers): (usize, usize),
+    (index, machines, servers): (usize, usize, usize),
     plan: &AppPlan,
     (seed, end_ns): (u64, u64),
 ) -> Machine {
@@ -52,7 +52,7 @@ pub(crate) fn started(
         .fail_fast(plan.fail_fast)
         .start();
     let end = Mono(end_ns / 1000 * plan.speed_permille);
-    let (number, is_believed) = (machine.index as u64, plan.is_believed);
-    programs.start(plan, Scene { client, runtime, machine: number, end, is_believed });
+    let (number, machines, is_believed) = (machine.index as u64, machines as u64, plan.is_believed);
+    programs.start(plan, Scene { client, runtime, machine: number, machines, end, is_believed });
     machine
 }

@@ -20,6 +20,8 @@ pub struct Scene {
     pub runtime: SimRuntime,
     /// The machine's number, from 0.
     pub machine: u64,
+    /// How many there are.
+    pub machines: u64,
     /// From then on nothing new should be begun, by the machine's clock.
     pub end: Mono,
     /// Whether it is never wrong about what it holds.

@@ -24,8 +24,8 @@ const CLOSE: [u8; 12] = [0, 0, 0, 8, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0
 pub(super) struct Against {
     /// Says the plan's operations, without its faults, to a server, HOST:PORT, and compares every answer. It writes there, below a new
     /// node of the root for each plan; the server should have no other clients.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(super) against: Option<String>,
+    #[arg(id = "against", long = "against", value_name = "HOST:PORT")]
+    pub(super) server: Option<String>,
     /// The node below which that happens; the plan's seed is added.
     #[arg(long, value_name = "PATH", default_value = "/against-", requires = "against")]
     pub(super) below: String,

@@ -4,10 +4,14 @@ mod against;
 mod demand;
 mod floors;
 mod judge;
+mod replay;
 mod report;
 mod run;
+mod shrink;
 mod stopwatch;
 mod sweep;
+mod worker;
+mod zoo;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -24,10 +28,16 @@ struct Arguments {
 enum Command {
     /// Runs the plan of one seed, or of a file.
     Run(run::RunArguments),
+    /// Runs a saved plan, whatever made it.
+    Replay(replay::ReplayArguments),
+    /// Finds the smallest plan that still breaks the same rule.
+    Shrink(shrink::ShrinkArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
     /// Judges the recorded history of real servers.
     Judge(judge::JudgeArguments),
+    /// Brings bugs back one by one, to see whether each is found.
+    Zoo(zoo::ZooArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -46,8 +56,11 @@ pub(crate) fn main() -> ExitCode {
     report::announce_panics();
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
+        Command::Replay(arguments) => replay::main(&arguments),
+        Command::Shrink(arguments) => shrink::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
         Command::Judge(arguments) => judge::main(&arguments),
+        Command::Zoo(arguments) => zoo::main(&arguments),
         Command::Plan { scenario, seed, demand } => {
             let plan = quorate_sim::Plan::expand_to(scenario, seed, &demand.demand());
             let json = plan.and_then(|plan| {

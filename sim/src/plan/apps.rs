@@ -8,7 +8,7 @@ use crate::chooser::Draws;
 use serde::{Deserialize, Serialize};
 
 /// So many machines run applications.
-pub(crate) const MACHINES: u64 = 8;
+const MACHINES: u64 = 8;
 /// The faults of an ensemble are drawn for so long, and then hurried.
 const DRAWN_SECONDS: u64 = 60;
 

@@ -19,10 +19,10 @@ mod fault;
 mod image;
 mod led;
 mod operations;
+mod saved;
 mod swarm;
 
 pub use accent::{AccentPlan, ConfigText, ReignPlan};
-pub(crate) use apps::MACHINES;
 pub use apps::{AppPlan, PausePlan, Workload};
 use demand::Size;
 pub use demand::{Demand, FaultChoice};
@@ -30,6 +30,7 @@ pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment, RotPlace};
 pub use image::{ImageNode, ImagePlan, ImageSession};
 pub use led::{Introduces, JavaLearnerPlan, JavaRelease, LedPlan};
+pub use saved::PlanError;
 use serde::{Deserialize, Serialize};
 
 /// The version of the plan's format.

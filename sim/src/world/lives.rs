@@ -169,7 +169,7 @@ impl World<'_> {
             Err(_) if self.oracle.views[server].was_lied_to() => {
                 // The operator has to restore it from elsewhere; here it ends.
                 self.counters.probe("lie_ends_in_refusal");
-                self.is_refused = true;
+                self.is_cut_short = true;
                 self.is_over = true;
                 return Ok(());
             }

@@ -109,6 +109,8 @@ enum Event {
     EndOfFaults,
     /// The end.
     End,
+    /// Nobody wants to know how it goes on.
+    Stop,
 }
 
 impl Event {
@@ -125,7 +127,7 @@ impl Event {
             Event::Operation(_) => 4,
             Event::ClientTimer(_) => 5,
             Event::PeerTimer { .. } => 6,
-            Event::Look | Event::End => 7,
+            Event::Look | Event::End | Event::Stop => 7,
         }
     }
 }
@@ -212,8 +214,8 @@ pub(crate) struct World<'p> {
     /// Of the input that is handled next.
     aftermath: Aftermath,
     is_over: bool,
-    /// The server has refused what a lying disk left: nothing more can be asked of it.
-    is_refused: bool,
+    /// Nothing more can be asked: the server has refused what a lying disk left, or the run was to go no further.
+    is_cut_short: bool,
     /// What clients say and hear, if somebody wants to know.
     overheard: Option<Vec<Overheard>>,
 }
@@ -256,7 +258,20 @@ pub(crate) fn run_programs(
     checks: Checks,
     shown: Option<usize>,
 ) -> Outcome {
-    let mut world = World::new((plan, programs), chooser, checks, shown);
+    end(World::new((plan, programs), chooser, checks, shown))
+}
+
+/// Runs a plan up to this virtual time; what may be broken later, or owed at the end, is not looked at.
+pub fn run_until(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, until_ns: u64) -> Outcome {
+    if let Some(accent) = &plan.accent {
+        return crate::accent::run((plan, accent), chooser, None);
+    }
+    let mut world = World::new((plan, &Workloads), chooser, checks, None);
+    world.schedule(until_ns, Event::Stop);
+    end(world)
+}
+
+fn end(mut world: World<'_>) -> Outcome {
     let violation = world.run().err();
     world.counters.simulated_ns = world.now;
     world.counters.commits = world.oracle.commits();
@@ -299,8 +314,8 @@ impl<'p> World<'p> {
             clients.map(|(index, plan)| Client::new((index, count), plan, &mut *chooser)).collect();
         let end_of_operations = plan.duration_ms * 1_000_000;
         clients.extend(plan.apps.iter().enumerate().map(|(index, app)| {
-            let index = plan.clients.len() + index;
-            Client::App(Box::new(app::started(programs, (index, count), app, (plan.seed, end_of_operations))))
+            let place = (plan.clients.len() + index, plan.apps.len(), count);
+            Client::App(Box::new(app::started(programs, place, app, (plan.seed, end_of_operations))))
         }));
         World {
             plan,
@@ -325,7 +340,7 @@ impl<'p> World<'p> {
             real_time: RealTime::new(ensemble.is_some(), has_local),
             aftermath: Aftermath::default(),
             is_over: false,
-            is_refused: false,
+            is_cut_short: false,
             overheard: None,
         }
     }
@@ -425,12 +440,16 @@ impl<'p> World<'p> {
                 self.is_over = true;
                 Ok(())
             }
+            Event::Stop => {
+                (self.is_over, self.is_cut_short) = (true, true);
+                Ok(())
+            }
         }
     }
 
     /// Faults have ended long ago: the server serves, and nobody waits for anything.
     fn finish(&mut self) -> Verdict {
-        if self.is_refused {
+        if self.is_cut_short {
             return Ok(());
         }
         if self.plan.ensemble.is_some() {

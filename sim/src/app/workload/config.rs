@@ -5,7 +5,6 @@ use super::Scene;
 use crate::app::SimRuntime;
 use crate::app::machine::Told;
 use crate::checkers::{Verdict, require};
-use crate::plan::MACHINES;
 use futures_util::future::{Either, select};
 use quorate_core::client::{Error, Outcome, Runtime};
 use quorate_core::recipe::{Config, LiveConfig, Versioned};
@@ -58,7 +57,7 @@ pub(super) async fn run(scene: Scene) {
         }
     }
     scene.ensure(&format!("{DONE}/{}", scene.machine)).await;
-    while !matches!(scene.client.children(DONE).await, Ok((done, _)) if done.len() as u64 == MACHINES) {
+    while !matches!(scene.client.children(DONE).await, Ok((done, _)) if done.len() as u64 == scene.machines) {
         scene.pause(MOST_PAUSE_MS).await;
     }
     finish(&scene, &config, &mut follower).await;

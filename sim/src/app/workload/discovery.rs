@@ -5,7 +5,6 @@
 
 use super::Scene;
 use crate::app::SimRuntime;
-use crate::plan::MACHINES;
 use quorate_core::client::{CreateOptions, Runtime};
 use quorate_core::recipe::{
     Provider, Registration, RestPolicy, Service, ServiceInstance, ServiceType, Strategy, service_names,
@@ -153,7 +152,7 @@ async fn take_away(scene: &Scene, said: i64) {
 /// Ready when everybody has seen everybody, with what they said last.
 async fn meet(scene: &Scene, user: &mut User<'_>) {
     let is_complete = |there: &Instances| {
-        there.len() as u64 == MACHINES
+        there.len() as u64 == scene.machines
             && there.values().all(|instance| instance.registration_time_utc == LAST)
     };
     while !is_complete(&user.look()) {
@@ -171,7 +170,7 @@ async fn meet(scene: &Scene, user: &mut User<'_>) {
     scene.ensure(&format!("{DONE}/{}", scene.machine)).await;
     loop {
         match scene.client.children(DONE).await {
-            Ok((done, _)) if done.len() as u64 == MACHINES => break,
+            Ok((done, _)) if done.len() as u64 == scene.machines => break,
             _ => scene.pause(MOST_PAUSE_MS).await,
         }
     }
@@ -275,7 +274,7 @@ impl<'a> User<'a> {
     /// Takes somebody's node away.
     async fn expel(&mut self) {
         let there = self.look();
-        if let Some(id) = there.keys().nth(self.scene.runtime.below(MACHINES) as usize) {
+        if let Some(id) = there.keys().nth(self.scene.runtime.below(self.scene.machines) as usize) {
             // Whoever comes too late deletes nothing.
             let _ = self.scene.client.delete(&format!("{BASE}/{NAME}/{id}"), Version::ANY).await;
         }

@@ -2,7 +2,6 @@
 //! wrong about whose it is; and once all stay, all see all, with what they said last.
 
 use super::Scene;
-use crate::plan::MACHINES;
 use quorate_core::recipe::{Group, Layout, Member, NodeState};
 use quorate_core::vocabulary::Version;
 
@@ -68,7 +67,7 @@ async fn end(scene: &Scene, member: Member) {
 /// Takes somebody's node away.
 async fn expel(scene: &Scene, group: &Group) {
     let members = group.members();
-    if let Some(id) = members.keys().nth(scene.runtime.below(MACHINES) as usize) {
+    if let Some(id) = members.keys().nth(scene.runtime.below(scene.machines) as usize) {
         // Whoever comes too late deletes nothing.
         let _ = scene.client.delete(&format!("{GROUP}/{id}"), Version::ANY).await;
     }
@@ -111,7 +110,7 @@ async fn leave(scene: &Scene, id: &str, member: Member) {
 async fn meet(scene: &Scene, mut group: Group) {
     let is_complete = |group: &Group| {
         let members = group.members();
-        members.len() == MACHINES as usize && members.values().all(|data| data == LAST)
+        members.len() == scene.machines as usize && members.values().all(|data| data == LAST)
     };
     while !is_complete(&group) {
         if !group.changed().await {
@@ -122,7 +121,7 @@ async fn meet(scene: &Scene, mut group: Group) {
     scene.ensure(&format!("{DONE}/{}", scene.machine)).await;
     loop {
         match scene.client.children(DONE).await {
-            Ok((done, _)) if done.len() == MACHINES as usize => return,
+            Ok((done, _)) if done.len() == scene.machines as usize => return,
             _ => scene.pause(MOST_PAUSE_MS).await,
         }
     }

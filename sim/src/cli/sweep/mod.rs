@@ -25,6 +25,7 @@ use crew::{Shared, Told, Until};
 use progress::Progress;
 use quorate_sim::{Checks, Scenario};
 use resume::Record;
+pub(super) use seeds::parse_seeds;
 use seeds::{Ranges, Seeds, Shard};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -147,8 +148,14 @@ impl Book {
 }
 
 fn sweep(arguments: &SweepArguments) -> Result<bool, String> {
-    let task =
-        Task { scenario: arguments.scenario, checks: arguments.checks, twice_percent: arguments.twice };
+    let task = Task {
+        scenario: arguments.scenario,
+        demand: arguments.demand.demand(),
+        options: arguments.demand.options(),
+        checks: arguments.checks,
+        twice_percent: arguments.twice,
+    };
+    task.demand.check(task.scenario)?;
     // Better now than when all is done.
     for path in [&arguments.junit, &arguments.hashes].into_iter().flatten() {
         write_file(path, "")?;

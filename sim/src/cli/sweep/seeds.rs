@@ -152,7 +152,7 @@ impl Seeds {
     }
 }
 
-pub(super) fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+pub(in crate::cli) fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
     let (from, to) = text.split_once("..").ok_or("seeds are written A..B")?;
     let number = |text: &str| text.parse::<u64>().map_err(|error| format!("{text:?}: {error}"));
     let (from, to) = (number(from)?, number(to)?);
