@@ -139,7 +139,7 @@ impl Book {
                 if let Some(record) = &mut self.record {
                     record.add(&done, end);
                 }
-                self.total.add(task, done, end);
+                self.total.add(task, *done, end);
                 Ok(())
             }
         }
@@ -147,8 +147,14 @@ impl Book {
 }
 
 fn sweep(arguments: &SweepArguments) -> Result<bool, String> {
-    let task =
-        Task { scenario: arguments.scenario, checks: arguments.checks, twice_percent: arguments.twice };
+    let task = Task {
+        scenario: arguments.scenario,
+        demand: arguments.demand.demand(),
+        options: arguments.demand.options(),
+        checks: arguments.checks,
+        twice_percent: arguments.twice,
+    };
+    task.demand.check(task.scenario)?;
     // Better now than when all is done.
     for path in [&arguments.junit, &arguments.hashes].into_iter().flatten() {
         write_file(path, "")?;
