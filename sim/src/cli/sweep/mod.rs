@@ -140,7 +140,7 @@ impl Book {
                 if let Some(record) = &mut self.record {
                     record.add(&done, end);
                 }
-                self.total.add(task, done, end);
+                self.total.add(task, *done, end);
                 Ok(())
             }
         }
