@@ -249,7 +249,6 @@ fn problem(
     indices: &[u32],
 ) -> Problem {
     let mut chain: Vec<Entry> = Vec::with_capacity(indices.len());
-    let mut last_of: BTreeMap<u32, usize> = BTreeMap::new();
     let closes = component.owners.iter().filter_map(|owner| sessions.closes[*owner as usize]);
     let mut all: Vec<u32> = indices.iter().copied().chain(closes).collect();
     let is_read = |index: &u32| operations.list[*index as usize].kind == Kind::Read;
@@ -260,7 +259,6 @@ fn problem(
         let role = if is_close { Role::Closed } else { Role::Answered };
         let (zxid, high) = (operation.zxid, due[index as usize]);
         chain.push(Entry { role, zxid, high, ..Entry::answered(operations, index, 0) });
-        last_of.insert(operation.session, chain.len());
     }
     let unknown = component.operations.iter().filter(|index| {
         let operation = &operations.list[**index as usize];
@@ -268,8 +266,9 @@ fn problem(
     });
     let mut may_be: Vec<Entry> = unknown.map(|index| Entry::may_be(operations, *index)).collect();
     for owner in &component.owners {
-        let low = sessions.last_write(*owner, NEVER);
-        may_be.push(Entry::may_be_closed(*owner, low, last_of.get(owner).map(|last| (0, *last))));
+        let (low, last) = (sessions.last_write(*owner, NEVER), sessions.last_zxids[*owner as usize]);
+        let after = chain.partition_point(|entry| entry.zxid <= last);
+        may_be.push(Entry::may_be_closed(*owner, low, Some((0, after))));
     }
     may_be.sort_by_key(|entry| entry.low);
     Problem { chains: vec![chain], may_be, paths: component.paths.clone() }
