@@ -110,6 +110,9 @@ pub(super) enum Ask {
     },
 }
 
+/// Permissions, scheme, id.
+type AclEntry = (i32, Option<String>, Option<String>);
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateLine {
@@ -118,9 +121,9 @@ pub(super) struct CreateLine {
     data: Option<String>,
     #[serde(default)]
     flags: i32,
-    /// The digits of the permissions, the scheme, the id; open to all when there is none.
+    /// Open to all when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    acl: Option<Vec<(i32, Option<String>, Option<String>)>>,
+    acl: Option<Vec<AclEntry>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -288,10 +291,7 @@ impl CreateLine {
     }
 
     fn request(self, kind: CreateKind) -> Result<CreateRequest, String> {
-        let entry = |(perms, scheme, id): (i32, Option<String>, Option<String>)| Acl {
-            perms: Permissions(perms),
-            id: Id { scheme, id },
-        };
+        let entry = |(perms, scheme, id): AclEntry| Acl { perms: Permissions(perms), id: Id { scheme, id } };
         let data = data_of(self.data.as_ref())?;
         let acl = Some(self.acl.map_or_else(Acl::open, |acl| acl.into_iter().map(entry).collect()));
         Ok(CreateRequest { kind, path: Some(self.path), data, acl, flags: self.flags, ttl: -1 })

@@ -12,6 +12,7 @@
 
 mod engine;
 mod format;
+mod intake;
 mod lines;
 mod operations;
 mod partition;

@@ -1,11 +1,12 @@
 //! Which paths must be judged together.
 //!
-//! A path stands alone unless a multi names others with it, or whether its parent is there may have mattered. A parent that was
+//! A path stands alone unless a multi names others with it, a session had ephemerals at several, or whether its parent is there may
+//! have mattered. A parent that was
 //! acknowledged before anything was asked for below it, and that nobody removes, is *settled*: its children need not be judged
 //! with it.
 
 use super::operations::{End, Kind, NEVER, NONE, Operations, Step, What};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths that are judged together, and what touches them.
 #[derive(Clone, Debug, Default)]
@@ -32,10 +33,16 @@ impl Partition {
     pub(super) fn of(operations: &Operations) -> Self {
         let settled = settled(operations);
         let mut joined = Joined { above: (0..operations.paths.len() as u32).collect() };
+        let mut ephemeral_of: BTreeMap<u32, u32> = BTreeMap::new();
         for operation in &operations.list {
             let steps = operations.steps(operation);
             for step in steps {
                 joined.join(steps[0].path, step.path);
+                if operation.may_change() && matches!(step.what, What::Create { is_ephemeral: true, .. }) {
+                    // They go at one moment.
+                    let first = *ephemeral_of.entry(operation.session).or_insert(step.path);
+                    joined.join(first, step.path);
+                }
                 let parent = operations.parents[step.path as usize];
                 let needs_parent = matches!(step.what, What::Create { .. } | What::Delete { .. });
                 if needs_parent && parent != NONE && !settled[parent as usize] {

@@ -10,6 +10,8 @@ pub(super) struct Sessions {
     pub(super) lows: Vec<u64>,
     /// Of each session: the closeSession that was answered.
     pub(super) closes: Vec<Option<u32>>,
+    /// Of each session: the last moment at which it was certainly served.
+    pub(super) last_zxids: Vec<i64>,
     /// Of each session: its writes that succeeded, by when they were answered, and when they were sent.
     writes: Vec<Vec<(u64, u64)>>,
 }
@@ -18,6 +20,7 @@ impl Sessions {
     pub(super) fn of(operations: &Operations, options: &Options) -> Self {
         let count = operations.sessions.len();
         let (mut closes, mut writes) = (vec![None; count], vec![Vec::new(); count]);
+        let mut last_zxids = vec![0; count];
         // Of each session, what no later read is older than: by when that was answered.
         let mut marks: Vec<Vec<(u64, u64)>> = vec![Vec::new(); count];
         let is_mark = |kind: Kind| match kind {
@@ -29,6 +32,9 @@ impl Sessions {
             let session = operation.session as usize;
             if operation.end == End::Unknown {
                 continue;
+            }
+            if !operations.steps(operation).is_empty() {
+                last_zxids[session] = operation.zxid.max(last_zxids[session]);
             }
             if is_mark(operation.kind) {
                 marks[session].push((operation.at, operation.sent));
@@ -54,7 +60,7 @@ impl Sessions {
                 *low = (*low).max(operation.sent);
             }
         }
-        Sessions { lows, closes, writes }
+        Sessions { lows, closes, last_zxids, writes }
     }
 
     /// When this session's last write was sent that had succeeded by `horizon`.

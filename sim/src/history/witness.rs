@@ -199,9 +199,16 @@ fn replay(operations: &Operations, options: &Options, order: &[u32], counts: &mu
         return Ok(());
     }
     let sessions = Sessions::of(operations, options);
+    // What was asked for when anything that stands behind an operation had been answered stands behind that operation.
+    let (mut due, mut least) = (vec![NEVER; operations.list.len()], NEVER);
+    for index in order.iter().rev() {
+        least = least.min(operations.list[*index as usize].at);
+        due[*index as usize] = least;
+    }
     for (component, indices) in later {
         let component = &partition.components[component as usize];
-        search_unknown(operations, options, (&sessions, component, &indices), (&mut tree, counts))?;
+        let problem = problem(operations, (&sessions, &due), component, &indices);
+        search_unknown(operations, options, &problem, (&mut tree, counts))?;
     }
     Ok(())
 }
@@ -210,13 +217,12 @@ fn replay(operations: &Operations, options: &Options, order: &[u32], counts: &mu
 fn search_unknown<'a>(
     operations: &'a Operations,
     options: &Options,
-    (sessions, component, indices): (&Sessions, &Component, &[u32]),
+    problem: &Problem,
     (tree, counts): (&mut Tree<'a>, &mut WitnessCounts),
 ) -> Verdict {
-    let problem = problem(operations, sessions, component, indices);
     counts.searched += 1;
     let mut budget = options.budget;
-    match solve(operations, tree, &problem, &mut budget) {
+    match solve(operations, tree, problem, &mut budget) {
         Answer::Explained(_) => Ok(()),
         Answer::GaveUp => {
             counts.gave_up += 1;
@@ -236,9 +242,13 @@ fn search_unknown<'a>(
     }
 }
 
-fn problem(operations: &Operations, sessions: &Sessions, component: &Component, indices: &[u32]) -> Problem {
+fn problem(
+    operations: &Operations,
+    (sessions, due): (&Sessions, &[u64]),
+    component: &Component,
+    indices: &[u32],
+) -> Problem {
     let mut chain: Vec<Entry> = Vec::with_capacity(indices.len());
-    let mut last_of: BTreeMap<u32, usize> = BTreeMap::new();
     let closes = component.owners.iter().filter_map(|owner| sessions.closes[*owner as usize]);
     let mut all: Vec<u32> = indices.iter().copied().chain(closes).collect();
     let is_read = |index: &u32| operations.list[*index as usize].kind == Kind::Read;
@@ -247,8 +257,8 @@ fn problem(operations: &Operations, sessions: &Sessions, component: &Component, 
         let operation = &operations.list[index as usize];
         let is_close = operation.kind == Kind::Close;
         let role = if is_close { Role::Closed } else { Role::Answered };
-        chain.push(Entry { role, zxid: operation.zxid, ..Entry::answered(operations, index, 0) });
-        last_of.insert(operation.session, chain.len());
+        let (zxid, high) = (operation.zxid, due[index as usize]);
+        chain.push(Entry { role, zxid, high, ..Entry::answered(operations, index, 0) });
     }
     let unknown = component.operations.iter().filter(|index| {
         let operation = &operations.list[**index as usize];
@@ -256,8 +266,9 @@ fn problem(operations: &Operations, sessions: &Sessions, component: &Component, 
     });
     let mut may_be: Vec<Entry> = unknown.map(|index| Entry::may_be(operations, *index)).collect();
     for owner in &component.owners {
-        let low = sessions.last_write(*owner, NEVER);
-        may_be.push(Entry::may_be_closed(*owner, low, last_of.get(owner).map(|last| (0, *last))));
+        let (low, last) = (sessions.last_write(*owner, NEVER), sessions.last_zxids[*owner as usize]);
+        let after = chain.partition_point(|entry| entry.zxid <= last);
+        may_be.push(Entry::may_be_closed(*owner, low, Some((0, after))));
     }
     may_be.sort_by_key(|entry| entry.low);
     Problem { chains: vec![chain], may_be, paths: component.paths.clone() }

@@ -27,7 +27,7 @@ pub(super) enum Fault {
     Twice,
     /// A write is answered before it is done.
     EarlyAnswer,
-    /// A read shows what was asked for and is not done, and never will be.
+    /// A read shows what was asked for and is not done, but refused later.
     DirtyRead,
     /// Nothing is wrong but a zxid that is told.
     LyingWitness,
@@ -92,6 +92,9 @@ struct Client {
     left: usize,
     /// How far its session has seen.
     seen: usize,
+    /// It has just synced, and reads next; whether its server is behind all the same.
+    has_synced: bool,
+    is_behind: bool,
     is_closed: bool,
 }
 
@@ -105,6 +108,8 @@ struct World {
     late: Vec<At>,
     /// Answered already, and not done.
     early: Vec<At>,
+    /// Shown already, and to be refused.
+    refused: Option<At>,
     paths: &'static [&'static str],
     done: Generated,
 }
@@ -116,7 +121,7 @@ fn who() -> Who {
 /// The history of this seed.
 pub(super) fn generate(seed: u64) -> Generated {
     let mut dice = Dice(seed);
-    let fault = FAULTS[if dice.once_in(3) { 0 } else { dice.below(FAULTS.len()) }];
+    let fault = FAULTS[if dice.once_in(4) { 0 } else { dice.below(FAULTS.len()) }];
     let paths = PATHS[dice.below(3)];
     let config = ModelConfig {
         extended_types: false,
@@ -134,6 +139,8 @@ pub(super) fn generate(seed: u64) -> Generated {
         doing: Doing::Nothing,
         left: 3 + dice.below(6),
         seen: 0,
+        has_synced: false,
+        is_behind: false,
         is_closed: false,
     };
     let clients = (0..clients).map(client).collect();
@@ -143,6 +150,7 @@ pub(super) fn generate(seed: u64) -> Generated {
         clients,
         late: Vec::new(),
         early: Vec::new(),
+        refused: None,
         paths,
         done: Generated { history, fault, has_happened: false, paths: paths.len() },
         dice,
@@ -155,7 +163,7 @@ impl World {
     /// One thing happens; false when nothing is left to happen.
     fn step(&mut self) -> bool {
         self.clock += 1 + self.dice.below(2) as u64;
-        if !self.early.is_empty() && self.dice.once_in(3) {
+        if !self.early.is_empty() && self.dice.once_in(8) {
             let at = self.early.remove(0);
             let answered_at = self.request(at).reply.as_ref().expect("it was answered").at;
             self.execute(at);
@@ -229,6 +237,9 @@ impl World {
             self.clients[number].is_closed = true;
             return Request::CloseSession;
         }
+        if std::mem::take(&mut self.clients[number].has_synced) {
+            return get(path);
+        }
         match self.dice.below(16) {
             0..=2 => create(path, &data, i32::from(self.dice.once_in(4))),
             3 => Request::Delete { path: Some(path.to_owned()), version },
@@ -252,7 +263,7 @@ impl World {
 
     /// Whether the fault happens here.
     fn fails(&mut self, fault: Fault) -> bool {
-        let fails = self.done.fault == fault && !self.done.has_happened && self.dice.once_in(2);
+        let fails = self.done.fault == fault && !self.done.has_happened && !self.dice.once_in(3);
         self.done.has_happened |= fails;
         fails
     }
@@ -320,6 +331,12 @@ impl World {
             false => model.write(Self::place(session, &who, zxid), request),
             true => crate::model::Outcome { error: -112, ..crate::model::Outcome::default() },
         };
+        if self.refused == Some(at) {
+            // For reasons that no checker judges.
+            self.models.push(before);
+            self.clients[number].seen = zxid;
+            return (zxid, Err(-125));
+        }
         let is_lost = outcome.error == 0 && self.fails(Fault::LostWrite);
         self.models.push(if is_lost { before } else { model });
         self.clients[number].seen = zxid;
@@ -346,7 +363,10 @@ impl World {
     fn sync(&mut self, at: At, request: &Request) -> (usize, Result<Response, i32>) {
         let number = self.client_of(at);
         let newest = self.newest();
-        if self.clients[number].seen == newest || !self.fails(Fault::StaleSync) {
+        self.clients[number].has_synced = true;
+        if self.clients[number].seen < newest && self.fails(Fault::StaleSync) {
+            self.clients[number].is_behind = true;
+        } else {
             self.clients[number].seen = newest;
         }
         let Request::Sync { path } = request else { unreachable!("it was asked as a sync") };
@@ -357,15 +377,20 @@ impl World {
         let number = self.client_of(at);
         let (seen, newest) = (self.clients[number].seen, self.newest());
         let mut zxid = if self.dice.once_in(3) { seen + self.dice.below(newest - seen + 1) } else { newest };
+        if std::mem::take(&mut self.clients[number].is_behind) {
+            zxid = seen;
+        }
         if seen > 0 && self.fails(Fault::StaleRead) {
             zxid = self.dice.below(seen);
         }
         self.clients[number].seen = zxid.max(seen);
         let mut model = self.models[zxid].clone();
         let (session, who) = (self.session(at), who());
-        if let Some((writer, write)) = self.under_way()
+        if let Some(dirty) = self.under_way(path_of(request))
             && self.fails(Fault::DirtyRead)
         {
+            self.refused = Some(dirty);
+            let (writer, write) = (self.session(dirty), self.request(dirty).request.clone());
             model.write(Self::place(writer, &who, zxid), &write);
             let last = self.models[newest].clone();
             zxid = newest;
@@ -390,18 +415,26 @@ impl World {
         (zxid, answer)
     }
 
-    /// A write that somebody has asked for.
-    fn under_way(&mut self) -> Option<(SessionId, Request)> {
-        let waits = self.clients.iter().filter_map(|client| match client.doing {
+    /// A write to this path that somebody waits for.
+    fn under_way(&self, path: Option<&str>) -> Option<At> {
+        let mut waits = self.clients.iter().filter_map(|client| match client.doing {
             Doing::Waits(at) => Some(at),
             _ => None,
         });
-        for at in waits.collect::<Vec<_>>() {
-            let request = self.request(at).request.clone();
-            if crate::oracle::makes_txn(&request) && request != Request::CloseSession {
-                return Some((self.session(at), request));
-            }
+        waits.find(|(connection, place)| {
+            let request = &self.done.history.connections[*connection].requests[*place].request;
+            crate::oracle::makes_txn(request) && path.is_some() && path_of(request) == path
+        })
+    }
+}
+
+/// The path that a request is about, if it is one.
+fn path_of(request: &Request) -> Option<&str> {
+    match request {
+        Request::Create(create) => create.path.as_deref(),
+        Request::SetData { path, .. } | Request::GetData { path, .. } | Request::Exists { path, .. } => {
+            path.as_deref()
         }
-        None
+        _ => None,
     }
 }

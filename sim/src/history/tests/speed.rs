@@ -37,7 +37,8 @@ fn busy(clients: usize, operations: usize, paths: usize, lost: usize) -> Recorde
         requests.push(RecordedRequest { xid, request, sent: time, reply });
         nodes.push(vec![(zxid, 0)]);
     }
-    let (mut zxid, mut clock, mut done) = (paths as i64, 2 * paths as u64 + 10, paths);
+    let (mut zxid, mut clock) = (paths as i64, 2 * paths as u64 + 10);
+    let (mut begun, mut done) = (paths, paths);
     let mut all: Vec<Client> = (0..clients).map(|_| Client::default()).collect();
     all[0].seen = zxid;
     while done < operations {
@@ -46,7 +47,9 @@ fn busy(clients: usize, operations: usize, paths: usize, lost: usize) -> Recorde
         let path = dice.below(paths);
         let client = &mut all[number];
         match (client.asked.take(), client.answer.take()) {
+            (None, _) if begun == operations => {}
             (None, _) => {
+                begun += 1;
                 let request = match dice.below(10) {
                     0..=4 => set(&names[path], "", -1),
                     5 => sync(),
@@ -65,7 +68,7 @@ fn busy(clients: usize, operations: usize, paths: usize, lost: usize) -> Recorde
                     }
                     Request::Sync { .. } => (request, zxid, synced()),
                     _ => {
-                        let at = client.seen.max(zxid - dice.below(5) as i64);
+                        let at = client.seen.max(zxid - dice.below(5) as i64).max(paths as i64);
                         let (data, shown) = node[node.partition_point(|(since, _)| *since <= at) - 1];
                         (request, at, shows(&data.to_string(), shown))
                     }
