@@ -6,7 +6,6 @@
 //! Not among them: what a client is, which session it asks for, and what a machine is never wrong about.
 
 use super::search::Search;
-
 use crate::plan::{ClientPlan, EnsemblePlan, Plan, Rest};
 use quorate_core::vocabulary::LAST_COUNTER;
 
