@@ -1,5 +1,5 @@
 //! Runs plans on a thread of its own that may panic: that is a violation of `no_panic`, and no end of the program, even where panics
-//! abort. The thread that panicked never goes on; another takes its place.
+//! abort. The thread that panicked never goes on, nor does it give back what it holds; another takes its place.
 
 use super::report;
 use quorate_sim::{Checks, Counters, Outcome, Plan, Seeded, Trial, Violation, run_until};

@@ -104,7 +104,7 @@ impl<'t> Search<'t> {
     /// Whether this one breaks the same rule, and is the best from now on. What was tried before does not.
     pub(super) fn attempt(&mut self, mut candidate: Plan) -> bool {
         candidate.seed = self.best.seed;
-        if candidate == self.best {
+        if !self.may_go_on() || candidate == self.best {
             return false;
         }
         let (first, others) = (self.seed, 0..self.effort.other_seeds);

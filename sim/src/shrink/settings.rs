@@ -1,10 +1,17 @@
 //! Settings, and the plain values of each: ZooKeeper's defaults, a network and disks that always take as long.
 //!
+//! What is counted until something happens, as txns are until a snapshot or an epoch's end, is made small where it can't be plain: fewer
+//! operations do then.
+//!
 //! Not among them: what a client is, which session it asks for, and what a machine is never wrong about.
 
 use super::search::Search;
 use crate::plan::{ClientPlan, EnsemblePlan, Plan, Rest};
 use quorate_core::vocabulary::LAST_COUNTER;
+
+const PLAIN_SNAP_COUNT: u32 = 100_000;
+const LEAST_SNAP_COUNT: u32 = 2;
+const LEAST_LAST_COUNTER: u32 = 10;
 
 struct Setting {
     name: &'static str,
@@ -23,7 +30,7 @@ const SETTINGS: [Setting; 38] = [
     setting("disk syncs", |plan| plan.disk.sync_us = 10),
     setting("fuzzy snapshots", |plan| plan.disk.fuzzy_permille = 0),
     setting("tickTime", |plan| plan.server.tick_time_ms = 2000),
-    setting("snapCount", |plan| plan.server.snap_count = 100_000),
+    setting("snapCount", |plan| plan.server.snap_count = PLAIN_SNAP_COUNT),
     setting("preallocation", |plan| plan.server.preallocate = 0),
     setting("log size limit", |plan| plan.server.log_size_limit = 0),
     setting("extended types", |plan| plan.server.extended_types = false),
@@ -97,4 +104,27 @@ pub(super) fn make_plain(search: &mut Search<'_>) {
         }
         plan
     });
+    make_small(search);
+}
+
+fn make_small(search: &mut Search<'_>) {
+    let count = search.best.server.snap_count;
+    if count < PLAIN_SNAP_COUNT {
+        let more = u64::from(count.saturating_sub(LEAST_SNAP_COUNT));
+        search.lower(more, |plan, more| {
+            let mut plan = plan.clone();
+            plan.server.snap_count = LEAST_SNAP_COUNT + more as u32;
+            plan
+        });
+    }
+    let last = search.best.ensemble.as_ref().map_or(LAST_COUNTER, |ensemble| ensemble.last_counter);
+    if last < LAST_COUNTER {
+        search.lower(u64::from(last.saturating_sub(LEAST_LAST_COUNTER)), |plan, more| {
+            let mut plan = plan.clone();
+            if let Some(ensemble) = &mut plan.ensemble {
+                ensemble.last_counter = LEAST_LAST_COUNTER + more as u32;
+            }
+            plan
+        });
+    }
 }

@@ -19,7 +19,7 @@ fn under(plan: &Plan, broken_at_ms: u64, budget: Budget, breaks: impl Fn(&Plan) 
 
 #[test]
 fn exactly_the_pair_that_matters_is_left() {
-    let plan = Plan::expand(Scenario::R1, 3);
+    let plan = Plan::expand(Scenario::R1, 30);
     let (operation, fault) = (plan.operations[200].clone(), plan.faults[plan.faults.len() / 2].clone());
     let has_both = |plan: &Plan| {
         plan.operations
