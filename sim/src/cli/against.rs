@@ -1,5 +1,6 @@
 //! `replay --against`: plans without their faults, said to a live server, whose answers are compared with the simulated one's.
 
+use super::stopwatch::Stopwatch;
 use clap::Args;
 use quorate_core::jute::{ConnectRequest, ReplyDecoder, ServerMessage, WatcherEvent};
 use quorate_core::vocabulary::Zxid;
@@ -16,6 +17,9 @@ type TcpStream = std::net::TcpStream;
 /// No server takes so long to answer what nobody else is in the way of.
 const PATIENCE: Duration = Duration::from_secs(20);
 const MOST_SHOWN: usize = 10;
+/// Sessions that are not asked for anything are kept alive so often.
+const BETWEEN_PINGS: Duration = Duration::from_secs(5);
+const PING: [u8; 12] = [0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 11];
 /// What ends a session that the script has left open.
 const CLOSE: [u8; 12] = [0, 0, 0, 8, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf5];
 
@@ -48,7 +52,7 @@ pub(super) fn compare(plan: &Plan, server: &str, below: &str) -> Result<Compared
     let script = script.map_err(|violation| {
         format!("without faults the plan breaks {}: {}", violation.checker, violation.detail)
     })?;
-    let mut live = Live { server, connections: BTreeMap::new() };
+    let mut live = Live { server, connections: BTreeMap::new(), pinged: Stopwatch::start() };
     let mut comparison = Comparison::default();
     let mut compared = Compared::default();
     for (place, exchange) in script.exchanges.iter().enumerate() {
@@ -109,6 +113,7 @@ pub(super) fn main(plans: impl Iterator<Item = Plan>, server: &str, below: &str,
 struct Live<'a> {
     server: &'a str,
     connections: BTreeMap<usize, Connection>,
+    pinged: Stopwatch,
 }
 
 struct Connection {
@@ -128,6 +133,7 @@ impl Live<'_> {
             let decoder = ReplyDecoder::new(i32::MAX as u32);
             self.connections.insert(exchange.connection, Connection { stream, decoder });
         }
+        self.keep_alive();
         let Some(connection) = self.connections.get_mut(&exchange.connection) else {
             return Ok((Heard::HungUp, Vec::new()));
         };
@@ -136,6 +142,18 @@ impl Live<'_> {
             self.connections.remove(&exchange.connection);
         }
         Ok(answer)
+    }
+
+    /// On a machine that is busy elsewhere a plan may take longer than a session lasts. The answers come before that of the next request.
+    fn keep_alive(&mut self) {
+        if self.pinged.passed() < BETWEEN_PINGS {
+            return;
+        }
+        self.pinged = Stopwatch::start();
+        for connection in self.connections.values_mut() {
+            // Who was hung up on is told so by what is asked next.
+            let _ = connection.stream.write_all(&PING);
+        }
     }
 
     /// Ends the sessions that are left, so that nothing of them happens later.
