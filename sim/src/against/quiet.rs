@@ -110,7 +110,9 @@ fn below(directory: &str, mut operation: Operation) -> Option<Operation> {
             return None;
         }
         // So is a path without a length, and what may be read of the root is not this plan's alone.
-        Operation::Raw { body, .. } if body.starts_with(&[0; 4]) || body.starts_with(b"\0\0\0\x01/") => return None,
+        Operation::Raw { body, .. } if body.starts_with(&[0; 4]) || body.starts_with(b"\0\0\0\x01/") => {
+            return None;
+        }
         // The root can't be deleted, and the directory can.
         Operation::Delete { path: Some(path), .. } if path == "/" => {}
         // Quorate refuses a TTL of a node that has none, and Java dies of it.

@@ -131,8 +131,9 @@ mod tests {
     #[test]
     fn another_commit_is_another_handful() {
         let all: Vec<Bug> = (1..60).map(|number| bug(&format!("Z{number:02}"))).collect();
-        let names =
-            |commit| handful(all.clone(), 5, commit).into_iter().map(|bug| bug.name).collect::<Vec<_>>();
+        let names = |commit: &str| -> Vec<String> {
+            handful(all.clone(), 5, commit).into_iter().map(|bug| bug.name).collect()
+        };
         assert_eq!(names("abc"), names("abc"));
         let all: std::collections::BTreeSet<String> =
             (0..100).flat_map(|commit| names(&format!("{commit:x}"))).collect();
