@@ -112,12 +112,8 @@ fn the_order_of_a_hash_table_is_caught() {
     is_caught("a hash table", |seed| {
         let table: HashSet<u64> = (0..1000).collect();
         faulty(seed, move |kind, key, n| {
-            is_common(kind).then(|| {
-                table
-                    .iter()
-                    .nth((key.0 + 17 * key.1 + 31 * key.2) as usize % 1000)
-                    .map_or(0, |number| number % n)
-            })
+            let which = Seeded { seed }.pick(kind, key, 1000) as usize;
+            is_common(kind).then(|| table.iter().nth(which).map_or(0, |number| number % n))
         })
     });
 }

@@ -244,11 +244,9 @@ mod tests {
         }
     }
 
-    fn sweep(
-        (from, to): (u64, u64),
-        jobs: usize,
-        until: Until,
-    ) -> (Vec<(u64, Option<Found>)>, Option<u64>, Option<Short>) {
+    type Heard = Vec<(u64, Option<Found>)>;
+
+    fn sweep((from, to): (u64, u64), jobs: usize, until: Until) -> (Heard, Option<u64>, Option<Short>) {
         let (demand, options) = (Demand::default(), String::new());
         let task = Task { scenario: Scenario::R0, demand, options, checks: Checks::All, twice_percent: 0 };
         let seeds = Seeds::new((from, to), Shard::WHOLE, Ranges::default());
