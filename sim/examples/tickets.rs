@@ -9,11 +9,17 @@ use quorate_sim::app::Scene;
 use quorate_sim::{Report, Sim};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 const LOCK: &str = "/tickets-lock";
 const LAST: &str = "/tickets-last";
 const SEEDS: u64 = 300;
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "programs have to be Send, though one thread runs them all; nothing waits"
+)]
+type Shared<T> = Arc<std::sync::Mutex<T>>;
 
 /// How the number is written.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +73,7 @@ async fn take_ticket(scene: &Scene, write: Write) -> Result<u64> {
 
 /// Five machines under everything that breaks. A number that was given twice breaks the rule.
 fn sim(seed: u64, write: Write) -> Sim {
-    let given: Arc<Mutex<BTreeMap<u64, u64>>> = Arc::default();
+    let given: Shared<BTreeMap<u64, u64>> = Arc::default();
     Sim::new(seed).servers(3).clients(5, move |scene| {
         let given = Arc::clone(&given);
         async move {
