@@ -3,8 +3,8 @@
 
 The load (load.py, Load.java): sessions of kazoo and of the Java client that write, hold ephemerals, contend for a mutex. First the same
 rolling restart among Java servers alone, in the same run, for comparison. Each time the first member to come back has lost its disk.
-Judged: no session and no ephemeral is lost, nothing acknowledged is missing, the mutex has one holder at a time, every session moved
-three times or more, either kind led the other and brought it up to date by a DIFF and by a SNAP, and the longest gap between
+Judged: no session and no ephemeral is lost, nothing acknowledged is missing, the mutex has one holder at a time, every session moves
+in each phase that Quorate has a part in, either kind led the other and brought it up to date by a DIFF and by a SNAP, and the longest gap between
 acknowledged writes is at most that of Java alone. Those clients wait for up to seconds before they connect again; so that the gap
 is the servers', a raw client writes too that tries the members every 10 ms.
 Exit status 1: anything of that is not so.
@@ -75,6 +75,8 @@ class Migration:
         self.workers, self.prober, self.phases, self.reigns = [], None, [], []
         # Who brought whom up to date, and how: (leader's kind, learner's kind, DIFF or SNAP), and how often.
         self.synchronised = collections.Counter()
+        # For each phase, how many servers each worker had been at when it began.
+        self.visited = []
         # What was done to a member, and when.
         self.steps = []
 
@@ -115,6 +117,7 @@ class Migration:
         """Followers first, the leader last."""
         time.sleep(PAUSE_S)
         since = time.monotonic_ns()
+        self.visited.append([len(worker.servers()) for worker in self.workers])
         leader = self.ensemble.leader()
         order = [sid for sid in self.ensemble.members if sid != leader] + [leader]
         for sid in order:
@@ -182,8 +185,7 @@ class Migration:
         for worker in self.workers:
             lost = worker.said("LOST")
             self.check(not lost, f"{worker.name} lost {lost}")
-            moves = len(worker.servers()) - 1
-            self.check(moves >= 3, f"{worker.name} moved {moves} times: {worker.servers()}")
+        self._judge_moves()
         self.check(not self.prober.lost, f"the raw client lost {self.prober.lost}")
         self._judge_acks()
         self._judge_mutex()
@@ -199,6 +201,13 @@ class Migration:
                 self.check(times > 0, f"{pair[0]} never brought {pair[1]} up to date by {how}")
         lines = self.ensemble.disagreements()
         self.check(not lines, "at the end:\n      " + "\n      ".join(lines[:10]))
+
+    def _judge_moves(self):
+        """Every member stops once in a phase, and who was on it moves. What Java alone does is what the others are measured by."""
+        visited = [*self.visited, [len(worker.servers()) for worker in self.workers]]
+        for (name, *_), before, after in list(zip(self.phases, visited, visited[1:]))[1:]:
+            for worker, was, now in zip(self.workers, before, after):
+                self.check(now > was, f"{name}: {worker.name} did not move, it was at {worker.servers()}")
 
     def _judge_acks(self):
         acks = self._acks()
