@@ -11,6 +11,7 @@ mod oracle;
 mod plan;
 mod recorded;
 mod trace;
+pub mod view;
 mod world;
 
 pub use checkers::Violation;

@@ -4,6 +4,7 @@ mod floors;
 mod report;
 mod run;
 mod sweep;
+mod view;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -22,6 +23,8 @@ enum Command {
     Run(run::RunArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
+    /// Writes a run as a page that shows it: what each server and client did, what was said, what was broken.
+    View(view::ViewArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -39,6 +42,7 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
+        Command::View(arguments) => view::main(&arguments),
         Command::Plan { scenario, seed } => {
             match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
                 Ok(json) => println!("{json}"),

@@ -24,6 +24,7 @@ mod process;
 mod scripted;
 mod server;
 mod sockets;
+mod watched;
 mod wires;
 
 use crate::app;
@@ -36,6 +37,7 @@ use crate::disk::Image;
 use crate::oracle::{Checks, Oracle};
 use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
+use crate::view::Timeline;
 use client::Client;
 use lanes::Work;
 use links::Links;
@@ -186,6 +188,8 @@ pub(crate) struct World<'p> {
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     trace: Trace,
+    /// What a page shows, when somebody asks for one.
+    timeline: Option<Box<Timeline>>,
     counters: Counters,
     net: Net,
     links: Links,
@@ -223,15 +227,22 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: O
         return crate::accent::run((plan, accent), chooser, shown);
     }
     let mut world = World::new(plan, chooser, checks, shown);
-    let violation = world.run().err();
-    world.counters.simulated_ns = world.now;
-    world.counters.commits = world.oracle.commits();
-    Outcome {
-        violation,
-        trace_hash: world.trace.hash(),
-        last_events: world.trace.last(),
-        counters: world.counters,
-    }
+    world.outcome()
+}
+
+/// The same of a plan that is no story of Java's, with everything that happened.
+pub(crate) fn run_recorded(
+    plan: &Plan,
+    chooser: Box<dyn Chooser>,
+    checks: Checks,
+) -> (Outcome, Box<Timeline>) {
+    let mut world = World::new(plan, chooser, checks, None);
+    let empty = watched::timeline(plan, world.servers.len(), world.clients.len());
+    world.timeline = Some(empty);
+    let outcome = world.outcome();
+    let mut timeline = world.timeline.take().expect("it was put there, and nobody else takes it");
+    timeline.ends(world.now);
+    (outcome, timeline)
 }
 
 impl<'p> World<'p> {
@@ -274,6 +285,7 @@ impl<'p> World<'p> {
             queue: BinaryHeap::new(),
             sequence: 0,
             trace: Trace::new(plan.seed, shown),
+            timeline: None,
             counters,
             net: Net::new(plan.network.clone()),
             links: Links::default(),
@@ -293,6 +305,20 @@ impl<'p> World<'p> {
         }
     }
 
+    fn outcome(&mut self) -> Outcome {
+        let violation = self.run().err();
+        // What broke a rule is seen as it left things.
+        self.watch();
+        self.counters.simulated_ns = self.now;
+        self.counters.commits = self.oracle.commits();
+        Outcome {
+            violation,
+            trace_hash: self.trace.hash(),
+            last_events: self.trace.last(),
+            counters: std::mem::take(&mut self.counters),
+        }
+    }
+
     fn schedule(&mut self, at: u64, event: Event) {
         self.sequence += 1;
         self.queue.push(Reverse(Scheduled::new(at.max(self.now), event, self.sequence)));
@@ -300,14 +326,21 @@ impl<'p> World<'p> {
 
     /// Puts an event of the program into hash and counters.
     fn note(&mut self, what: &'static str, numbers: [u64; 3]) {
+        self.note_of(None, what, numbers);
+    }
+
+    fn note_of(&mut self, server: Option<usize>, what: &'static str, mut numbers: [u64; 3]) {
         self.counters.events += 1;
+        if let Some(timeline) = &mut self.timeline {
+            timeline.note(self.now, server, what, numbers);
+        }
+        numbers[0] |= (server.unwrap_or(0) as u64) << 56;
         self.trace.event(self.now, what, numbers);
     }
 
     /// The same of a server.
-    fn note_at(&mut self, server: usize, what: &'static str, mut numbers: [u64; 3]) {
-        numbers[0] |= (server as u64) << 56;
-        self.note(what, numbers);
+    fn note_at(&mut self, server: usize, what: &'static str, numbers: [u64; 3]) {
+        self.note_of(Some(server), what, numbers);
     }
 
     fn life(&self, server: usize) -> Life {
@@ -346,6 +379,9 @@ impl<'p> World<'p> {
             }
             self.now = next.at();
             self.happen(next.event)?;
+            if self.timeline.is_some() {
+                self.watch();
+            }
             if self.is_over {
                 return self.finish();
             }
