@@ -78,6 +78,7 @@ pub fn page((plan, outcome): (&Plan, &Outcome), timeline: &Timeline, shown: &Sho
         "'use strict';\n",
         include_str!("page/model.js"),
         include_str!("page/picture.js"),
+        include_str!("page/overview.js"),
         include_str!("page/panels.js"),
         include_str!("page/main.js"),
     );

@@ -159,6 +159,9 @@ impl Timeline {
             ("election" | "quorum" | "link closed" | "link written", [_, link, _]) => format!("link {link}"),
             ("disk call" | "disk sync", [_, calls, _]) => format!("call {calls}"),
             ("recovered", [zxid, replayed, _]) => format!("up to {zxid:#x}, {replayed} txns replayed"),
+            ("ping" | "client gives up" | "client looks elsewhere" | "machine leaves", _) => String::new(),
+            ("machine says", [_, bytes, _]) => format!("{bytes} bytes"),
+            ("timeout", [count, ..]) => format!("wants {count} things done"),
             ("dial", [link, id, _]) => format!("id {id}, link {link}"),
             ("restart" | "power loss" | "exit", [life, ..]) => format!("life {life}"),
             (_, numbers) => {

@@ -50,6 +50,7 @@ use quorate_core::vocabulary::{ConnId, LinkId};
 use server::{Life, Server};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+pub(crate) use watched::run_recorded;
 
 /// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
 const LIVENESS_NS: u64 = 20_000_000_000;
@@ -228,21 +229,6 @@ pub fn run_with(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, shown: O
     }
     let mut world = World::new(plan, chooser, checks, shown);
     world.outcome()
-}
-
-/// The same of a plan that is no story of Java's, with everything that happened.
-pub(crate) fn run_recorded(
-    plan: &Plan,
-    chooser: Box<dyn Chooser>,
-    checks: Checks,
-) -> (Outcome, Box<Timeline>) {
-    let mut world = World::new(plan, chooser, checks, None);
-    let empty = watched::timeline(plan, world.servers.len(), world.clients.len());
-    world.timeline = Some(empty);
-    let outcome = world.outcome();
-    let mut timeline = world.timeline.take().expect("it was put there, and nobody else takes it");
-    timeline.ends(world.now);
-    (outcome, timeline)
 }
 
 impl<'p> World<'p> {

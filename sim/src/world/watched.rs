@@ -3,19 +3,26 @@
 //! Behind every event it is looked who is what now, and which ends of connections nobody hears at any more; so those who do things need not
 //! say so.
 
-use super::World;
 use super::client::Client;
 use super::links::Phase;
 use super::server::State;
+use super::{Outcome, World};
+use crate::chooser::Chooser;
+use crate::oracle::Checks;
 use crate::plan::{Fault, Plan, Shape, Target};
 use crate::view::{EVERYBODY, Lane, ServerState, Timeline};
 use quorate_core::contract::{Input, Lane as StoreLane, Output, PeerEvent, QuorumMessage, StoreOp};
 
 const MS: u64 = 1_000_000;
 
-/// An empty timeline of this plan, with what it knows beforehand.
-pub(super) fn timeline(plan: &Plan, servers: usize, clients: usize) -> Box<Timeline> {
-    let mut timeline = Box::new(Timeline::new(servers, clients));
+/// Runs a plan that is no story of Java's, and keeps everything that happens.
+pub(crate) fn run_recorded(
+    plan: &Plan,
+    chooser: Box<dyn Chooser>,
+    checks: Checks,
+) -> (Outcome, Box<Timeline>) {
+    let mut world = World::new(plan, chooser, checks, None);
+    let mut timeline = Box::new(Timeline::new(world.servers.len(), world.clients.len()));
     for (index, app) in plan.apps.iter().enumerate() {
         let lane = timeline.client(plan.clients.len() + index);
         for pause in &app.pauses {
@@ -23,7 +30,11 @@ pub(super) fn timeline(plan: &Plan, servers: usize, clients: usize) -> Box<Timel
             timeline.fault(from, None, ("stands still", "the machine".to_string()), vec![lane], Some(until));
         }
     }
-    timeline
+    world.timeline = Some(timeline);
+    let outcome = world.outcome();
+    let mut timeline = world.timeline.take().expect("it was put there, and nobody else takes it");
+    timeline.ends(world.now);
+    (outcome, timeline)
 }
 
 /// How long a fault lasts that says so and whose end is no event of its own.
@@ -52,10 +63,9 @@ impl World<'_> {
         let Some(timeline) = &mut self.timeline else { return };
         match input {
             Input::Client { conn, .. } => timeline.client_heard(self.now, *conn, server),
+            Input::Quorum { message: QuorumMessage::SnapshotUnderWay, .. } => {}
             Input::Election { link, .. } | Input::Quorum { link, .. } => {
-                if !matches!(input, Input::Quorum { message: QuorumMessage::SnapshotUnderWay, .. }) {
-                    timeline.link_heard(self.now, *link, server);
-                }
+                timeline.link_heard(self.now, *link, server);
             }
             Input::Stored { lane: StoreLane::Log, seq } => {
                 if let Some(zxid) = timeline.stored(server, seq.0) {
@@ -115,6 +125,9 @@ impl World<'_> {
 
     /// A fault of the plan is about to begin.
     pub(super) fn watch_fault(&mut self, index: usize) {
+        if self.timeline.is_none() {
+            return;
+        }
         let planned = &self.plan.faults[index];
         let targets = match planned.target {
             Target::Server(server) => vec![server as usize],
@@ -224,8 +237,10 @@ impl World<'_> {
             let Client::App(app) = machine else { continue };
             let lane = timeline.client(client);
             for told in app.told_since(timeline.told_by(client)) {
-                let numbers = told.numbers.map(|number| format!("{number:#x}")).join(" ");
-                timeline.tell(self.now, lane, told.what, format!("{}: {numbers}", told.subject));
+                let numbers = told.numbers.iter().filter(|number| **number != 0);
+                let numbers: Vec<String> = numbers.map(|number| format!("{number:#x}")).collect();
+                let text = format!("{}, of {}", numbers.join(" "), told.subject);
+                timeline.tell(self.now, lane, told.what, text);
                 timeline.has_told(client);
             }
         }

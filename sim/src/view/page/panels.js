@@ -77,7 +77,7 @@ function showClasses() {
 }
 
 const COLUMNS = ['', 'part', 'epoch', 'logged', 'durable', 'committed', 'applied', 'follows', 'conns', 'nodes', 'life'];
-/** What every server is at the cursor; what its last change has changed is marked. */
+/** What every server is at the cursor; what has changed just there is marked. */
 function showServers() {
   const body = serverLanes.map((lane, server) => {
     const [state, old] = stateOf(server, cursor.at, cursor.event);
@@ -89,10 +89,10 @@ function showServers() {
       const zxids = row.slice(LOGGED, LOGGED + 4).map(text => S[text]);
       return [part, epoch, ...zxids, row[LEADER] ? `id ${row[LEADER]}` : '', `${row[CONNS]}`, `${row[NODES]}`, `${row[LIFE]}`];
     };
-    const now = cells(state), then = cells(old);
+    const now = cells(state), then = cells(old), isNews = old && state[AT] === cursor.at;
     const colour = state ? colours[MODES[S[state[MODE]]] ?? 'looking'] : 'transparent';
     return make('tr', {}, make('td', {}, swatch(colour), lanes[lane].name), ...now.map((text, i) => {
-      const classes = [i >= 2 && i <= 5 ? 'code' : '', old && text !== then[i] ? 'news' : ''].filter(Boolean).join(' ');
+      const classes = [i >= 2 && i <= 5 ? 'code' : '', isNews && text !== then[i] ? 'news' : ''].filter(Boolean).join(' ');
       return make('td', { class: classes }, text);
     }));
   });
@@ -135,7 +135,7 @@ function showChosen() {
     for (const m of sent.slice(0, MOST_SHOWN)) add('sends', messageLink(m), ` to ${lanes[M.to[m]].name}`);
     if (sent.length > MOST_SHOWN) add('', `and ${sent.length - MOST_SHOWN} more`);
     const broken = run.bands.filter(band => band.from <= E.at[i] && band.until >= E.at[i]).slice(0, MOST_SHOWN);
-    for (const band of broken) add('broken', `${band.name} — ${band.text}`);
+    for (const band of broken) add('broken', `${band.name}, ${band.lanes.map(lane => lanes[lane].name).join(', ')} — ${band.text}`);
   }
   $('chosen').replaceChildren(make('b', {}, title), make('dl', {}, ...fields));
 }

@@ -220,8 +220,11 @@ function arrows(list, colour, alpha, width, hasHeads) {
   const heads = [];
   for (const i of list) {
     const [x0, y0, x1, y1] = wayOf(i);
-    pen.moveTo(x0, y0);
-    pen.lineTo(x1, y1);
+    // Of what takes a minute where a microsecond is shown only this part is drawn: its dashes would be without number.
+    const slope = (y1 - y0) / (x1 - x0 || 1), left = Math.max(x0, GUTTER - 20), right = Math.min(x1, size.width + 20);
+    if (left > right) continue;
+    pen.moveTo(left, y0 + (left - x0) * slope);
+    pen.lineTo(right, right === x1 ? y1 : y0 + (right - x0) * slope);
     if (hasHeads && M.fate[i] === HEARD && x1 <= size.width && x1 >= GUTTER) heads.push(x0, y0, x1, y1);
   }
   pen.stroke();
@@ -254,7 +257,7 @@ function crosses(list, alpha) {
   pen.lineWidth = 1;
 }
 
-const LOUD = new Set(['fault', 'process gone', 'power loss', 'restart', 'recovered', 'serves', 'has elected', 'looks for a leader', 'its part is over', 'truncates its log', 'session expired', 'snapshot failed', 'store failed', 'exit', 'end of faults', 'digest mismatch', 'rot', 'another disk', 'operation']);
+const LOUD = new Set(['fault', 'process gone', 'power loss', 'restart', 'recovered', 'serves', 'has elected', 'looks for a leader', 'its part is over', 'truncates its log', 'session expired', 'snapshot failed', 'store failed', 'exit', 'end of faults', 'digest mismatch', 'rot', 'another disk']);
 const isLoud = Uint8Array.from(S, text => LOUD.has(text) ? 1 : 0);
 
 /** One dot for each pixel at most: the next that is looked at is the first behind it. */
@@ -265,13 +268,12 @@ function drawEvents() {
     if (y < AXIS || y > size.height + 8) return;
     const get = i => E.at[own[i]];
     let place = lowerBound(own.length, get, view.from), steps = 0, begun = -9, ended = -9;
-    pen.fillStyle = colours.text;
     while (place < own.length && get(place) <= view.until && steps++ < 6000) {
       const event = own[place], px = x(E.at[event]);
-      if (isLoud[E.kind[event]]) pen.fillRect(px - 1.5, y - 4, 3, 9);
+      if (isLoud[E.kind[event]]) { pen.fillStyle = colours.text; pen.fillRect(px - 1.5, y - 4, 3, 9); }
       // Marks that touch are one.
       if (px - ended > 1.6) {
-        if (begun > 0) pen.fillRect(begun - 0.75, y - 2, ended - begun + 1.5, 5);
+        if (begun > 0) dash(begun, ended, y);
         begun = px;
       }
       ended = px;
@@ -283,7 +285,7 @@ function drawEvents() {
       const low = place + (far >> 1), high = Math.min(own.length, place + far + 1);
       place = Math.max(place + 1, low + lowerBound(high - low, i => get(low + i), until));
     }
-    if (begun > 0) pen.fillRect(begun - 0.75, y - 2, ended - begun + 1.5, 5);
+    if (begun > 0) dash(begun, ended, y);
   });
   for (const event of led.events) {
     const at = E.at[event];
@@ -291,6 +293,11 @@ function drawEvents() {
     disc(x(at), lineOf(E.lane[event]), 4.5, colours.bad);
   }
   if (cursor.event !== NONE) disc(x(E.at[cursor.event]), lineOf(E.lane[cursor.event]), 5, colours.cursor);
+}
+
+function dash(begun, ended, y) {
+  pen.fillStyle = colours.quiet;
+  pen.fillRect(begun - 0.75, y - 2, ended - begun + 1.5, 5);
 }
 
 function disc(px, py, radius, colour) {
@@ -301,10 +308,16 @@ function disc(px, py, radius, colour) {
 }
 
 function drawMarks() {
+  const taken = lanes.map(() => 0);
   for (const band of run.bands) {
     if (band.until < view.from || band.from > view.until) continue;
-    const right = Math.max(x(band.until), x(band.from) + 70);
-    for (const lane of band.lanes) label(band.name, x(band.from), right, laneTop[lane] + (isServer(lane) ? 34 : 11), colours.fault, '600');
+    const left = Math.max(GUTTER, x(band.from)), right = Math.max(x(band.until), left + 90);
+    for (const lane of band.lanes) {
+      // Names that would lie on each other: the first is written.
+      if (left < taken[lane]) continue;
+      label(band.name, left, right, laneTop[lane] + (isServer(lane) ? 34 : 11), colours.fault, '600');
+      taken[lane] = left + 14 + band.name.length * 6.5;
+    }
   }
   const px = Math.round(x(cursor.at));
   pen.fillStyle = colours.cursor;
@@ -330,7 +343,7 @@ function drawGutter() {
     pen.fillStyle = colours.quiet;
     pen.font = font(10.5);
     if (isServer(lane)) pen.fillText(`id ${known.id}${known.kind === 'observer' ? ', observer' : ''}`, 10, middle + 13);
-    else if (known.kind !== 'world') pen.fillText(known.kind, 76, middle + 4);
+    else if (known.kind !== 'world') pen.fillText(known.kind === 'application' ? 'apps' : known.kind, 78, middle + 4);
   });
   pen.restore();
   pen.fillStyle = colours.line;
@@ -359,61 +372,6 @@ function drawAxis() {
   pen.fillRect(0, 0, GUTTER - 1, AXIS - 1);
   pen.fillStyle = colours.quiet;
   pen.fillText(`${span(view.until - view.from)} shown`, 10, 15);
-}
-
-// The overview is drawn once for each width, theme and filter; the window over it each time.
-let backdrop = null;
-function drawOverview() {
-  const width = overview.clientWidth, height = overview.clientHeight, inner = width - GUTTER;
-  const key = [width, height, document.documentElement.className, filter.version, window.devicePixelRatio].join();
-  if (backdrop?.key !== key) backdrop = { key, image: paintBackdrop(width, height, inner) };
-  small.clearRect(0, 0, width, height);
-  small.drawImage(backdrop.image, 0, 0, width, height);
-  const ox = at => GUTTER + (at - run.from) / Math.max(1, run.until - run.from) * inner;
-  small.fillStyle = colours.accent;
-  small.globalAlpha = 0.16;
-  small.fillRect(ox(view.from), 0, Math.max(2, ox(view.until) - ox(view.from)), height);
-  small.globalAlpha = 1;
-  small.strokeStyle = colours.accent;
-  small.strokeRect(ox(view.from) + 0.5, 0.5, Math.max(2, ox(view.until) - ox(view.from)) - 1, height - 1);
-  small.fillStyle = colours.cursor;
-  small.fillRect(ox(cursor.at), 0, 1.5, height);
-}
-
-function paintBackdrop(width, height, inner) {
-  const dpr = window.devicePixelRatio || 1;
-  const image = document.createElement('canvas');
-  image.width = width * dpr;
-  image.height = height * dpr;
-  const brush = image.getContext('2d');
-  brush.scale(dpr, dpr);
-  brush.fillStyle = colours.panel;
-  brush.fillRect(0, 0, width, height);
-  const columns = Math.max(1, Math.floor(inner / 2)), counts = new Float64Array(columns);
-  const column = at => Math.min(columns - 1, Math.floor((at - run.from) / Math.max(1, run.until - run.from) * columns));
-  for (const event of filter.events) counts[column(E.at[event])]++;
-  const most = Math.sqrt(counts.reduce((a, b) => Math.max(a, b), 1));
-  const ox = at => GUTTER + (at - run.from) / Math.max(1, run.until - run.from) * inner;
-  brush.fillStyle = colours.fault;
-  brush.globalAlpha = 0.35;
-  for (const band of run.bands) brush.fillRect(ox(band.from), 0, Math.max(1.5, ox(band.until) - ox(band.from)), 5);
-  brush.globalAlpha = 1;
-  // Who leads, in the colour of its epoch.
-  parts.forEach(list => list.forEach(part => {
-    if (part.mode !== 'leader' || !part.isServing) return;
-    brush.fillStyle = epochColour(part.epoch);
-    brush.fillRect(ox(part.from), 7, Math.max(1, ox(part.until) - ox(part.from)), 5);
-  }));
-  brush.fillStyle = colours.quiet;
-  counts.forEach((count, i) => {
-    const tall = Math.sqrt(count) / most * (height - 18);
-    brush.fillRect(GUTTER + i * inner / columns, height - tall - 1, Math.max(1, inner / columns - 0.5), tall);
-  });
-  if (run.violation) { brush.fillStyle = colours.bad; brush.fillRect(width - 3, 0, 3, height); }
-  brush.fillStyle = colours.quiet;
-  brush.font = font(10);
-  [['faults', 8], ['leader’s epoch', 19], ['events', 38]].forEach(([text, y]) => brush.fillText(text, 10, y + 2));
-  return image;
 }
 
 /** The packet whose arrow is nearest to a place, if it is near. */
