@@ -16,6 +16,7 @@ mod shrink;
 mod sim;
 mod trace;
 mod twice;
+pub mod view;
 mod world;
 
 pub use checkers::Violation;

@@ -326,9 +326,9 @@ fn a_panic_is_told_with_its_command() {
     // In ns nobody can count so far.
     plan["duration_ms"] = u64::MAX.into();
     std::fs::write(&path, plan.to_string()).expect("there is room");
-    let text = printed(&format!("run --plan {}", path.display()), 1);
+    let text = printed(&format!("replay {}", path.display()), 1);
     assert!(
-        text.contains("breaks no_panic") && text.contains("replay          quorate-sim run --plan"),
+        text.contains("breaks no_panic") && text.contains("replay          quorate-sim replay"),
         "{text}"
     );
 }

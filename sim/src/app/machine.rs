@@ -275,6 +275,11 @@ impl Machine {
         with(&self.shared, |state| state.told.clone())
     }
 
+    /// What they have told behind the first so many.
+    pub(crate) fn told_since(&self, known: usize) -> Vec<Told> {
+        with(&self.shared, |state| state.told.get(known..).unwrap_or_default().to_vec())
+    }
+
     /// A connection that was asked for is this one.
     pub(crate) fn has_conn(&mut self, stream: u64, conn: ConnId) {
         self.conns.insert(stream, conn);

@@ -8,8 +8,10 @@ mod replay;
 mod report;
 mod run;
 mod shrink;
+mod source;
 mod stopwatch;
 mod sweep;
+mod view;
 mod worker;
 mod zoo;
 
@@ -26,7 +28,7 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Runs the plan of one seed, or of a file.
+    /// Runs the plan of one seed.
     Run(run::RunArguments),
     /// Runs a saved plan, whatever made it.
     Replay(replay::ReplayArguments),
@@ -38,6 +40,8 @@ enum Command {
     Judge(judge::JudgeArguments),
     /// Brings bugs back one by one, to see whether each is found.
     Zoo(zoo::ZooArguments),
+    /// Writes a run as a page that shows it: what each server and client did, what was said, what was broken.
+    View(view::ViewArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -61,6 +65,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Sweep(arguments) => sweep::main(&arguments),
         Command::Judge(arguments) => judge::main(&arguments),
         Command::Zoo(arguments) => zoo::main(&arguments),
+        Command::View(arguments) => view::main(&arguments),
         Command::Plan { scenario, seed, demand } => {
             let plan = quorate_sim::Plan::expand_to(scenario, seed, &demand.demand());
             let json = plan.and_then(|plan| {

@@ -1,11 +1,11 @@
 //! `replay`: a saved plan, whatever made it; in the simulator, or without its faults at a live server.
 
 use super::against::{self, Against};
-use super::report;
 use super::sweep::parse_seeds;
+use super::{report, source};
 use clap::Args;
-use quorate_sim::{Checks, Plan, Scenario, Workload};
-use std::path::{Path, PathBuf};
+use quorate_sim::{Checks, Plan, Scenario};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
@@ -32,40 +32,21 @@ pub(super) struct ReplayArguments {
     trace: Option<usize>,
 }
 
-/// The command that runs a saved plan.
-pub(super) fn command(file: &Path, checks: Checks) -> String {
-    let checks = if checks == Checks::All { String::new() } else { format!(" --checks {checks}") };
-    format!("replay {}{checks}", file.display())
-}
-
-/// The plan in a file.
-pub(super) fn plan_of(file: &Path) -> Result<Plan, String> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{shown} can't be read: {error}"))?;
-    let plan = Plan::from_json(&text).map_err(|error| format!("{shown} can't be run: {error}"))?;
-    match plan.apps.iter().any(|app| app.workload == Workload::Own) {
-        true => {
-            Err(format!("{shown} is of a program that brings its own clients: run it there, by Sim::replay"))
-        }
-        false => Ok(plan),
-    }
-}
-
 pub(super) fn main(arguments: &ReplayArguments) -> ExitCode {
     if let (Some((from, to)), Some(server)) = (arguments.seeds, &arguments.against.server) {
         let plans = (from..to).map(|seed| Plan::expand(arguments.scenario, seed));
         return against::main(plans, server, &arguments.against.below, arguments.json);
     }
     let Some(file) = &arguments.file else { return report::usage("say which plan") };
-    let plan = match plan_of(file) {
+    let plan = match source::saved(file) {
         Ok(plan) => plan,
         Err(problem) => return report::usage(&problem),
     };
     if let Some(server) = &arguments.against.server {
         return against::main(std::iter::once(plan), server, &arguments.against.below, arguments.json);
     }
-    let command = format!("{} --trace", command(file, arguments.checks));
-    announce_panics(command.clone());
+    let command = format!("{} --trace", source::replay(file, arguments.checks));
+    report::now_running_command(plan.seed, command.clone());
     let cpu = report::cpu_nanos();
     let outcome = report::watched(&plan, arguments.checks, arguments.trace);
     let cpu = report::cpu_nanos() - cpu;
@@ -79,12 +60,4 @@ pub(super) fn main(arguments: &ReplayArguments) -> ExitCode {
         println!("verdict         held");
     }
     ExitCode::from(u8::from(outcome.violation.is_some()))
-}
-
-/// As everywhere, but with this command to run it again.
-fn announce_panics(command: String) {
-    std::panic::set_hook(Box::new(move |panic| {
-        println!("{panic}\nthe plan breaks no_panic\nreplay          quorate-sim {command}");
-        std::process::exit(1);
-    }));
 }

@@ -214,6 +214,8 @@ pub(super) fn failure(plan: &Plan, outcome: &Outcome, command: &str) -> String {
     }
     let _ = writeln!(text, "violated        {checker}");
     let _ = writeln!(text, "  {}", shortened(detail));
-    let _ = write!(text, "replay          quorate-sim {command}");
+    let _ = writeln!(text, "replay          quorate-sim {command}");
+    let view = command.replacen("run ", "view ", 1).replacen("replay ", "view ", 1).replace(" --trace", "");
+    let _ = write!(text, "look at it      quorate-sim {view} --out trace.html");
     text
 }

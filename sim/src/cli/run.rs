@@ -1,25 +1,21 @@
-//! `run`: one plan.
+//! `run`: the plan of one seed.
 
 use super::demand::DemandArguments;
-use super::report;
+use super::{report, source};
 use clap::Args;
-use quorate_sim::{Checks, Plan, Scenario};
-use std::path::PathBuf;
+use quorate_sim::{Checks, Scenario};
 use std::process::ExitCode;
 
 #[derive(Args, Debug)]
 pub(super) struct RunArguments {
     /// The seed to run.
-    #[arg(long, required_unless_present = "plan", conflicts_with = "plan")]
-    seed: Option<u64>,
+    #[arg(long)]
+    seed: u64,
     /// The scenario to take the seed's plan from: r0, r1, r2, rj, rr, or rr-WORKLOAD.
-    #[arg(long, default_value = "r0", conflicts_with = "plan")]
+    #[arg(long, default_value = "r0")]
     scenario: Scenario,
     #[command(flatten)]
     demand: DemandArguments,
-    /// A plan to run instead, as `plan` prints them.
-    #[arg(long, value_name = "FILE", conflicts_with = "DemandArguments")]
-    plan: Option<PathBuf>,
     /// What is checked: all, or invariants, those that the core and each client check by themselves.
     #[arg(long, default_value = "all")]
     checks: Checks,
@@ -31,31 +27,10 @@ pub(super) struct RunArguments {
     trace: Option<usize>,
 }
 
-/// What to run, and the command that runs it again.
-fn plan_of(arguments: &RunArguments) -> Result<(Plan, String), String> {
-    let Some(path) = &arguments.plan else {
-        let seed = arguments.seed.unwrap_or_default();
-        let plan = Plan::expand_to(arguments.scenario, seed, &arguments.demand.demand())?;
-        let options = arguments.demand.options();
-        let command = report::run(arguments.scenario, seed, arguments.checks);
-        return Ok((plan, format!("{command}{options} --trace")));
-    };
-    let shown = path.display();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{shown} can't be read: {error}"))?;
-    let plan: Plan = serde_json::from_str(&text).map_err(|error| format!("{shown} is no plan: {error}"))?;
-    if plan.format != quorate_sim::FORMAT {
-        return Err(format!(
-            "{shown} has format {}, this program reads {}",
-            plan.format,
-            quorate_sim::FORMAT
-        ));
-    }
-    Ok((plan, format!("run --plan {shown} --checks {} --trace", arguments.checks)))
-}
-
 pub(super) fn main(arguments: &RunArguments) -> ExitCode {
-    let (plan, command) = match plan_of(arguments) {
-        Ok(found) => found,
+    let RunArguments { seed, scenario, demand, checks, .. } = arguments;
+    let (plan, command) = match source::of_seed(*scenario, *seed, demand, *checks) {
+        Ok((plan, command)) => (plan, format!("{command} --trace")),
         Err(problem) => return report::usage(&problem),
     };
     report::now_running_command(plan.seed, command.clone());

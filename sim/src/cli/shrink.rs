@@ -1,9 +1,10 @@
 //! `shrink`: the smallest plan that still breaks the same rule, in a file.
 
-use super::replay;
+use super::source::Source;
 use super::worker::Worker;
+use super::{report, source};
 use clap::Args;
-use quorate_sim::{Budget, Checks, Ending, Plan, Scenario, Shrunk, Size};
+use quorate_sim::{Budget, Checks, Ending, Plan, Shrunk, Size};
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,15 +14,8 @@ const TOLD: usize = 300;
 
 #[derive(Args, Debug)]
 pub(super) struct ShrinkArguments {
-    /// The plan, as `plan` writes them.
-    #[arg(required_unless_present = "seed", conflicts_with = "seed")]
-    file: Option<PathBuf>,
-    /// The seed of the plan, instead of a file.
-    #[arg(long)]
-    seed: Option<u64>,
-    /// The scenario to take the seed's plan from: r0, r1, r2, rj, rr, or rr-WORKLOAD.
-    #[arg(long, default_value = "r0", conflicts_with = "file")]
-    scenario: Scenario,
+    #[command(flatten)]
+    source: Source,
     /// What is checked: all, or invariants, those that the core and each client check by themselves.
     #[arg(long, default_value = "all")]
     checks: Checks,
@@ -40,16 +34,9 @@ pub(super) struct ShrinkArguments {
 }
 
 pub(super) fn main(arguments: &ShrinkArguments) -> ExitCode {
-    let plan = match (&arguments.file, arguments.seed) {
-        (Some(file), _) => replay::plan_of(file),
-        (None, seed) => Ok(Plan::expand(arguments.scenario, seed.unwrap_or_default())),
-    };
-    match plan.and_then(|plan| shrink(&plan, arguments)) {
+    match arguments.source.plan(arguments.checks).and_then(|(plan, _)| shrink(&plan, arguments)) {
         Ok(code) => code,
-        Err(problem) => {
-            eprintln!("{problem}");
-            ExitCode::from(2)
-        }
+        Err(problem) => report::usage(&problem),
     }
 }
 
@@ -69,7 +56,7 @@ fn shrink(plan: &Plan, arguments: &ShrinkArguments) -> Result<ExitCode, String> 
         .map_err(std::io::Error::from)
         .and_then(|text| std::fs::write(&out, text + "\n"));
     written.map_err(|error| format!("{} can't be written: {error}", out.display()))?;
-    let command = format!("quorate-sim {} --trace", replay::command(&out, arguments.checks));
+    let command = format!("quorate-sim {} --trace", source::replay(&out, arguments.checks));
     match arguments.json {
         true => println!("{}", in_json(&shrunk, worker.cpu_ns, &command)),
         false => println!("{}", in_words(&shrunk, worker.cpu_ns, &command)),

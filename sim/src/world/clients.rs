@@ -129,6 +129,9 @@ impl World<'_> {
     fn connect(&mut self, client: usize, server: usize) -> ConnId {
         let conn = self.net.open(client, server);
         self.note("connect", [client as u64, conn.0, server as u64]);
+        if let Some(timeline) = &mut self.timeline {
+            timeline.connects(self.now, conn, client, server);
+        }
         if let Some(at) = self.net.signal(self.now, (conn, true), Piece::Start) {
             self.schedule(at, Event::Arrive { conn, to_server: true });
         }
@@ -245,6 +248,9 @@ impl World<'_> {
         if to_server {
             self.overhear(|| Overheard::ToServer(conn, bytes.clone()));
         }
+        if let Some(timeline) = &mut self.timeline {
+            timeline.says(self.now, (conn, to_server), &bytes);
+        }
         for at in self.net.send(&mut *self.chooser, (self.now, conn, to_server), bytes).into_iter().flatten()
         {
             self.schedule(at, Event::Arrive { conn, to_server });
@@ -265,14 +271,14 @@ impl World<'_> {
                 let Some(input) = machine.input_of(&planned.operation) else { return Ok(()) };
                 self.counters.operation(name(&planned.operation));
                 self.note("operation", [client as u64, index as u64, 0]);
-                self.trace.words(|| format!("{:?}", planned.operation));
+                self.explain(|| format!("{:?}", planned.operation));
                 return self.drive(client, input);
             }
         };
         let bytes = script.operate(self.now, &planned.operation, &self.real_time, &mut self.counters);
         if let Some(bytes) = bytes {
             self.note("operation", [client as u64, index as u64, 0]);
-            self.trace.words(|| format!("{:?}", planned.operation));
+            self.explain(|| format!("{:?}", planned.operation));
             self.say(client, bytes);
             self.arm_client(client);
         }
@@ -307,6 +313,9 @@ impl World<'_> {
             Piece::Data(bytes) => {
                 self.note("to client", [client as u64, conn.0, bytes.len() as u64]);
                 self.overhear(|| Overheard::ToClient(conn, bytes.clone()));
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.reached_client(self.now, conn, bytes.len() as u64);
+                }
                 if self.clients[client].holds(conn) {
                     self.hear(client, conn, bytes)?;
                 }

@@ -43,7 +43,8 @@ impl World<'_> {
     pub(super) fn begin_fault(&mut self, index: usize) -> Verdict {
         let planned = &self.plan.faults[index];
         self.note("fault", [index as u64, 0, 0]);
-        self.trace.words(|| format!("{:?} of {:?}", planned.fault, planned.target));
+        self.explain(|| format!("{:?} of {:?}", planned.fault, planned.target));
+        self.watch_fault(index);
         match &planned.fault {
             Fault::Reset { client } => {
                 let fired = self.break_connection(*client as usize, false)?;
@@ -217,6 +218,9 @@ impl World<'_> {
 
     pub(super) fn end_fault(&mut self, index: usize) -> Verdict {
         let planned = &self.plan.faults[index];
+        if let Some(timeline) = &mut self.timeline {
+            timeline.fault_over(self.now, index);
+        }
         self.mend_network(index);
         for server in 0..self.servers.len() {
             if let Some(backup) = self.servers[server].take_backup(index) {
@@ -255,6 +259,9 @@ impl World<'_> {
     pub(super) fn end_all_faults(&mut self) -> Verdict {
         self.note("end of faults", [0; 3]);
         self.note_commits();
+        if let Some(timeline) = &mut self.timeline {
+            timeline.all_mended(self.now);
+        }
         self.doomed.clear();
         self.doomed_truncations.clear();
         self.mend_all_networks();

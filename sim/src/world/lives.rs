@@ -195,6 +195,9 @@ impl World<'_> {
             [recovered.report.last_zxid.0 as u64, recovered.report.replayed, 0],
         );
         self.trace.words(|| format!("{:?}", recovered.report));
+        if let Some(timeline) = &mut self.timeline {
+            timeline.log_is(server, recovered.report.last_zxid);
+        }
         if !recovered.report.repairs.is_empty() {
             self.counters.probe("recovery_mended");
         }

@@ -25,6 +25,7 @@ mod scripted;
 mod server;
 mod sockets;
 mod traced;
+mod watched;
 mod wires;
 
 use crate::app::{self, Programs, Workloads};
@@ -37,6 +38,7 @@ use crate::disk::Image;
 use crate::oracle::{Checks, Oracle};
 use crate::plan::{EnsemblePlan, Plan};
 use crate::trace::Trace;
+use crate::view::Timeline;
 use bytes::Bytes;
 use client::Client;
 use lanes::Work;
@@ -51,6 +53,7 @@ use server::{Life, Server};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 pub(crate) use traced::run_traced;
+pub(crate) use watched::run_recorded;
 
 /// How long, behind the end of all faults, the server has to serve and answer everything: a restart, reconnects, and slack.
 const LIVENESS_NS: u64 = 20_000_000_000;
@@ -192,6 +195,8 @@ pub(crate) struct World<'p> {
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     trace: Trace,
+    /// What a page shows, when somebody asks for one.
+    timeline: Option<Box<Timeline>>,
     counters: Counters,
     net: Net,
     links: Links,
@@ -258,7 +263,7 @@ pub(crate) fn run_programs(
     checks: Checks,
     shown: Option<usize>,
 ) -> Outcome {
-    end(World::new((plan, programs), chooser, checks, shown))
+    World::new((plan, programs), chooser, checks, shown).outcome()
 }
 
 /// Runs a plan up to this virtual time; what may be broken later, or owed at the end, is not looked at.
@@ -268,19 +273,7 @@ pub fn run_until(plan: &Plan, chooser: Box<dyn Chooser>, checks: Checks, until_n
     }
     let mut world = World::new((plan, &Workloads), chooser, checks, None);
     world.schedule(until_ns, Event::Stop);
-    end(world)
-}
-
-fn end(mut world: World<'_>) -> Outcome {
-    let violation = world.run().err();
-    world.counters.simulated_ns = world.now;
-    world.counters.commits = world.oracle.commits();
-    Outcome {
-        violation,
-        trace_hash: world.trace.hash(),
-        last_events: world.trace.last(),
-        counters: world.counters,
-    }
+    world.outcome()
 }
 
 impl<'p> World<'p> {
@@ -325,6 +318,7 @@ impl<'p> World<'p> {
             queue: BinaryHeap::new(),
             sequence: 0,
             trace: Trace::new(plan.seed, shown),
+            timeline: None,
             counters,
             net: Net::new(plan.network.clone()),
             links: Links::default(),
@@ -345,6 +339,20 @@ impl<'p> World<'p> {
         }
     }
 
+    fn outcome(&mut self) -> Outcome {
+        let violation = self.run().err();
+        // What broke a rule is seen as it left things.
+        self.watch();
+        self.counters.simulated_ns = self.now;
+        self.counters.commits = self.oracle.commits();
+        Outcome {
+            violation,
+            trace_hash: self.trace.hash(),
+            last_events: self.trace.last(),
+            counters: std::mem::take(&mut self.counters),
+        }
+    }
+
     fn schedule(&mut self, at: u64, event: Event) {
         self.sequence += 1;
         self.queue.push(Reverse(Scheduled::new(at.max(self.now), event, self.sequence)));
@@ -352,14 +360,21 @@ impl<'p> World<'p> {
 
     /// Puts an event of the program into hash and counters.
     fn note(&mut self, what: &'static str, numbers: [u64; 3]) {
+        self.note_of(None, what, numbers);
+    }
+
+    fn note_of(&mut self, server: Option<usize>, what: &'static str, mut numbers: [u64; 3]) {
         self.counters.events += 1;
+        if let Some(timeline) = &mut self.timeline {
+            timeline.note(self.now, server, what, numbers);
+        }
+        numbers[0] |= (server.unwrap_or(0) as u64) << 56;
         self.trace.event(self.now, what, numbers);
     }
 
     /// The same of a server.
-    fn note_at(&mut self, server: usize, what: &'static str, mut numbers: [u64; 3]) {
-        numbers[0] |= (server as u64) << 56;
-        self.note(what, numbers);
+    fn note_at(&mut self, server: usize, what: &'static str, numbers: [u64; 3]) {
+        self.note_of(Some(server), what, numbers);
     }
 
     fn overhear(&mut self, what: impl FnOnce() -> Overheard) {
@@ -404,6 +419,9 @@ impl<'p> World<'p> {
             }
             self.now = next.at();
             self.happen(next.event)?;
+            if self.timeline.is_some() {
+                self.watch();
+            }
             if self.is_over {
                 return self.finish();
             }

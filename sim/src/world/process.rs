@@ -30,6 +30,7 @@ impl World<'_> {
         if let Some((what, numbers)) = name(&input) {
             self.note_at(server, what, numbers);
             self.trace.words(|| format!("{input:?}"));
+            self.watch_input(server, &input);
         }
         let was_timeout = matches!(input, Input::Timeout);
         let lies = self.servers[server].disk.lies();
@@ -52,8 +53,10 @@ impl World<'_> {
             if let State::Running(process) = &self.servers[server].state {
                 self.oracle.output(server, (&output, &process.peer), &mut self.counters)?;
             }
+            self.watch_output(server, &output);
             self.carry_out(server, output, &mut aftermath)?;
         }
+        self.watch_server(server);
         if let State::Running(process) = &self.servers[server].state {
             self.oracle.handled(server, &process.peer, was_timeout)?;
             if let Err(broken) = process.peer.check() {

@@ -139,6 +139,9 @@ impl World<'_> {
     pub(super) fn send_link(&mut self, server: usize, link: LinkId, bytes: Bytes) {
         let Some(end) = self.open_end(server, link) else { return };
         self.trace.bytes(&bytes);
+        if let (Some(timeline), Some(known)) = (&mut self.timeline, self.links.by_id.get(link)) {
+            timeline.link_says(self.now, (link, known.port), known.ways(end), &bytes);
+        }
         let breaks = self.breaks_sync(link, end, &bytes);
         self.links.give(link, end, breaks.map_or(bytes.clone(), |length| bytes.slice(..length)));
         if breaks.is_some() {

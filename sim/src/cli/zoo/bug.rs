@@ -90,7 +90,9 @@ pub(super) fn handful(mut all: Vec<Bug>, count: usize, commit: &str) -> Vec<Bug>
         let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        hash ^ hash >> 29
+        // Every bit of it decides about the first ones.
+        let mixed = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed ^ mixed >> 33
     };
     all.sort_by_key(rank);
     all.truncate(count);
