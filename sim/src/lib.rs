@@ -6,6 +6,7 @@ mod checkers;
 mod chooser;
 mod counters;
 mod disk;
+pub mod explore;
 mod model;
 mod oracle;
 mod plan;

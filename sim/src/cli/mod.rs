@@ -1,5 +1,6 @@
 //! Arguments, and which command they choose.
 
+mod explore;
 mod floors;
 mod report;
 mod run;
@@ -22,6 +23,8 @@ enum Command {
     Run(run::RunArguments),
     /// Runs many seeds.
     Sweep(sweep::SweepArguments),
+    /// Looks at everything that can happen to a few servers within small bounds.
+    Explore(explore::ExploreArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -39,6 +42,7 @@ pub(crate) fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::main(&arguments),
         Command::Sweep(arguments) => sweep::main(&arguments),
+        Command::Explore(arguments) => explore::main(&arguments),
         Command::Plan { scenario, seed } => {
             match serde_json::to_string_pretty(&quorate_sim::Plan::expand(scenario, seed)) {
                 Ok(json) => println!("{json}"),

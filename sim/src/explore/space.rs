@@ -1,0 +1,645 @@
+//! States of an ensemble, and what follows them.
+//!
+//! A state is a few numbers: of each server's state, of what each two servers have between them, of what is known of history, and of how much
+//! may still happen. What they stand for is kept once. What a stimulus does to a server, and a change to a pair, is worked out once and looked up
+//! from then on: servers share nothing, so most of the states of an ensemble differ in how those of servers are put together.
+
+use super::Bounds;
+use super::choice::Choice;
+use super::disk::{Entry, SEED, end_of};
+use super::links::{Change, MessageNumber, Number, Pair, Waiting};
+use super::print::{Print, Printer};
+use super::rules;
+use super::server::{Act, Message, Rig, Server, Step, Stimulus, Timer};
+use super::table::{Table, next};
+use crate::checkers::{Verdict, Violation, require, violated};
+use quorate_core::contract::{Lane, Port};
+use quorate_core::jute::QuorumPacket;
+use quorate_core::vocabulary::{Epoch, LookupMap, ServerId, SessionId};
+use std::rc::Rc;
+
+/// A message of an election leads to at most so many.
+const MOST_WORDS: u32 = 10_000;
+
+/// What is known of a server's state without looking at it.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    is_up: bool,
+    leads: bool,
+    timer: Timer,
+    has_log: bool,
+    has_epoch: bool,
+    /// Its durable history, by number.
+    durable: u32,
+    /// What it serves.
+    serves: Option<u32>,
+}
+
+/// What a server does, by numbers.
+#[derive(Clone, Copy, Debug)]
+enum Effect {
+    Send { link: Number, message: MessageNumber },
+    Close { link: Number },
+    Dial { port: Port, to: ServerId },
+    Leads { epoch: Epoch },
+    Answers { session: SessionId },
+}
+
+/// What a stimulus comes to.
+#[derive(Clone, Debug)]
+struct Outcome {
+    next: u32,
+    effects: Rc<[Effect]>,
+    broken: Option<Box<Violation>>,
+    events: Rc<[String]>,
+}
+
+/// What has happened, as far as rules need it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Known {
+    /// What is committed, as the number of a history.
+    committed: u32,
+    leaders: Vec<(Epoch, ServerId)>,
+}
+
+/// How much has happened, and which server is cut off.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    txns: u8,
+    crashes: u8,
+    cuts: u8,
+    timers: u8,
+    cut_off: u8,
+}
+
+impl Spent {
+    fn pack(self) -> u32 {
+        let [txns, crashes, cuts, timers, cut_off] =
+            [self.txns, self.crashes, self.cuts, self.timers, self.cut_off].map(u32::from);
+        txns << 24 | crashes << 20 | cuts << 16 | timers << 8 | cut_off
+    }
+
+    fn unpack(packed: u32) -> Self {
+        Spent {
+            txns: (packed >> 24) as u8,
+            crashes: (packed >> 20) as u8 & 15,
+            cuts: (packed >> 16) as u8 & 15,
+            timers: (packed >> 8) as u8,
+            cut_off: packed as u8,
+        }
+    }
+}
+
+/// What was told of a step, for a reader of the path.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Story {
+    pub(super) lines: Vec<String>,
+}
+
+/// See the module's words. A state's numbers stand in this order: servers, pairs, what is known, what is spent.
+#[derive(Debug)]
+pub(super) struct Space {
+    bounds: Bounds,
+    rig: Rig,
+    /// The two servers of each pair, the lower number first.
+    ends: Vec<[usize; 2]>,
+    printer: Printer,
+    server_numbers: LookupMap<Print, u32>,
+    servers: Vec<(Server, Facts)>,
+    outcomes: LookupMap<(u32, Stimulus), Outcome>,
+    messages: Table<Message>,
+    histories: Table<Vec<Entry>>,
+    /// Whether one history begins with another, and whether two match up.
+    prefixes: LookupMap<(u32, u32), bool>,
+    matches: LookupMap<(u32, u32), bool>,
+    pairs: Table<Pair>,
+    pair_changes: LookupMap<(u32, Change), u32>,
+    known: Table<Known>,
+    /// While a path is told, what happens.
+    pub(super) story: Option<Story>,
+    worked_out: u64,
+}
+
+impl Space {
+    pub(super) fn new(bounds: &Bounds) -> Self {
+        let servers = usize::from(bounds.servers);
+        let ends = (0..servers).flat_map(|low| (low + 1..servers).map(move |high| [low, high])).collect();
+        Space {
+            bounds: bounds.clone(),
+            rig: Rig::new(bounds),
+            ends,
+            printer: Printer::default(),
+            server_numbers: LookupMap::new(SEED),
+            servers: Vec::new(),
+            outcomes: LookupMap::new(SEED),
+            messages: Table::new(),
+            histories: Table::new(),
+            prefixes: LookupMap::new(SEED),
+            matches: LookupMap::new(SEED),
+            pairs: Table::new(),
+            pair_changes: LookupMap::new(SEED),
+            known: Table::new(),
+            story: None,
+            worked_out: 0,
+        }
+    }
+
+    fn count(&self) -> usize {
+        usize::from(self.bounds.servers)
+    }
+
+    fn pair_count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many numbers a state has.
+    pub(super) fn width(&self) -> usize {
+        self.count() + self.pair_count() + 2
+    }
+
+    /// States of single servers, messages, and what was worked out with a peer.
+    pub(super) fn sizes(&self) -> (usize, usize, u64) {
+        (self.servers.len(), self.messages.len(), self.worked_out)
+    }
+
+    fn known_at(&self) -> usize {
+        self.count() + self.pair_count()
+    }
+
+    fn spent(&self, state: &[u32]) -> Spent {
+        Spent::unpack(state[self.known_at() + 1])
+    }
+
+    fn set_spent(&self, state: &mut [u32], spent: Spent) {
+        state[self.known_at() + 1] = spent.pack();
+    }
+
+    fn pair_of(&self, one: usize, other: usize) -> usize {
+        let (low, high) = (one.min(other), one.max(other));
+        low * (2 * self.count() - low - 1) / 2 + high - low - 1
+    }
+
+    /// The servers of a pair.
+    fn ends_of(&self, pair: usize) -> [usize; 2] {
+        self.ends[pair]
+    }
+
+    fn facts(&self, state: &[u32], server: usize) -> Facts {
+        self.servers[state[server] as usize].1
+    }
+
+    /// A server's state, in words.
+    pub(super) fn state_of(&self, state: &[u32], server: usize) -> String {
+        self.servers[state[server] as usize].0.state()
+    }
+
+    /// All servers have just started, with empty disks.
+    pub(super) fn scratch(&mut self) -> Result<Vec<u32>, Violation> {
+        let mut state = Vec::new();
+        for server in 0..self.count() {
+            state.push(self.number(Server::new(ServerId(server as u8 + 1))));
+        }
+        let empty = self.pairs.number(Pair::default());
+        state.resize(self.known_at(), empty);
+        let committed = self.histories.number(Vec::new());
+        state.push(self.known.number(Known { committed, leaders: Vec::new() }));
+        state.push(Spent::default().pack());
+        for server in 0..self.count() {
+            self.feed(&mut state, server, Stimulus::Restart)?;
+        }
+        self.settle(&mut state)?;
+        Ok(state)
+    }
+
+    /// The same, and then whatever comes first in a fixed order, until one leads, the others follow, and nobody has anything to do.
+    pub(super) fn elected(&mut self) -> Result<Vec<u32>, Violation> {
+        let mut state = self.scratch()?;
+        let is_free = |choice: &Choice| {
+            matches!(choice, Choice::Deliver { .. } | Choice::Log { .. } | Choice::Epoch { .. } | Choice::Timer { .. })
+        };
+        let mut choices = Vec::new();
+        let bounds = std::mem::replace(&mut self.bounds.timers, 0);
+        loop {
+            self.choices(&state, &mut choices);
+            let Some(choice) = choices.iter().copied().find(is_free) else { break };
+            self.happen(&mut state, choice)?;
+        }
+        self.bounds.timers = bounds;
+        Ok(state)
+    }
+
+    /// The same with a planted bug.
+    #[cfg(test)]
+    pub(super) fn forgetful(bounds: &Bounds) -> Self {
+        let mut space = Space::new(bounds);
+        space.rig.forgets = true;
+        space
+    }
+
+    /// What can happen next, in a fixed order.
+    pub(super) fn choices(&self, state: &[u32], choices: &mut Vec<Choice>) {
+        choices.clear();
+        let spent = self.spent(state);
+        for pair in 0..self.pair_count() {
+            let ends = self.ends_of(pair);
+            for ready in self.pairs.at(state[self.count() + pair]).ready() {
+                if ready.link.port() == Port::Election && !self.bounds.all_elections {
+                    continue;
+                }
+                let to = ends[usize::from(ready.end)] as u8 + 1;
+                choices.push(Choice::Deliver { to, link: ready.link });
+                if ready.may_break {
+                    choices.push(Choice::Break { to, link: ready.link });
+                }
+            }
+        }
+        for at in 0..self.count() {
+            let (facts, server) = (self.facts(state, at), at as u8 + 1);
+            if !facts.is_up {
+                choices.push(Choice::Restart { server });
+                continue;
+            }
+            let has_timer = match facts.timer {
+                Timer::None => false,
+                Timer::Finalize => true,
+                Timer::Other => spent.timers < self.bounds.timers,
+            };
+            let all = [
+                (facts.has_log, Choice::Log { server }),
+                (facts.has_epoch, Choice::Epoch { server }),
+                (has_timer, Choice::Timer { server }),
+                (facts.leads && spent.txns < self.bounds.txns, Choice::Write { server }),
+                (spent.crashes < self.bounds.crashes, Choice::Crash { server }),
+                (spent.cut_off == 0 && spent.cuts < self.bounds.cuts, Choice::Cut { server }),
+            ];
+            choices.extend(all.into_iter().filter_map(|(can_be, choice)| can_be.then_some(choice)));
+        }
+        if spent.cut_off != 0 {
+            choices.push(Choice::Heal);
+        }
+    }
+
+    /// Lets something happen, with all that follows at once.
+    ///
+    /// # Errors
+    /// The rule that is broken by it.
+    pub(super) fn happen(&mut self, state: &mut [u32], choice: Choice) -> Verdict {
+        let at = |server: u8| usize::from(server) - 1;
+        let mut spent = self.spent(state);
+        match choice {
+            Choice::Deliver { to, link } => self.deliver(state, at(to), link)?,
+            Choice::Break { to, link } => {
+                let end = self.end_of(at(to), link);
+                self.change(state, link.pair(), Change::Lose { link, end });
+                self.deliver(state, at(to), link)?;
+            }
+            Choice::Log { server } => self.feed(state, at(server), Stimulus::Stored { lane: Lane::Log })?,
+            Choice::Epoch { server } => self.feed(state, at(server), Stimulus::Stored { lane: Lane::Epoch })?,
+            Choice::Timer { server } => {
+                if self.facts(state, at(server)).timer == Timer::Other {
+                    spent.timers += 1;
+                }
+                self.set_spent(state, spent);
+                self.feed(state, at(server), Stimulus::Timer)?;
+            }
+            Choice::Crash { server } => {
+                spent.crashes += 1;
+                self.set_spent(state, spent);
+                self.feed(state, at(server), Stimulus::Crash)?;
+                for other in (0..self.count()).filter(|other| *other != at(server)) {
+                    let end = u8::from(at(server) > other);
+                    self.change(state, self.pair_of(at(server), other), Change::Crash { end });
+                }
+            }
+            Choice::Restart { server } => self.feed(state, at(server), Stimulus::Restart)?,
+            Choice::Cut { server } => {
+                (spent.cuts, spent.cut_off) = (spent.cuts + 1, server);
+                self.set_spent(state, spent);
+                for other in (0..self.count()).filter(|other| *other != at(server)) {
+                    self.change(state, self.pair_of(at(server), other), Change::Cut);
+                }
+            }
+            Choice::Heal => {
+                spent.cut_off = 0;
+                self.set_spent(state, spent);
+            }
+            Choice::Write { server } => {
+                spent.txns += 1;
+                self.set_spent(state, spent);
+                self.feed(state, at(server), Stimulus::Write { conn: u32::from(spent.txns) })?;
+            }
+        }
+        self.settle(state)
+    }
+
+    /// Elections go on by themselves, unless all their orders are asked for.
+    fn settle(&mut self, state: &mut [u32]) -> Verdict {
+        if self.bounds.all_elections {
+            return Ok(());
+        }
+        for _ in 0..MOST_WORDS {
+            let waiting = (0..self.pair_count()).find_map(|pair| {
+                let mut ready = self.pairs.at(state[self.count() + pair]).ready();
+                let ready = ready.find(|ready| ready.link.port() == Port::Election)?;
+                Some((self.ends_of(pair)[usize::from(ready.end)], ready.link))
+            });
+            let Some((to, link)) = waiting else { return Ok(()) };
+            self.deliver(state, to, link)?;
+        }
+        violated("livelock", "an election goes on and on without anybody's time passing".to_owned())
+    }
+
+    /// Which end of a connection a server has.
+    fn end_of(&self, server: usize, link: Number) -> u8 {
+        u8::from(self.ends_of(link.pair())[1] == server)
+    }
+
+    fn deliver(&mut self, state: &mut [u32], to: usize, link: Number) -> Verdict {
+        let end = self.end_of(to, link);
+        let pair = self.pairs.at(state[self.count() + link.pair()]);
+        match pair.waiting(link, end) {
+            Some(Waiting::Message(message)) => {
+                self.change(state, link.pair(), Change::Take { link, end });
+                self.feed(state, to, Stimulus::Message { link, message })
+            }
+            Some(Waiting::Closed) => {
+                self.change(state, link.pair(), Change::Close { link, end });
+                self.feed(state, to, Stimulus::Closed { link })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn change(&mut self, state: &mut [u32], pair: usize, change: Change) {
+        let at = self.count() + pair;
+        let key = (state[at], change);
+        state[at] = match self.pair_changes.get(&key) {
+            Some(next) => *next,
+            None => {
+                let changed = self.pairs.at(state[at]).changed(change);
+                let next = self.pairs.number(changed);
+                self.pair_changes.insert(key, next);
+                next
+            }
+        };
+    }
+
+    /// Something happens to a server, and what it does then to the world.
+    fn feed(&mut self, state: &mut [u32], server: usize, stimulus: Stimulus) -> Verdict {
+        let before = self.facts_of(state[server]);
+        let outcome = self.outcome(state[server], stimulus);
+        state[server] = outcome.next;
+        if let Some(story) = &mut self.story {
+            story.lines.extend(outcome.events.iter().map(|event| format!("server {} {event}", server + 1)));
+        }
+        if let Some(broken) = outcome.broken {
+            let detail = format!("server {}: {}", server + 1, broken.detail);
+            return Err(Violation { detail, ..*broken });
+        }
+        let leads = outcome.effects.iter().find_map(|effect| match effect {
+            Effect::Leads { epoch } => Some(*epoch),
+            _ => None,
+        });
+        if let Some(epoch) = leads {
+            self.established(state, server, epoch)?;
+        }
+        let after = self.facts_of(state[server]);
+        if before.is_none_or(|before| before.serves != after.and_then(|after| after.serves)) {
+            self.served(state, server)?;
+        }
+        for effect in outcome.effects.iter() {
+            self.take_effect(state, server, *effect)?;
+        }
+        Ok(())
+    }
+
+    fn facts_of(&self, number: u32) -> Option<Facts> {
+        self.servers.get(number as usize).map(|(_, facts)| *facts)
+    }
+
+    fn take_effect(&mut self, state: &mut [u32], server: usize, effect: Effect) -> Verdict {
+        match effect {
+            Effect::Send { link, message } => {
+                let from = self.end_of(server, link);
+                self.change(state, link.pair(), Change::Send { link, from, message });
+            }
+            Effect::Close { link } => {
+                let end = self.end_of(server, link);
+                self.change(state, link.pair(), Change::Close { link, end });
+            }
+            Effect::Dial { port, to } => {
+                let other = usize::from(to.0) - 1;
+                let cut_off = usize::from(self.spent(state).cut_off);
+                let is_cut = [server + 1, other + 1].contains(&cut_off);
+                if is_cut || !self.facts(state, other).is_up {
+                    let port_is_quorum = port == Port::Quorum;
+                    return self.feed(state, server, Stimulus::DialFailed { port_is_quorum, to });
+                }
+                let pair = self.pair_of(server, other);
+                let link = self.pairs.at(state[self.count() + pair]).free(pair, port);
+                self.change(state, pair, Change::Open(link));
+                self.feed(state, other, Stimulus::Accepted { link })?;
+                self.feed(state, server, Stimulus::Dialled { to, link })?;
+            }
+            Effect::Answers { session } => {
+                let known = self.known.at(state[self.known_at()]);
+                let committed = self.histories.at(known.committed);
+                let is_there = committed.iter().any(|entry| entry.read().header.session == session);
+                return require("commit_before_visible", is_there, || {
+                    format!("server {} has told a client of session {session}, which is not committed", server + 1)
+                });
+            }
+            Effect::Leads { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// What a stimulus comes to, worked out once.
+    fn outcome(&mut self, number: u32, stimulus: Stimulus) -> Outcome {
+        let key = (number, stimulus);
+        if let Some(outcome) = self.outcomes.get(&key) {
+            return outcome.clone();
+        }
+        let message = match stimulus {
+            Stimulus::Message { message, .. } => Some(Rc::clone(self.messages.at(message))),
+            _ => None,
+        };
+        let step = self.servers[number as usize].0.step(&self.rig, stimulus, message.as_deref());
+        self.worked_out += 1;
+        let Step { server, acts, events, verdict } = step;
+        let effects = acts.into_iter().map(|act| match act {
+            Act::Send { link, message } => Effect::Send { link, message: self.messages.number(message) },
+            Act::Close { link } => Effect::Close { link },
+            Act::Dial { port, to } => Effect::Dial { port, to },
+            Act::Leads { epoch } => Effect::Leads { epoch },
+            Act::Answers { session } => Effect::Answers { session },
+        });
+        let effects: Rc<[Effect]> = effects.collect();
+        let broken = verdict.err().map(Box::new);
+        let outcome = Outcome { next: self.number(server), effects, broken, events: events.into() };
+        self.outcomes.insert(key, outcome.clone());
+        outcome
+    }
+
+    /// The number of a server's state.
+    fn number(&mut self, server: Server) -> u32 {
+        server.show(&mut self.printer);
+        let print = self.printer.print();
+        if let Some(number) = self.server_numbers.get(&print) {
+            return *number;
+        }
+        let facts = Facts {
+            is_up: server.is_up(),
+            leads: server.leads(),
+            timer: server.timer(),
+            has_log: server.has_pending(Lane::Log),
+            has_epoch: server.has_pending(Lane::Epoch),
+            durable: self.histories.number(server.disk.history.clone()),
+            serves: server.serves().map(|history| self.histories.number(history)),
+        };
+        let number = next(self.servers.len());
+        self.server_numbers.insert(print, number);
+        self.servers.push((server, facts));
+        number
+    }
+
+    /// What a choice means, before it happens.
+    pub(super) fn words(&self, state: &[u32], choice: Choice) -> String {
+        let ends = |to: u8, link: Number| {
+            let [low, high] = self.ends_of(link.pair());
+            let from = if usize::from(to) == low + 1 { high + 1 } else { low + 1 };
+            (from, usize::from(to))
+        };
+        match choice {
+            Choice::Deliver { to, link } => {
+                let (from, to) = ends(to, link);
+                let pair = self.pairs.at(state[self.count() + link.pair()]);
+                match pair.waiting(link, self.end_of(to - 1, link)) {
+                    Some(Waiting::Message(message)) => {
+                        format!("server {to} gets {} from server {from}", packet(self.messages.at(message)))
+                    }
+                    _ => format!("server {to} hears that its connection with server {from} has ended"),
+                }
+            }
+            Choice::Break { to, link } => {
+                let (from, to) = ends(to, link);
+                format!("the connection of server {to} with server {from} breaks, and what was on its way is lost")
+            }
+            Choice::Log { server } => format!("server {server}: the next op of its log is durable"),
+            Choice::Epoch { server } => format!("server {server}: the next epoch file is durable"),
+            Choice::Timer { server } => format!("server {server}: its next timer is due"),
+            Choice::Crash { server } => format!("server {server} crashes"),
+            Choice::Restart { server } => format!("server {server} starts again"),
+            Choice::Cut { server } => format!("server {server} is cut off from the others"),
+            Choice::Heal => "the network is healed".to_owned(),
+            Choice::Write { server } => format!("a client asks server {server} for a session"),
+        }
+    }
+}
+
+/// Rules of all servers together.
+impl Space {
+    fn begins_with(&mut self, history: u32, beginning: u32) -> bool {
+        if history == beginning {
+            return true;
+        }
+        if let Some(is_so) = self.prefixes.get(&(history, beginning)) {
+            return *is_so;
+        }
+        let is_so = rules::is_prefix(self.histories.at(beginning), self.histories.at(history));
+        self.prefixes.insert((history, beginning), is_so);
+        is_so
+    }
+
+    fn match_up(&mut self, one: u32, other: u32) -> bool {
+        if one == other {
+            return true;
+        }
+        if let Some(is_so) = self.matches.get(&(one, other)) {
+            return *is_so;
+        }
+        let is_so = rules::match_up(self.histories.at(one), self.histories.at(other));
+        self.matches.insert((one, other), is_so);
+        is_so
+    }
+
+    /// A leader's history is everybody's from now on.
+    fn established(&mut self, state: &mut [u32], server: usize, epoch: Epoch) -> Verdict {
+        let me = ServerId(server as u8 + 1);
+        let known = Rc::clone(self.known.at(state[self.known_at()]));
+        let earlier = known.leaders.iter().find(|(other, _)| *other == epoch).map(|(_, leader)| *leader);
+        let Some(own) = self.facts(state, server).serves else { return Ok(()) };
+        let (committed, own) = (Rc::clone(self.histories.at(known.committed)), Rc::clone(self.histories.at(own)));
+        rules::established((me, epoch), earlier, (&committed, &own))?;
+        let mut known = Known::clone(&known);
+        known.leaders.push((epoch, me));
+        let at = self.known_at();
+        state[at] = self.known.number(known);
+        Ok(())
+    }
+
+    /// A server serves something else than before: a leader what it has committed, others what is committed.
+    fn served(&mut self, state: &mut [u32], server: usize) -> Verdict {
+        let facts = self.facts(state, server);
+        let Some(serves) = facts.serves else { return Ok(()) };
+        let at = self.known_at();
+        let committed = self.known.at(state[at]).committed;
+        if self.begins_with(committed, serves) {
+            return Ok(());
+        }
+        if facts.leads && self.begins_with(serves, committed) {
+            let leaders = self.known.at(state[at]).leaders.clone();
+            state[at] = self.known.number(Known { committed: serves, leaders });
+            return Ok(());
+        }
+        let (own, all) = (end_of(self.histories.at(serves)), end_of(self.histories.at(committed)));
+        let detail = format!(
+            "server {} serves a history that ends with {own}, which is not that of the others: {all} is committed",
+            server + 1
+        );
+        violated("prefix_consistency", detail)
+    }
+
+    /// What must hold in every state.
+    ///
+    /// # Errors
+    /// The rule that is broken.
+    pub(super) fn check(&mut self, state: &[u32]) -> Verdict {
+        let committed = self.known.at(state[self.known_at()]).committed;
+        let mut holders = 0;
+        for server in 0..self.count() {
+            let durable = self.facts(state, server).durable;
+            holders += usize::from(self.begins_with(durable, committed));
+            for other in 0..server {
+                let theirs = self.facts(state, other).durable;
+                if !self.match_up(durable, theirs) {
+                    let detail = format!("the logs of servers {} and {} have a txn in common, and not all before it", other + 1, server + 1);
+                    return violated("prefix_consistency", detail);
+                }
+            }
+        }
+        rules::committed_never_lost(holders, self.count(), self.histories.at(committed))
+    }
+}
+
+/// A message between a leader and a learner, by its name.
+fn packet(message: &Message) -> String {
+    use quorate_core::jute::{Decode as _, FieldLimit, Reader};
+    let mut reader = Reader::with_limit(message.bytes.clone(), FieldLimit::default());
+    match QuorumPacket::decode(&mut reader) {
+        Ok(QuorumPacket::Proposal { zxid, .. }) => format!("PROPOSAL {zxid}"),
+        Ok(QuorumPacket::Ack { zxid }) => format!("ACK {zxid}"),
+        Ok(QuorumPacket::Commit { zxid }) => format!("COMMIT {zxid}"),
+        Ok(QuorumPacket::NewLeader { zxid, .. }) => format!("NEWLEADER {zxid}"),
+        Ok(QuorumPacket::FollowerInfo { accepted_epoch, .. }) => format!("FOLLOWERINFO (accepted epoch {})", accepted_epoch.0),
+        Ok(QuorumPacket::LeaderInfo { epoch }) => format!("LEADERINFO (epoch {})", epoch.0),
+        Ok(QuorumPacket::AckEpoch { last_zxid, .. }) => format!("ACKEPOCH (its history ends with {last_zxid})"),
+        Ok(QuorumPacket::Diff { .. }) => "DIFF".to_owned(),
+        Ok(QuorumPacket::Trunc { zxid }) => format!("TRUNC to {zxid}"),
+        Ok(QuorumPacket::Snap { zxid }) => format!("SNAP {zxid}"),
+        Ok(QuorumPacket::UpToDate) => "UPTODATE".to_owned(),
+        Ok(QuorumPacket::Ping { .. }) => "PING".to_owned(),
+        Ok(_) => "a packet".to_owned(),
+        Err(_) => "a vote".to_owned(),
+    }
+}
