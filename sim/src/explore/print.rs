@@ -4,18 +4,17 @@
 //! written by hand would merge states that differ in just that field. It is slow, some twenty microseconds, and is needed once for
 //! each pair of a server's state and what happens to it, not once for each state of the ensemble: `space.rs`.
 //!
-//! Left out is what decides nothing (counters, statistics, buffers), what never changes here (configuration, entropy), and what is
-//! known otherwise: the tree, by its digest, and when sessions expire, which lies beyond everything that is explored. What the core's
-//! lookup tables hold is not shown by them; each is an index of something that is, or overlays the tree with txns that are.
+//! Left out is what decides nothing (counters, statistics, buffers), what never changes here (configuration, entropy), and
+//! when sessions expire, which lies beyond everything that is explored. A tree shows its digest. What the core's lookup tables hold is not
+//! shown by them; each is an index of something that is, or overlays the tree with txns that are.
 
 use quorate_core::vocabulary::LookupSeed;
 use std::fmt::Write;
 use std::hash::BuildHasher as _;
 
 /// Fields that are left out, wherever they stand.
-const LEFT_OUT: [&[u8]; 14] = [
+const LEFT_OUT: [&[u8]; 13] = [
     b"metrics",
-    b"tree",
     b"config",
     b"members",
     b"membership",

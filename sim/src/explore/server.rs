@@ -177,9 +177,6 @@ impl Server {
         write!(printer, "{disk:?}{:?}", life.as_ref().map(|life| (&life.peer, &life.log, &life.epoch)))
             .and_then(|()| write!(printer, "{:?}", life.as_ref().map(|life| (&life.links, &life.owed))))
             .expect("a printer takes everything");
-        if let Some(life) = life {
-            printer.bytes(&life.peer.status().database().tree.digest().to_le_bytes());
-        }
     }
 
     pub(super) fn timer(&self) -> Timer {
@@ -431,11 +428,16 @@ impl Step {
         let number = Number::of(link);
         let Some(end) = life.links.get_mut(&link) else { return Ok(None) };
         if number.port() == Port::Election {
+            let is_idle = life.log.is_empty() && life.epoch.is_empty();
+            let is_electing = is_idle && life.peer.status().mode() == Mode::Looking;
             let is_introduction = !std::mem::replace(&mut end.has_spoken, true);
             let mut decoder = ElectionDecoder::new(is_introduction);
             decoder.push(&bytes);
             while let Some(message) = decoder.poll().map_err(|error| not_understood(&error))? {
-                if let ElectionMessage::Notification(vote) = &message {
+                // Over a new connection the last word is said again, even if that election is long over.
+                if let ElectionMessage::Notification(vote) = &message
+                    && is_electing
+                {
                     rules::vote(self.server.me, vote, &self.server.disk)?;
                 }
             }
