@@ -97,7 +97,9 @@ fn run(arguments: &ExploreArguments) -> Result<bool, String> {
             tell(path)?;
             match &arguments.out {
                 Some(file) => println!("replay          quorate-sim explore --replay {}", file.display()),
-                None => println!("replay          run it again with --out FILE, then: quorate-sim explore --replay FILE"),
+                None => println!(
+                    "replay          run it again with --out FILE, then: quorate-sim explore --replay FILE"
+                ),
             }
         }
     }
@@ -137,9 +139,13 @@ fn as_json(bounds: &Bounds, result: &Report, cpu: u64) -> serde_json::Value {
 fn in_words(result: &Report, cpu: u64) -> String {
     let depth = result.depth;
     let verdict = match result.end {
-        End::Whole => format!("held: every state that can be reached within these bounds was seen, the farthest at depth {depth}"),
+        End::Whole => format!(
+            "held: every state that can be reached within these bounds was seen, the farthest at depth {depth}"
+        ),
         End::Depth => format!("held: every state up to depth {depth} was seen"),
-        End::Full => format!("not complete: --max-states ended it; every state up to depth {depth} was seen, and held, and so did some beyond"),
+        End::Full => format!(
+            "not complete: --max-states ended it; every state up to depth {depth} was seen, and held, and so did some beyond"
+        ),
         End::Broken => "broken".to_owned(),
     };
     format!(

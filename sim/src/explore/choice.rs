@@ -8,22 +8,42 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Choice {
     /// The oldest message of a connection comes to a server, or the word that it has ended.
-    Deliver { to: u8, link: Number },
+    Deliver {
+        to: u8,
+        link: Number,
+    },
     /// A connection whose other end has crashed breaks, with what was on its way.
-    Break { to: u8, link: Number },
+    Break {
+        to: u8,
+        link: Number,
+    },
     /// The oldest op of the log is durable.
-    Log { server: u8 },
+    Log {
+        server: u8,
+    },
     /// The oldest op of the epoch files is.
-    Epoch { server: u8 },
+    Epoch {
+        server: u8,
+    },
     /// What a server waits for next is due.
-    Timer { server: u8 },
-    Crash { server: u8 },
-    Restart { server: u8 },
+    Timer {
+        server: u8,
+    },
+    Crash {
+        server: u8,
+    },
+    Restart {
+        server: u8,
+    },
     /// Nothing passes between a server and the others.
-    Cut { server: u8 },
+    Cut {
+        server: u8,
+    },
     Heal,
     /// A client asks a leader for a session.
-    Write { server: u8 },
+    Write {
+        server: u8,
+    },
 }
 
 impl Choice {

@@ -32,8 +32,15 @@ pub(super) enum Op {
     Append(Entry),
     Truncate(Zxid),
     /// The bytes of a snapshot, and the history that it stands for.
-    Replace { zxid: Zxid, snapshot: Bytes, stands_for: Vec<Entry> },
-    Epoch { is_current: bool, epoch: u32 },
+    Replace {
+        zxid: Zxid,
+        snapshot: Bytes,
+        stands_for: Vec<Entry>,
+    },
+    Epoch {
+        is_current: bool,
+        epoch: u32,
+    },
     /// Something that leaves no trace here.
     Other,
 }
@@ -44,11 +51,9 @@ impl Op {
         match op {
             StoreOp::Append { zxid, txn } => Op::Append(Entry { zxid, txn }),
             StoreOp::Truncate { to } => Op::Truncate(to),
-            StoreOp::Replace(image) => Op::Replace {
-                zxid: image.zxid(),
-                snapshot: written(image),
-                stands_for: stands_for.to_vec(),
-            },
+            StoreOp::Replace(image) => {
+                Op::Replace { zxid: image.zxid(), snapshot: written(image), stands_for: stands_for.to_vec() }
+            }
             StoreOp::Epoch { kind, epoch } => {
                 Op::Epoch { is_current: kind == EpochKind::Current, epoch: epoch.0 }
             }

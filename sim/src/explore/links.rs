@@ -68,15 +68,30 @@ pub(super) struct Pair {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Change {
     Open(Number),
-    Send { link: Number, from: u8, message: MessageNumber },
+    Send {
+        link: Number,
+        from: u8,
+        message: MessageNumber,
+    },
     /// The oldest message is taken.
-    Take { link: Number, end: u8 },
+    Take {
+        link: Number,
+        end: u8,
+    },
     /// What is on its way to this end is lost.
-    Lose { link: Number, end: u8 },
+    Lose {
+        link: Number,
+        end: u8,
+    },
     /// This end is gone: its process closed it, or has heard that the other one is.
-    Close { link: Number, end: u8 },
+    Close {
+        link: Number,
+        end: u8,
+    },
     /// The server at this end has crashed.
-    Crash { end: u8 },
+    Crash {
+        end: u8,
+    },
     /// Nothing passes any more, and both will hear of it.
     Cut,
 }
@@ -192,7 +207,8 @@ mod tests {
     fn what_was_sent_comes_in_order_and_the_end_behind_it() {
         let link = Pair::default().free(2, Port::Quorum);
         assert_eq!((link.pair(), link.port(), Number::of(link.id())), (2, Port::Quorum, link));
-        let sent = [Change::Open(link), Change::Send { link, from: 0, message: 7 }, Change::Close { link, end: 0 }];
+        let sent =
+            [Change::Open(link), Change::Send { link, from: 0, message: 7 }, Change::Close { link, end: 0 }];
         let pair = after(&sent);
         assert_eq!(pair.waiting(link, 1), Some(Waiting::Message(7)));
         assert!(pair.ready().all(|ready| ready.end == 1 && !ready.may_break));
@@ -209,6 +225,9 @@ mod tests {
         assert!(crashed.ready().all(|ready| ready.may_break));
         assert_eq!(crashed.waiting(link, 0), Some(Waiting::Message(7)));
         let cut = after(&sent).changed(Change::Cut);
-        assert_eq!((cut.waiting(link, 0), cut.waiting(link, 1)), (Some(Waiting::Closed), Some(Waiting::Closed)));
+        assert_eq!(
+            (cut.waiting(link, 0), cut.waiting(link, 1)),
+            (Some(Waiting::Closed), Some(Waiting::Closed))
+        );
     }
 }

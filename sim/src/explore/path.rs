@@ -1,9 +1,9 @@
 //! A path to a violation: as data, which is run again without what has found it, and in words.
 
+use super::Bounds;
 use super::choice::Choice;
 use super::search::{beginning, path_under_way};
 use super::space::{Space, Story};
-use super::Bounds;
 use crate::checkers::Violation;
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +111,8 @@ impl Path {
             }
             let words = space.words(&state, *choice);
             let verdict = space.happen(&mut state, *choice).and_then(|()| space.check(&state));
-            let story = space.story.as_mut().map(|story| std::mem::take(&mut story.lines)).unwrap_or_default();
+            let story =
+                space.story.as_mut().map(|story| std::mem::take(&mut story.lines)).unwrap_or_default();
             let follows = if story.is_empty() { String::new() } else { format!(": {}", story.join("; ")) };
             told(format!("{:>3}  {words}{follows}", at + 1));
             if let Err(violation) = verdict {

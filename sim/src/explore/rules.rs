@@ -26,7 +26,9 @@ impl Owed {
         match (packet, &mut self.history) {
             (QuorumPacket::Diff { .. }, _) => self.begins(&up_to(own, self.told)),
             (QuorumPacket::Trunc { zxid }, _) => self.begins(&up_to(own, *zxid)),
-            (QuorumPacket::Proposal { zxid, txn }, Some(history)) if !self.is_whole && *zxid > end_of(history) => {
+            (QuorumPacket::Proposal { zxid, txn }, Some(history))
+                if !self.is_whole && *zxid > end_of(history) =>
+            {
                 history.push(Entry { zxid: *zxid, txn: txn.clone() });
             }
             (QuorumPacket::NewLeader { .. }, Some(_)) => self.is_whole = true,
@@ -59,9 +61,14 @@ pub(super) fn said(packet: &QuorumPacket, disk: &Disk, owed: &mut Owed) -> Verdi
     let end = end_of(&disk.history);
     let (accepted, current) = (Epoch(disk.accepted), Epoch(disk.current));
     match packet {
-        QuorumPacket::FollowerInfo { accepted_epoch, .. } => require("epochs", *accepted_epoch == accepted, || {
-            format!("it says that it has accepted epoch {}, its disk says {}", accepted_epoch.0, accepted.0)
-        }),
+        QuorumPacket::FollowerInfo { accepted_epoch, .. } => {
+            require("epochs", *accepted_epoch == accepted, || {
+                format!(
+                    "it says that it has accepted epoch {}, its disk says {}",
+                    accepted_epoch.0, accepted.0
+                )
+            })
+        }
         QuorumPacket::LeaderInfo { epoch } => require("epochs", *epoch == accepted, || {
             format!("it tells of epoch {}, and has durably accepted {}", epoch.0, accepted.0)
         }),
@@ -120,7 +127,9 @@ pub(super) fn match_up(one: &[Entry], other: &[Entry]) -> bool {
 pub(super) fn committed_never_lost(holders: usize, servers: usize, committed: &[Entry]) -> Verdict {
     require("committed_never_lost", committed.is_empty() || holders > servers / 2, || {
         let end = end_of(committed);
-        format!("{end} is committed, and everything up to it is on the disks of {holders} of {servers} servers")
+        format!(
+            "{end} is committed, and everything up to it is on the disks of {holders} of {servers} servers"
+        )
     })
 }
 
@@ -136,7 +145,10 @@ pub(super) fn established(
     }
     require("leader_completeness", is_prefix(committed, history), || {
         let (end, own) = (end_of(committed), end_of(history));
-        format!("{end} is committed; server {} leads in epoch {}, with a history that ends with {own}", leader.0, epoch.0)
+        format!(
+            "{end} is committed; server {} leads in epoch {}, with a history that ends with {own}",
+            leader.0, epoch.0
+        )
     })
 }
 

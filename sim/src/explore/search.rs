@@ -118,15 +118,8 @@ pub(super) fn beginning(space: &mut Space, from: Beginning) -> Result<Vec<u32>, 
 
 /// Looks at everything, as far as the bounds let it.
 pub(super) fn search(space: &mut Space, bounds: &Bounds, told: &mut dyn FnMut(Progress)) -> Found {
-    let mut found = Found {
-        states: 0,
-        transitions: 0,
-        depth: 0,
-        is_whole: false,
-        is_full: false,
-        ends: 0,
-        broken: None,
-    };
+    let mut found =
+        Found { states: 0, transitions: 0, depth: 0, is_whole: false, is_full: false, ends: 0, broken: None };
     let first = match beginning(space, bounds.from) {
         Ok(first) => first,
         Err(violation) => return Found { broken: Some((violation, Vec::new())), ..found },
@@ -141,7 +134,12 @@ pub(super) fn search(space: &mut Space, bounds: &Bounds, told: &mut dyn FnMut(Pr
         (begin, end) = (end, states.count);
         found.depth += 1;
         let new = (end - begin) as u64;
-        told(Progress { depth: found.depth, new, states: states.count as u64, transitions: found.transitions });
+        told(Progress {
+            depth: found.depth,
+            new,
+            states: states.count as u64,
+            transitions: found.transitions,
+        });
     }
     found.states = states.count as u64;
     found.is_whole = begin == end;

@@ -4,17 +4,18 @@
 //! may still happen. What they stand for is kept once. What a stimulus does to a server, and a change to a pair, is worked out once and looked up
 //! from then on: servers share nothing, so most of the states of an ensemble differ in how those of servers are put together.
 
+mod judge;
+mod words;
+
 use super::Bounds;
 use super::choice::Choice;
-use super::disk::{Entry, SEED, end_of};
+use super::disk::{Entry, SEED};
 use super::links::{Change, MessageNumber, Number, Pair, Waiting};
 use super::print::{Print, Printer};
-use super::rules;
 use super::server::{Act, Message, Rig, Server, Step, Stimulus, Timer};
 use super::table::{Table, next};
 use crate::checkers::{Verdict, Violation, require, violated};
 use quorate_core::contract::{Lane, Port};
-use quorate_core::jute::QuorumPacket;
 use quorate_core::vocabulary::{Epoch, LookupMap, ServerId, SessionId};
 use std::rc::Rc;
 
@@ -215,7 +216,10 @@ impl Space {
     pub(super) fn elected(&mut self) -> Result<Vec<u32>, Violation> {
         let mut state = self.scratch()?;
         let is_free = |choice: &Choice| {
-            matches!(choice, Choice::Deliver { .. } | Choice::Log { .. } | Choice::Epoch { .. } | Choice::Timer { .. })
+            matches!(
+                choice,
+                Choice::Deliver { .. } | Choice::Log { .. } | Choice::Epoch { .. } | Choice::Timer { .. }
+            )
         };
         let mut choices = Vec::new();
         let bounds = std::mem::replace(&mut self.bounds.timers, 0);
@@ -294,7 +298,9 @@ impl Space {
                 self.deliver(state, at(to), link)?;
             }
             Choice::Log { server } => self.feed(state, at(server), Stimulus::Stored { lane: Lane::Log })?,
-            Choice::Epoch { server } => self.feed(state, at(server), Stimulus::Stored { lane: Lane::Epoch })?,
+            Choice::Epoch { server } => {
+                self.feed(state, at(server), Stimulus::Stored { lane: Lane::Epoch })?
+            }
             Choice::Timer { server } => {
                 if self.facts(state, at(server)).timer == Timer::Other {
                     spent.timers += 1;
@@ -446,7 +452,10 @@ impl Space {
                 let committed = self.histories.at(known.committed);
                 let is_there = committed.iter().any(|entry| entry.read().header.session == session);
                 return require("commit_before_visible", is_there, || {
-                    format!("server {} has told a client of session {session}, which is not committed", server + 1)
+                    format!(
+                        "server {} has told a client of session {session}, which is not committed",
+                        server + 1
+                    )
                 });
             }
             Effect::Leads { .. } => {}
@@ -501,145 +510,5 @@ impl Space {
         self.server_numbers.insert(print, number);
         self.servers.push((server, facts));
         number
-    }
-
-    /// What a choice means, before it happens.
-    pub(super) fn words(&self, state: &[u32], choice: Choice) -> String {
-        let ends = |to: u8, link: Number| {
-            let [low, high] = self.ends_of(link.pair());
-            let from = if usize::from(to) == low + 1 { high + 1 } else { low + 1 };
-            (from, usize::from(to))
-        };
-        match choice {
-            Choice::Deliver { to, link } => {
-                let (from, to) = ends(to, link);
-                let pair = self.pairs.at(state[self.count() + link.pair()]);
-                match pair.waiting(link, self.end_of(to - 1, link)) {
-                    Some(Waiting::Message(message)) => {
-                        format!("server {to} gets {} from server {from}", packet(self.messages.at(message)))
-                    }
-                    _ => format!("server {to} hears that its connection with server {from} has ended"),
-                }
-            }
-            Choice::Break { to, link } => {
-                let (from, to) = ends(to, link);
-                format!("the connection of server {to} with server {from} breaks, and what was on its way is lost")
-            }
-            Choice::Log { server } => format!("server {server}: the next op of its log is durable"),
-            Choice::Epoch { server } => format!("server {server}: the next epoch file is durable"),
-            Choice::Timer { server } => format!("server {server}: its next timer is due"),
-            Choice::Crash { server } => format!("server {server} crashes"),
-            Choice::Restart { server } => format!("server {server} starts again"),
-            Choice::Cut { server } => format!("server {server} is cut off from the others"),
-            Choice::Heal => "the network is healed".to_owned(),
-            Choice::Write { server } => format!("a client asks server {server} for a session"),
-        }
-    }
-}
-
-/// Rules of all servers together.
-impl Space {
-    fn begins_with(&mut self, history: u32, beginning: u32) -> bool {
-        if history == beginning {
-            return true;
-        }
-        if let Some(is_so) = self.prefixes.get(&(history, beginning)) {
-            return *is_so;
-        }
-        let is_so = rules::is_prefix(self.histories.at(beginning), self.histories.at(history));
-        self.prefixes.insert((history, beginning), is_so);
-        is_so
-    }
-
-    fn match_up(&mut self, one: u32, other: u32) -> bool {
-        if one == other {
-            return true;
-        }
-        if let Some(is_so) = self.matches.get(&(one, other)) {
-            return *is_so;
-        }
-        let is_so = rules::match_up(self.histories.at(one), self.histories.at(other));
-        self.matches.insert((one, other), is_so);
-        is_so
-    }
-
-    /// A leader's history is everybody's from now on.
-    fn established(&mut self, state: &mut [u32], server: usize, epoch: Epoch) -> Verdict {
-        let me = ServerId(server as u8 + 1);
-        let known = Rc::clone(self.known.at(state[self.known_at()]));
-        let earlier = known.leaders.iter().find(|(other, _)| *other == epoch).map(|(_, leader)| *leader);
-        let Some(own) = self.facts(state, server).serves else { return Ok(()) };
-        let (committed, own) = (Rc::clone(self.histories.at(known.committed)), Rc::clone(self.histories.at(own)));
-        rules::established((me, epoch), earlier, (&committed, &own))?;
-        let mut known = Known::clone(&known);
-        known.leaders.push((epoch, me));
-        let at = self.known_at();
-        state[at] = self.known.number(known);
-        Ok(())
-    }
-
-    /// A server serves something else than before: a leader what it has committed, others what is committed.
-    fn served(&mut self, state: &mut [u32], server: usize) -> Verdict {
-        let facts = self.facts(state, server);
-        let Some(serves) = facts.serves else { return Ok(()) };
-        let at = self.known_at();
-        let committed = self.known.at(state[at]).committed;
-        if self.begins_with(committed, serves) {
-            return Ok(());
-        }
-        if facts.leads && self.begins_with(serves, committed) {
-            let leaders = self.known.at(state[at]).leaders.clone();
-            state[at] = self.known.number(Known { committed: serves, leaders });
-            return Ok(());
-        }
-        let (own, all) = (end_of(self.histories.at(serves)), end_of(self.histories.at(committed)));
-        let detail = format!(
-            "server {} serves a history that ends with {own}, which is not that of the others: {all} is committed",
-            server + 1
-        );
-        violated("prefix_consistency", detail)
-    }
-
-    /// What must hold in every state.
-    ///
-    /// # Errors
-    /// The rule that is broken.
-    pub(super) fn check(&mut self, state: &[u32]) -> Verdict {
-        let committed = self.known.at(state[self.known_at()]).committed;
-        let mut holders = 0;
-        for server in 0..self.count() {
-            let durable = self.facts(state, server).durable;
-            holders += usize::from(self.begins_with(durable, committed));
-            for other in 0..server {
-                let theirs = self.facts(state, other).durable;
-                if !self.match_up(durable, theirs) {
-                    let detail = format!("the logs of servers {} and {} have a txn in common, and not all before it", other + 1, server + 1);
-                    return violated("prefix_consistency", detail);
-                }
-            }
-        }
-        rules::committed_never_lost(holders, self.count(), self.histories.at(committed))
-    }
-}
-
-/// A message between a leader and a learner, by its name.
-fn packet(message: &Message) -> String {
-    use quorate_core::jute::{Decode as _, FieldLimit, Reader};
-    let mut reader = Reader::with_limit(message.bytes.clone(), FieldLimit::default());
-    match QuorumPacket::decode(&mut reader) {
-        Ok(QuorumPacket::Proposal { zxid, .. }) => format!("PROPOSAL {zxid}"),
-        Ok(QuorumPacket::Ack { zxid }) => format!("ACK {zxid}"),
-        Ok(QuorumPacket::Commit { zxid }) => format!("COMMIT {zxid}"),
-        Ok(QuorumPacket::NewLeader { zxid, .. }) => format!("NEWLEADER {zxid}"),
-        Ok(QuorumPacket::FollowerInfo { accepted_epoch, .. }) => format!("FOLLOWERINFO (accepted epoch {})", accepted_epoch.0),
-        Ok(QuorumPacket::LeaderInfo { epoch }) => format!("LEADERINFO (epoch {})", epoch.0),
-        Ok(QuorumPacket::AckEpoch { last_zxid, .. }) => format!("ACKEPOCH (its history ends with {last_zxid})"),
-        Ok(QuorumPacket::Diff { .. }) => "DIFF".to_owned(),
-        Ok(QuorumPacket::Trunc { zxid }) => format!("TRUNC to {zxid}"),
-        Ok(QuorumPacket::Snap { zxid }) => format!("SNAP {zxid}"),
-        Ok(QuorumPacket::UpToDate) => "UPTODATE".to_owned(),
-        Ok(QuorumPacket::Ping { .. }) => "PING".to_owned(),
-        Ok(_) => "a packet".to_owned(),
-        Err(_) => "a vote".to_owned(),
     }
 }
