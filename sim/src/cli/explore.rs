@@ -22,7 +22,7 @@ pub(super) struct ExploreArguments {
     #[arg(long, default_value_t = 1)]
     cuts: u8,
     /// Timers that are due: heartbeats, and the ends of patience. The ends of elections are not counted.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 0)]
     timers: u8,
     /// Lets what is said in elections come in all orders, not at once: many more states.
     #[arg(long)]

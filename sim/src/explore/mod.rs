@@ -101,7 +101,7 @@ impl Default for Bounds {
             txns: 2,
             crashes: 1,
             cuts: 1,
-            timers: 2,
+            timers: 0,
             all_elections: false,
             from: Beginning::Elected,
             depth: u32::MAX,

@@ -117,7 +117,13 @@ impl Printer {
 
 impl Write for Printer {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        text.bytes().for_each(|byte| self.byte(byte));
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_plain || self.point.is_some() {
+            text.bytes().for_each(|byte| self.byte(byte));
+        } else if self.depth.is_none() {
+            self.kept.extend_from_slice(text.as_bytes());
+        }
+        self.is_escaped &= text.is_empty() || !is_plain;
         Ok(())
     }
 }

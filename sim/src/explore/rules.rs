@@ -1,7 +1,7 @@
 //! What must hold (`zab-invariants.md` §2), as small as it can be said of a few servers and a few txns.
 //!
 //! Of one server, judged when it says something: `ack_durable` (S17), `no_ack_after_promise` (S16), `epochs` (S14, S15: durable before it
-//! is told), `epoch_implies_history` (S18), `told_history` (S13: what it says of its history is what is on its disk). Of all of them, in every
+//! is told), `epoch_implies_history` (S18: when currentEpoch is durable, and when that is acknowledged), `told_history` (S13: what it says of its history is what is on its disk). Of all of them, in every
 //! state: `leadership` (S1), `leader_completeness` (S11), `prefix_consistency` (S2, S4 to S9, S27), `committed_never_lost` (S10), and that who
 //! was answered is in what is committed (`committed_before_visible`).
 
@@ -84,6 +84,18 @@ pub(super) fn said(packet: &QuorumPacket, disk: &Disk, owed: &mut Owed) -> Verdi
         QuorumPacket::Ack { zxid } => acknowledged(*zxid, disk, owed),
         _ => Ok(()),
     }
+}
+
+/// `currentEpoch` is durable: a learner's history has to be what its leader has described.
+pub(super) fn joined(disk: &Disk, owed: &Owed) -> Verdict {
+    let history = owed.history.as_deref().filter(|_| owed.is_whole).unwrap_or_default();
+    require("epoch_implies_history", is_prefix(history, &disk.history), || {
+        let (wanted, end) = (end_of(history), end_of(&disk.history));
+        format!(
+            "its disk says epoch {}, whose history ends with {wanted}; its log is durable up to {end}",
+            disk.current
+        )
+    })
 }
 
 fn acknowledged(zxid: Zxid, disk: &Disk, owed: &mut Owed) -> Verdict {
@@ -204,10 +216,11 @@ mod tests {
             let txn = Bytes::from_static(b"txn");
             owed.hears(&QuorumPacket::Proposal { zxid: two, txn }, &[]);
             owed.hears(&QuorumPacket::NewLeader { zxid: zxid(2, 0), config: None }, &[]);
-            said(&QuorumPacket::Ack { zxid: zxid(2, 0) }, disk, &mut owed)
+            (joined(disk, &owed), said(&QuorumPacket::Ack { zxid: zxid(2, 0) }, disk, &mut owed))
         };
-        assert_eq!(synchronised(&disk(&[one.0, two.0], 2, 2)), Ok(()));
-        assert_eq!(broken(synchronised(&disk(&[one.0], 2, 2))), "epoch_implies_history");
+        assert_eq!(synchronised(&disk(&[one.0, two.0], 2, 2)), (Ok(()), Ok(())));
+        let (early, acknowledged) = synchronised(&disk(&[one.0], 2, 2));
+        assert_eq!((broken(early), broken(acknowledged)), ("epoch_implies_history", "epoch_implies_history"));
     }
 
     #[test]

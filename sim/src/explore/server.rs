@@ -276,6 +276,14 @@ impl Life {
         Now { mono: Mono(self.clock), wall: Wall(1_700_000_000_000) }
     }
 
+    /// A connection is gone; nothing is owed to the leader at its other end any more.
+    fn forget(&mut self, link: LinkId) {
+        let was_mine = self.links.remove(&link).is_some_and(|end| end.has_dialled);
+        if was_mine && Number::of(link).port() == Port::Quorum {
+            self.owed = Owed::default();
+        }
+    }
+
     /// Whether something is due.
     fn is_due(&self) -> bool {
         self.peer.next_timeout().is_some_and(|at| at.0 <= self.clock)

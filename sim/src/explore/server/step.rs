@@ -49,7 +49,7 @@ impl Step {
             }
             Stimulus::Closed { link } => {
                 let link = link.id();
-                life.links.remove(&link);
+                life.forget(link);
                 vec![Input::LinkClosed { link, reason: "the other end is gone".to_owned() }]
             }
             Stimulus::Accepted { link } => {
@@ -69,13 +69,15 @@ impl Step {
             Stimulus::Stored { lane } => {
                 let queue = if lane == Lane::Epoch { &mut life.epoch } else { &mut life.log };
                 let (seq, op) = queue.pop_front().expect("something is on its way to the disk");
+                let joins = matches!(op, Op::Epoch { is_current: true, .. });
                 let shown = format!("{op:?}");
-                match self.server.disk.finish(lane, seq, op) {
-                    Some(input) => vec![input],
-                    None => {
-                        return violated("no_hole", format!("{} was asked of its disk", shortened(&shown)));
-                    }
+                let Some(input) = self.server.disk.finish(lane, seq, op) else {
+                    return violated("no_hole", format!("{} was asked of its disk", shortened(&shown)));
+                };
+                if joins {
+                    rules::joined(&self.server.disk, &life.owed)?;
                 }
+                vec![input]
             }
             Stimulus::Timer => {
                 life.clock = life.clock.max(life.peer.next_timeout().map_or(0, |at| at.0));
@@ -169,7 +171,7 @@ impl Step {
                 *message = Message { bytes: bytes.freeze(), stands_for: history };
             }
             Output::CloseLink { link } => {
-                life.links.remove(&link);
+                life.forget(link);
                 self.acts.push(Act::Close { link: Number::of(link) });
             }
             Output::Send { bytes, .. } => self.answered(&bytes)?,
