@@ -7,8 +7,8 @@
 //!
 //! **How it is fast.** A peer is cloned, not rebuilt: it is a value. And it is a state machine that sees nothing but its inputs, so what a
 //! stimulus does to a server's state is worked out once, by the peer, and looked up whenever that server is in that state again, whatever the
-//! others do meanwhile (`space.rs`). A state of the whole is eight numbers then for three servers. The peer works a thousand times less often
-//! than states are made.
+//! others do meanwhile (`space.rs`). A state of the whole is eight numbers then for three servers. States of servers can be worked out again from the one
+//! before, so most of them are not kept (`shelf.rs`).
 //!
 //! **How states are merged.** A server's state is named by a digest of everything that decides what it does (`print.rs`). Clocks belong to
 //! servers and move only by their own timers, to when these are due: nothing promises that two clocks run alike, so what may happen while
@@ -37,6 +37,7 @@ mod print;
 mod rules;
 mod search;
 mod server;
+mod shelf;
 mod space;
 mod table;
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub enum PathError {
     #[error("the path's bounds can't be honoured: {0}")]
     Bounds(String),
     /// What it wants to happen can't happen.
-    #[error("step {0} of the path can't happen: it was saved of another version of the code, explore again")]
+    #[error("step {0} of the path can't happen: the code does something else now, so explore again")]
     Step(usize),
 }
 

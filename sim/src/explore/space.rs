@@ -13,6 +13,7 @@ use super::disk::{Entry, SEED};
 use super::links::{Change, MessageNumber, Number, Pair, Waiting};
 use super::print::{Print, Printer};
 use super::server::{Act, Message, Rig, Server, Step, Stimulus, Timer};
+use super::shelf::Shelf;
 use super::table::{Table, next};
 use crate::checkers::{Verdict, Violation, require, violated};
 use quorate_core::contract::{Lane, Port};
@@ -21,6 +22,9 @@ use std::rc::Rc;
 
 /// A message of an election leads to at most so many.
 const MOST_WORDS: u32 = 10_000;
+
+/// So many states of servers are kept for now, some 20 kB each.
+const KEPT: usize = 1 << 16;
 
 /// What is known of a server's state without looking at it.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +110,9 @@ pub(super) struct Space {
     ends: Vec<[usize; 2]>,
     printer: Printer,
     server_numbers: LookupMap<Print, u32>,
-    servers: Vec<(Server, Facts)>,
+    /// States of servers, and what is known of each without looking at it.
+    servers: Shelf<Server, Stimulus>,
+    facts: Vec<Facts>,
     outcomes: LookupMap<(u32, Stimulus), Outcome>,
     messages: Table<Message>,
     histories: Table<Vec<Entry>>,
@@ -131,7 +137,8 @@ impl Space {
             ends,
             printer: Printer::default(),
             server_numbers: LookupMap::new(SEED),
-            servers: Vec::new(),
+            servers: Shelf::new(KEPT),
+            facts: Vec::new(),
             outcomes: LookupMap::new(SEED),
             messages: Table::new(),
             histories: Table::new(),
@@ -186,19 +193,19 @@ impl Space {
     }
 
     fn facts(&self, state: &[u32], server: usize) -> Facts {
-        self.servers[state[server] as usize].1
+        self.facts[state[server] as usize]
     }
 
     /// A server's state, in words.
     pub(super) fn state_of(&self, state: &[u32], server: usize) -> String {
-        self.servers[state[server] as usize].0.state()
+        self.servers.peek(state[server]).map_or_else(String::new, Server::state)
     }
 
     /// All servers have just started, with empty disks.
     pub(super) fn scratch(&mut self) -> Result<Vec<u32>, Violation> {
         let mut state = Vec::new();
         for server in 0..self.count() {
-            state.push(self.number(Server::new(ServerId(server as u8 + 1))));
+            state.push(self.number(Server::new(ServerId(server as u8 + 1)), None));
         }
         let empty = self.pairs.number(Pair::default());
         state.resize(self.known_at(), empty);
@@ -420,7 +427,7 @@ impl Space {
     }
 
     fn facts_of(&self, number: u32) -> Option<Facts> {
-        self.servers.get(number as usize).map(|(_, facts)| *facts)
+        self.facts.get(number as usize).copied()
     }
 
     fn take_effect(&mut self, state: &mut [u32], server: usize, effect: Effect) -> Verdict {
@@ -469,11 +476,8 @@ impl Space {
         if let Some(outcome) = self.outcomes.get(&key) {
             return outcome.clone();
         }
-        let message = match stimulus {
-            Stimulus::Message { message, .. } => Some(Rc::clone(self.messages.at(message))),
-            _ => None,
-        };
-        let step = self.servers[number as usize].0.step(&self.rig, stimulus, message.as_deref());
+        let message = message_of(&self.messages, stimulus);
+        let step = self.server(number).step(&self.rig, stimulus, message.as_deref());
         self.worked_out += 1;
         let Step { server, acts, events, verdict } = step;
         let effects = acts.into_iter().map(|act| match act {
@@ -485,13 +489,22 @@ impl Space {
         });
         let effects: Rc<[Effect]> = effects.collect();
         let broken = verdict.err().map(Box::new);
-        let outcome = Outcome { next: self.number(server), effects, broken, events: events.into() };
+        let outcome =
+            Outcome { next: self.number(server, Some(key)), effects, broken, events: events.into() };
         self.outcomes.insert(key, outcome.clone());
         outcome
     }
 
+    /// A server's state.
+    fn server(&mut self, number: u32) -> Rc<Server> {
+        let Space { servers, rig, messages, .. } = self;
+        servers.get(number, |server, stimulus| {
+            server.step(rig, stimulus, message_of(messages, stimulus).as_deref()).server
+        })
+    }
+
     /// The number of a server's state.
-    fn number(&mut self, server: Server) -> u32 {
+    fn number(&mut self, server: Server, origin: Option<(u32, Stimulus)>) -> u32 {
         server.show(&mut self.printer);
         let print = self.printer.print();
         if let Some(number) = self.server_numbers.get(&print) {
@@ -508,7 +521,16 @@ impl Space {
         };
         let number = next(self.servers.len());
         self.server_numbers.insert(print, number);
-        self.servers.push((server, facts));
+        self.servers.add(server, origin);
+        self.facts.push(facts);
         number
+    }
+}
+
+/// The message that comes, if one does.
+fn message_of(messages: &Table<Message>, stimulus: Stimulus) -> Option<Rc<Message>> {
+    match stimulus {
+        Stimulus::Message { message, .. } => Some(Rc::clone(messages.at(message))),
+        _ => None,
     }
 }
