@@ -95,7 +95,7 @@ fn written(image: SnapshotImage) -> Bytes {
 pub(super) struct Disk {
     /// Oldest first; the first ones only by the snapshot that stands for them.
     pub(super) history: Vec<Entry>,
-    snapshot: Option<(Zxid, Bytes)>,
+    pub(super) snapshot: Option<(Zxid, Bytes)>,
     pub(super) accepted: u32,
     pub(super) current: u32,
 }
