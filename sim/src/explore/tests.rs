@@ -40,7 +40,7 @@ fn a_disk_that_forgets_is_found_on_a_shortest_path_which_is_told_again() {
     assert_eq!(again.expect("every step can happen"), Some(violation));
     assert_eq!(lines.len(), path.len() + 1, "{lines:#?}");
     assert!(lines.len() < 60, "{lines:#?}");
-    assert!(lines.last().is_some_and(|last| last.ends_with("crashes")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.ends_with("crashes")), "{lines:#?}");
     assert_eq!(saved.replay(|_| {}).expect("every step can happen"), None, "a disk that keeps everything");
 }
 
