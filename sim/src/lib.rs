@@ -7,6 +7,7 @@ mod checkers;
 mod chooser;
 mod counters;
 mod disk;
+pub mod explore;
 pub mod history;
 mod model;
 mod oracle;

@@ -81,7 +81,7 @@ pub enum MembershipError {
 /// One configuration: the servers and the rule by which they decide.
 ///
 /// Invariants: at least one voter; with groups, every voter is in exactly one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Membership {
     version: ConfigVersion,
     servers: BTreeMap<ServerId, Server>,
@@ -89,6 +89,13 @@ pub struct Membership {
     /// Empty: the majority of voters decides.
     groups: BTreeMap<i64, ServerSet>,
     weights: BTreeMap<ServerId, u64>,
+}
+
+/// As its lines are written; `Display` writes them one below the other.
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Membership").field(&self.version).field(&self.to_string()).finish()
+    }
 }
 
 impl Membership {

@@ -38,7 +38,7 @@ impl Default for TreeOptions {
 }
 
 /// The znodes. See the module's words.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DataTree {
     pub(super) options: TreeOptions,
     pub(super) slab: Slab,
@@ -49,6 +49,14 @@ pub struct DataTree {
     pub(super) digest: u64,
     /// Path lengths (UTF-16 units) and data lengths of all nodes but the root's path.
     pub(super) data_size: u64,
+}
+
+/// How many there are, and their digest: all of them would fill a book.
+impl std::fmt::Debug for DataTree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("DataTree");
+        shown.field("nodes", &self.node_count()).field("digest", &self.digest).finish_non_exhaustive()
+    }
 }
 
 /// One node, to read.

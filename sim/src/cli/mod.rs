@@ -2,6 +2,7 @@
 
 mod against;
 mod demand;
+mod explore;
 mod floors;
 mod judge;
 mod replay;
@@ -42,6 +43,8 @@ enum Command {
     Zoo(zoo::ZooArguments),
     /// Writes a run as a page that shows it: what each server and client did, what was said, what was broken.
     View(view::ViewArguments),
+    /// Looks at everything that can happen to a few servers within small bounds.
+    Explore(explore::ExploreArguments),
     /// Prints the plan of a seed as JSON.
     Plan {
         /// The scenario.
@@ -66,6 +69,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Judge(arguments) => judge::main(&arguments),
         Command::Zoo(arguments) => zoo::main(&arguments),
         Command::View(arguments) => view::main(&arguments),
+        Command::Explore(arguments) => explore::main(&arguments),
         Command::Plan { scenario, seed, demand } => {
             let plan = quorate_sim::Plan::expand_to(scenario, seed, &demand.demand());
             let json = plan.and_then(|plan| {
