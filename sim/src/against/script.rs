@@ -131,7 +131,9 @@ fn exchanges(overheard: Vec<Overheard>) -> Vec<Exchange> {
     // In the order in which the server was done with them: who connects may have been in another's way.
     exchanges.all.sort_by_key(|(at, _)| *at);
     let exchanges = exchanges.all.into_iter().map(|(_, exchange)| exchange);
-    exchanges.filter(|exchange| !is_ping(&exchange.said)).collect()
+    // What has no answer is not said elsewhere: there it might have one.
+    let is_told = |exchange: &Exchange| exchange.said == Said::End || exchange.heard.is_some();
+    exchanges.filter(|exchange| is_told(exchange) && !is_ping(&exchange.said)).collect()
 }
 
 /// Exchanges, and when each was over.
