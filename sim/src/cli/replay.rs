@@ -46,18 +46,5 @@ pub(super) fn main(arguments: &ReplayArguments) -> ExitCode {
         return against::main(std::iter::once(plan), server, &arguments.against.below, arguments.json);
     }
     let command = format!("{} --trace", source::replay(file, arguments.checks));
-    report::now_running_command(plan.seed, command.clone());
-    let cpu = report::cpu_nanos();
-    let outcome = report::watched(&plan, arguments.checks, arguments.trace);
-    let cpu = report::cpu_nanos() - cpu;
-    if arguments.json {
-        println!("{}", report::run_json(&plan, &outcome, cpu));
-    } else if outcome.violation.is_some() {
-        println!("{}", report::failure(&plan, &outcome, &command));
-    } else {
-        println!("{}", report::summary(&plan.summary(), &outcome.counters, cpu));
-        println!("trace hash      {:016x}", outcome.trace_hash);
-        println!("verdict         held");
-    }
-    ExitCode::from(u8::from(outcome.violation.is_some()))
+    report::told(&plan, &command, arguments.checks, arguments.trace, arguments.json)
 }

@@ -39,6 +39,30 @@ pub(super) fn watched(plan: &Plan, checks: Checks, shown: Option<usize>) -> Outc
     quorate_sim::run_with(plan, Box::new(Seeded { seed: plan.seed }), checks, shown)
 }
 
+/// Runs a plan and tells what came of it, in JSON or in words; `command` runs it again.
+pub(super) fn told(
+    plan: &Plan,
+    command: &str,
+    checks: Checks,
+    shown: Option<usize>,
+    is_json: bool,
+) -> ExitCode {
+    now_running_command(plan.seed, command.to_owned());
+    let cpu = cpu_nanos();
+    let outcome = watched(plan, checks, shown);
+    let cpu = cpu_nanos() - cpu;
+    if is_json {
+        println!("{}", run_json(plan, &outcome, cpu));
+    } else if outcome.violation.is_some() {
+        println!("{}", failure(plan, &outcome, command));
+    } else {
+        println!("{}", summary(&plan.summary(), &outcome.counters, cpu));
+        println!("trace hash      {:016x}", outcome.trace_hash);
+        println!("verdict         held");
+    }
+    ExitCode::from(u8::from(outcome.violation.is_some()))
+}
+
 /// Says which seed this thread runs, for the case that it panics.
 pub(super) fn now_running(scenario: Scenario, seed: u64, checks: Checks) {
     now_running_command(seed, format!("{} --trace", run(scenario, seed, checks)));

@@ -33,18 +33,5 @@ pub(super) fn main(arguments: &RunArguments) -> ExitCode {
         Ok((plan, command)) => (plan, format!("{command} --trace")),
         Err(problem) => return report::usage(&problem),
     };
-    report::now_running_command(plan.seed, command.clone());
-    let cpu = report::cpu_nanos();
-    let outcome = report::watched(&plan, arguments.checks, arguments.trace);
-    let cpu = report::cpu_nanos() - cpu;
-    if arguments.json {
-        println!("{}", report::run_json(&plan, &outcome, cpu));
-    } else if outcome.violation.is_some() {
-        println!("{}", report::failure(&plan, &outcome, &command));
-    } else {
-        println!("{}", report::summary(&plan.summary(), &outcome.counters, cpu));
-        println!("trace hash      {:016x}", outcome.trace_hash);
-        println!("verdict         held");
-    }
-    ExitCode::from(u8::from(outcome.violation.is_some()))
+    report::told(&plan, &command, arguments.checks, arguments.trace, arguments.json)
 }
