@@ -12,7 +12,7 @@ use quorate_core::client::{
 use quorate_core::contract::{Identity, Input, Outbox, Output};
 use quorate_core::jute::{
     Acl, AuthPacket, ClientDecoder, CreateKind, CreateRequest, EventType, FieldLimit, Id, Permissions,
-    Request, Response, SetWatches,
+    Request, Response,
 };
 use quorate_core::peer::Peer;
 use quorate_core::tree::{Database, TreeOptions};
@@ -427,6 +427,6 @@ fn a_removed_watch_is_silent_on_both_sides() {
 fn requests_that_only_the_session_may_send_never_leave() {
     let mut world = World::new();
     let client = world.client("h");
-    let refused = world.ask(client, Request::SetWatches(SetWatches::default()));
+    let refused = world.ask(client, Request::SetWatches(Box::default()));
     assert_eq!(refused, Err(ClientError::NotSent(Reason::NotSubmittable)));
 }

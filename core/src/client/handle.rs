@@ -376,15 +376,16 @@ impl<R: Runtime> Client<R> {
     fn ask_with<T>(
         &self,
         what: (&'static str, &str),
-        request: Request,
-        watch: Option<Subscription>,
+        mut request: Request,
+        watch: Option<Box<Subscription>>,
         read: Read<T>,
     ) -> Reply<T> {
         let is_looked_at = matches!(request, Request::Create(_) | Request::Multi(_));
         if !is_looked_at && !is_path(what.1, false) {
             return Reply::refused(what, Cause::Path);
         }
-        match self.send(self.chroot.request(request), watch) {
+        self.chroot.enter_request(&mut request);
+        match self.send(request, watch) {
             Ok(answer) => Reply::made(what, answer, self.chroot.clone(), read),
             Err(cause) => Reply::refused(what, cause),
         }
@@ -393,7 +394,7 @@ impl<R: Runtime> Client<R> {
     fn send(
         &self,
         request: Request,
-        watch: Option<Subscription>,
+        watch: Option<Box<Subscription>>,
     ) -> std::result::Result<oneshot::Receiver<Answer>, Cause> {
         let outstanding = self.outstanding.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
@@ -421,7 +422,7 @@ impl<R: Runtime> Client<R> {
         let (watch, sender) = Watch::new(id, self.chroot.clone(), self.commands.clone());
         let subscription =
             Subscription { kind, path: self.chroot.to_server(what.1), sender, is_again: false };
-        let reply = self.ask_with(what, request, Some(subscription), read);
+        let reply = self.ask_with(what, request, Some(Box::new(subscription)), read);
         Reply::steps(what, async move { Ok((reply.await?, watch)) })
     }
 }

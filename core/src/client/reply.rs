@@ -81,8 +81,11 @@ impl<T> Future for Reply<T> {
         let read = match &mut reply.state {
             State::Made(answer, chroot, read) => match Pin::new(answer).poll(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(answer)) => {
-                    read(answer.map(|(response, zxid)| (chroot.response(response), zxid)))
+                Poll::Ready(Ok(mut answer)) => {
+                    if let Ok((response, _)) = &mut answer {
+                        chroot.leave_response(response);
+                    }
+                    read(answer)
                 }
                 // The driver is gone with its runtime, and took the request with it.
                 Poll::Ready(Err(oneshot::Canceled)) => {

@@ -226,8 +226,8 @@ pub enum Request {
         kind: i32,
     },
     Auth(AuthPacket),
-    SetWatches(SetWatches),
-    SetWatches2(SetWatches),
+    SetWatches(Box<SetWatches>),
+    SetWatches2(Box<SetWatches>),
     Sasl {
         token: Bytes,
     },
@@ -310,8 +310,8 @@ impl Request {
             OpCode::CheckWatches => Request::CheckWatches { path: input.string()?, kind: input.int()? },
             OpCode::RemoveWatches => Request::RemoveWatches { path: input.string()?, kind: input.int()? },
             OpCode::Auth => Request::Auth(AuthPacket::decode(input)?),
-            OpCode::SetWatches => Request::SetWatches(SetWatches::decode(input, false)?),
-            OpCode::SetWatches2 => Request::SetWatches2(SetWatches::decode(input, true)?),
+            OpCode::SetWatches => Request::SetWatches(Box::new(SetWatches::decode(input, false)?)),
+            OpCode::SetWatches2 => Request::SetWatches2(Box::new(SetWatches::decode(input, true)?)),
             OpCode::Sasl => {
                 Request::Sasl { token: input.buffer()?.ok_or(DecodeError::Invalid("a null SASL token"))? }
             }

@@ -88,8 +88,8 @@ impl Watching {
             persistent_recursive: list(&self.recursive),
         };
         if !watches.persistent.is_empty() || !watches.persistent_recursive.is_empty() {
-            return Some(Request::SetWatches2(watches));
+            return Some(Request::SetWatches2(Box::new(watches)));
         }
-        (!self.is_empty()).then_some(Request::SetWatches(watches))
+        (!self.is_empty()).then_some(Request::SetWatches(Box::new(watches)))
     }
 }

@@ -55,7 +55,7 @@ pub(super) enum Command {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) request: Request,
-    pub(super) watch: Option<Subscription>,
+    pub(super) watch: Option<Box<Subscription>>,
     /// None for what the driver asks for by itself: it has to come to pass, whatever becomes of the connection.
     pub(super) answer: Option<oneshot::Sender<Answer>>,
 }
@@ -71,10 +71,7 @@ impl Asked {
 #[derive(Debug)]
 struct Sent {
     id: RequestId,
-    /// The request once more, if it may be asked again.
-    again: Option<Request>,
-    watch: Option<Subscription>,
-    answer: Option<oneshot::Sender<Answer>>,
+    asked: Asked,
 }
 
 type Dialling<S> = Pin<Box<dyn Future<Output = Result<S, Lost>> + Send>>;
@@ -89,6 +86,8 @@ enum Connection<S> {
 /// See the module's words.
 pub(super) struct Driver<R: Runtime> {
     runtime: R,
+    /// When this round of the turn began.
+    now: Mono,
     settings: Settings,
     session: ClientSession,
     outbox: ClientOutbox,
@@ -131,6 +130,7 @@ impl<R: Runtime> Driver<R> {
     pub(super) fn new(runtime: R, settings: Settings, shared: Shared) -> Self {
         let mut driver = Driver {
             session: begin(&runtime, &settings, 0),
+            now: runtime.now(),
             runtime,
             settings,
             outbox: ClientOutbox::new(),
@@ -168,7 +168,7 @@ impl<R: Runtime> Driver<R> {
     }
 
     fn feed(&mut self, input: ClientInput) {
-        self.session.handle(self.runtime.now(), input, &mut self.outbox);
+        self.session.handle(self.now, input, &mut self.outbox);
     }
 
     fn request_id(&mut self) -> RequestId {
@@ -205,6 +205,7 @@ impl<R: Runtime> Future for Driver<R> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let driver = self.get_mut();
         for _ in 0..ROUNDS_A_TURN {
+            driver.now = driver.runtime.now();
             let mut moved = driver.poll_commands(context);
             moved |= driver.poll_connection(context);
             moved |= driver.poll_timer(context);
@@ -281,11 +282,8 @@ impl<R: Runtime> Driver<R> {
 
     fn submit(&mut self, asked: Asked) {
         let id = self.request_id();
-        let Asked { request, watch, answer } = asked;
-        let is_asked_again = answer.is_none() || (!self.settings.fail_fast && is_read(&request));
-        let again = is_asked_again.then(|| request.clone());
-        self.in_flight.push_back(Sent { id, again, watch, answer });
-        self.feed(ClientInput::Submit(id, request));
+        self.session.submit(self.now, id, &asked.request, &mut self.outbox);
+        self.in_flight.push_back(Sent { id, asked });
     }
 
     fn add_auth(&mut self, packet: AuthPacket, answer: Option<oneshot::Sender<Answer>>) {
@@ -352,7 +350,8 @@ impl<R: Runtime> Driver<R> {
             return false;
         }
         self.sleep = None;
-        if self.runtime.now() >= due {
+        self.now = self.runtime.now();
+        if self.now >= due {
             self.feed(ClientInput::Timeout);
             self.settle();
         }

@@ -1,7 +1,7 @@
 //! What the session machine wants done, and what follows from the state that it is in.
 
 use super::subscribers::{Subscription, WatchKind};
-use super::{Answer, Asked, Command, Connection, Driver, begin};
+use super::{Answer, Asked, Command, Connection, Driver, Sent, begin, is_read};
 use crate::client::builder::OnExpiry;
 use crate::client::runtime::Runtime;
 use crate::client::session::{ClientError, ClientOutput, KeeperState, Reason, RequestId};
@@ -65,32 +65,37 @@ impl<R: Runtime> Driver<R> {
             }
             return;
         }
-        let sent = self.in_flight.pop_front().expect("what the machine completes was submitted");
-        assert_eq!(sent.id, id, "requests are completed in the order in which they were sent");
+        let Sent { id: sent, asked } =
+            self.in_flight.pop_front().expect("what the machine completes was submitted");
+        assert_eq!(sent, id, "requests are completed in the order in which they were sent");
         let is_lost = match &answer {
             Err(ClientError::OutcomeUnknown(Reason::ConnectionLoss)) => true,
             // A watch of the last session is not done with by the end of this one.
-            Err(ClientError::OutcomeUnknown(Reason::SessionExpired)) => sent.answer.is_none(),
+            Err(ClientError::OutcomeUnknown(Reason::SessionExpired)) => asked.answer.is_none(),
             _ => false,
         };
-        match sent.again.filter(|_| is_lost) {
-            Some(request) => {
-                again.push(Asked { request, watch: sent.watch, answer: sent.answer });
-            }
-            None => self.answer(sent.watch, sent.answer, answer),
+        if is_lost && self.may_ask_again(&asked) {
+            again.push(asked);
+        } else {
+            self.answer(asked.watch, asked.answer, answer);
         }
+    }
+
+    /// Whether the loss of its connection is no answer.
+    fn may_ask_again(&self, asked: &Asked) -> bool {
+        asked.answer.is_none() || (!self.settings.fail_fast && is_read(&asked.request))
     }
 
     /// The end of a request.
     pub(super) fn answer(
         &mut self,
-        watch: Option<Subscription>,
+        watch: Option<Box<Subscription>>,
         asker: Option<oneshot::Sender<Answer>>,
         answer: Answer,
     ) {
         if let Some(watch) = watch {
             self.subscribers.answered(&watch.path);
-            self.watch_answered(watch, &answer);
+            self.watch_answered(*watch, &answer);
         }
         if let Some(asker) = asker {
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
@@ -160,7 +165,7 @@ impl<R: Runtime> Driver<R> {
             match asked.watch {
                 Some(watch) if is_replaced && watch.is_again => {
                     self.subscribers.answered(&watch.path);
-                    lost.push(watch);
+                    lost.push(*watch);
                 }
                 watch => {
                     let reason = over(self.session.state());
@@ -209,7 +214,8 @@ impl<R: Runtime> Driver<R> {
         self.publish(KeeperState::Disconnected);
         for watch in watches {
             let WatchKind::Added(mode) = watch.kind else { continue };
-            self.ask(Asked { request: mode.request(watch.path.clone()), watch: Some(watch), answer: None });
+            let request = mode.request(watch.path.clone());
+            self.ask(Asked { request, watch: Some(Box::new(watch)), answer: None });
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::jute::{MultiOp, MultiReadOp, MultiResult, Request, Response, WirePath};
 use crate::tree::path;
+use std::borrow::Cow;
 
 /// The node that no chroot moves.
 const CONFIG_NODE: &str = "/zookeeper/config";
@@ -53,12 +54,21 @@ impl Chroot {
         }
     }
 
-    /// The request as the server is to see it.
-    pub(in crate::client) fn request(&self, mut request: Request) -> Request {
-        if self.0.is_empty() {
-            return request;
+    /// The request as the server is to see it, made anew only if that is another.
+    pub(super) fn of_request<'a>(&self, request: &'a Request) -> Cow<'a, Request> {
+        let mut request = Cow::Borrowed(request);
+        if !self.0.is_empty() {
+            self.enter_request(request.to_mut());
         }
-        match &mut request {
+        request
+    }
+
+    /// Makes of the request what the server is to see.
+    pub(in crate::client) fn enter_request(&self, request: &mut Request) {
+        if self.0.is_empty() {
+            return;
+        }
+        match request {
             Request::Create(create) => self.enter(&mut create.path),
             Request::Delete { path, .. }
             | Request::Exists { path, .. }
@@ -94,30 +104,26 @@ impl Chroot {
             | Request::Malformed(_)
             | Request::Unknown { .. } => {}
         }
-        request
     }
 
-    /// The reply as the client is to see it.
-    pub(in crate::client) fn response(&self, response: Response) -> Response {
+    /// Makes of the reply what the client is to see.
+    pub(in crate::client) fn leave_response(&self, response: &mut Response) {
         if self.0.is_empty() {
-            return response;
+            return;
         }
         match response {
-            Response::Create { path } => Response::Create { path: self.to_client(path) },
-            Response::Create2 { path, stat } => Response::Create2 { path: self.to_client(path), stat },
-            Response::Sync { path } => Response::Sync { path: path.map(|path| self.to_client(path)) },
-            Response::Multi(results) => {
-                Response::Multi(results.into_iter().map(|result| self.result(result)).collect())
-            }
-            other => other,
+            Response::Create { path }
+            | Response::Create2 { path, .. }
+            | Response::Sync { path: Some(path) } => self.leave(path),
+            Response::Multi(results) => results.iter_mut().for_each(|result| match result {
+                MultiResult::Create { path } | MultiResult::Create2 { path, .. } => self.leave(path),
+                _ => {}
+            }),
+            _ => {}
         }
     }
 
-    fn result(&self, result: MultiResult) -> MultiResult {
-        match result {
-            MultiResult::Create { path } => MultiResult::Create { path: self.to_client(path) },
-            MultiResult::Create2 { path, stat } => MultiResult::Create2 { path: self.to_client(path), stat },
-            other => other,
-        }
+    fn leave(&self, path: &mut String) {
+        *path = self.to_client(std::mem::take(path));
     }
 }

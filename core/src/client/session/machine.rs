@@ -120,7 +120,7 @@ impl ClientSession {
         self
     }
 
-    /// The only way in.
+    /// The way in.
     pub fn handle(&mut self, now: Mono, input: ClientInput, outbox: &mut ClientOutbox) {
         match input {
             ClientInput::Connected(attempt) => self.on_connected(now, attempt, outbox),
@@ -130,7 +130,7 @@ impl ClientSession {
                 self.on_bytes(now, &bytes, outbox)
             }
             ClientInput::Bytes(..) => {}
-            ClientInput::Submit(id, request) => self.on_submit(now, id, request, outbox),
+            ClientInput::Submit(id, request) => self.submit(now, id, &request, outbox),
             ClientInput::AddAuth(id, packet) => self.on_add_auth(now, id, packet, outbox),
             ClientInput::Timeout => self.on_timeout(now, outbox),
             ClientInput::Close => self.on_close(now, outbox),
@@ -332,8 +332,9 @@ impl ClientSession {
 
 /// What the application wants.
 impl ClientSession {
-    fn on_submit(&mut self, now: Mono, id: RequestId, request: Request, outbox: &mut ClientOutbox) {
-        if !is_submittable(&request) {
+    /// The input `Submit`, for whoever keeps the request.
+    pub fn submit(&mut self, now: Mono, id: RequestId, request: &Request, outbox: &mut ClientOutbox) {
+        if !is_submittable(request) {
             return outbox.fail(id, ClientError::NotSent(Reason::NotSubmittable));
         }
         match &mut self.phase {
@@ -342,11 +343,10 @@ impl ClientSession {
                 outbox.fail(id, ClientError::NotSent(Reason::Closed));
             }
             Phase::Established(connection) => {
-                let effect = Effect::of(&request);
-                let request = self.options.connect.chroot.request(request);
-                connection.send(now, &request, (Some(id), effect), outbox);
+                let sent = self.options.connect.chroot.of_request(request);
+                connection.send(now, &sent, (Some(id), Effect::of(request)), outbox);
             }
-            _ => self.queued.push_back((id, request)),
+            _ => self.queued.push_back((id, request.clone())),
         }
     }
 
@@ -438,7 +438,7 @@ impl ClientSession {
         }
         for (id, request) in std::mem::take(&mut self.queued) {
             let effect = Effect::of(&request);
-            connection.send(now, &self.chroot().request(request), (Some(id), effect), outbox);
+            connection.send(now, &self.chroot().of_request(&request), (Some(id), effect), outbox);
         }
         self.phase = Phase::Established(connection);
         let state = if read_only { KeeperState::ConnectedReadOnly } else { KeeperState::SyncConnected };

@@ -81,7 +81,7 @@ impl ClientSession {
         &mut self,
         request: InFlight,
         zxid: Zxid,
-        response: Result<Response, ClientError>,
+        mut response: Result<Response, ClientError>,
         outbox: &mut ClientOutbox,
     ) {
         match (request.effect, &response) {
@@ -94,8 +94,10 @@ impl ClientSession {
             _ => {}
         }
         let Some(id) = request.id else { return };
-        let result = response.map(|response| self.chroot().response(response));
-        outbox.push(ClientOutput::Completed { id, zxid: Some(zxid), result });
+        if let Ok(response) = &mut response {
+            self.chroot().leave_response(response);
+        }
+        outbox.push(ClientOutput::Completed { id, zxid: Some(zxid), result: response });
     }
 }
 

@@ -131,8 +131,8 @@ impl WatchTable {
         }
         let request =
             |batch: SetWatches| match batch.persistent.is_empty() && batch.persistent_recursive.is_empty() {
-                true => Request::SetWatches(batch),
-                false => Request::SetWatches2(batch),
+                true => Request::SetWatches(Box::new(batch)),
+                false => Request::SetWatches2(Box::new(batch)),
             };
         batches.into_iter().map(request).collect()
     }
