@@ -43,6 +43,8 @@ pub enum Choice {
     Rot = 15,
     /// What applications draw.
     App = 16,
+    /// Which segments between servers get lost.
+    LinkLoss = 17,
 }
 
 /// What a choice belongs to.

@@ -321,6 +321,90 @@ fn slow_ways_are_slow() {
 }
 
 #[test]
+fn lossy_ways_are_late_but_lose_nothing() {
+    let waits = |permille| {
+        let fault = Fault::LossyLinks { shape: Shape::Isolate, ports: Ports::Both, permille, ms: 20_000 };
+        let story = story(one(), fault);
+        assert_eq!(story.fired("lossy_links"), 1);
+        assert_eq!(story.count("link closed", SERVER, AT, AT + 20_000), 0);
+        let heard = |from| {
+            story.heard((0, 1), &BOTH, from, from + 200) + story.heard((2, 1), &BOTH, from, from + 200)
+        };
+        (AT..AT + 20_000).step_by(200).filter(|from| heard(*from) == 0).count()
+    };
+    let (whole, lossy) = (waits(0), waits(300));
+    assert!(lossy > whole, "{whole} and {lossy} silent fifths of a second");
+}
+
+#[test]
+fn who_refuses_links_keeps_those_that_it_has() {
+    let refused = |after: Option<Fault>| {
+        let mut plan = plan(one(), Fault::RefuseLinks { ports: Ports::Both, ms: 10_000 });
+        plan.faults.extend(after.map(|fault| PlannedFault {
+            at_us: (AT + 1000) * 1000,
+            target: one(),
+            fault,
+        }));
+        told(&plan)
+    };
+    let heard =
+        |story: &Story, from, to| story.heard((0, 1), &BOTH, from, to) + story.heard((2, 1), &BOTH, from, to);
+    let quiet = refused(None);
+    assert_eq!(quiet.fired("refuse_links"), 0);
+    assert!(heard(&quiet, AT + SLACK, AT + 10_000) > 0);
+    let broken = refused(Some(Fault::Kill { down_ms: 500 }));
+    assert!(broken.fired("refuse_links") > 0);
+    assert_eq!(broken.count("link accepted", SERVER, AT + SLACK, AT + 10_000), 0);
+    assert!(broken.count("link accepted", SERVER, AT + 10_000, AT + 40_000) > 0);
+}
+
+#[test]
+fn who_refuses_clients_keeps_those_that_it_has() {
+    let mut plan = plan(Target::All, Fault::RefuseClients { ms: 10_000 });
+    let quiet = told(&plan);
+    assert!(quiet.count("request", SERVER, AT, AT + 10_000) > 0);
+    for client in 0..plan.clients.len() as u32 {
+        let fault = Fault::Reset { client };
+        plan.faults.push(PlannedFault { at_us: (AT + 1000) * 1000, target: Target::All, fault });
+    }
+    let story = told(&plan);
+    assert!(story.fired("refuse_clients") > quiet.fired("refuse_clients"));
+    let accepted = |from, to| (0..3).map(|server| story.count("accepted", server, from, to)).sum::<usize>();
+    assert_eq!(accepted(AT + SLACK, AT + 10_000), 0);
+    assert!(accepted(AT + 10_000, AT + 30_000) > 0);
+}
+
+#[test]
+fn in_a_rolling_restart_one_server_after_the_other_is_started_again() {
+    let story = story(Target::All, Fault::RollingRestart { every_ms: 8000, down_ms: 1000 });
+    assert_eq!(story.fired("rolling_restart"), 3);
+    for server in 1..3 {
+        let at = AT + 8000 * u64::from(server);
+        let of = |what| story.count(what, server, at, at + 8000);
+        assert_eq!((of("exit"), of("restart")), (1, 1));
+        assert_eq!(
+            story.count("exit", server, AT, at) + story.count("exit", server, at + 8000, at + 16_000),
+            0
+        );
+    }
+}
+
+#[test]
+fn a_truncation_fails_and_the_power_goes_soon() {
+    let mut plan = plan(
+        Target::Leader,
+        Fault::CutLinks { shape: Shape::Isolate, ports: Ports::Both, direction: Direction::Both, ms: 12_000 },
+    );
+    let fault = Fault::FailTruncation { permille: 1000, after_calls: 0, down_ms: 500 };
+    plan.faults.insert(0, PlannedFault { at_us: 1000, target: Target::All, fault });
+    // Who comes back is to be truncated, rather than to get everything anew.
+    plan.ensemble.as_mut().expect("r1 is an ensemble").commit_log_count = 500;
+    let story = told(&plan);
+    assert_eq!(story.fired("fail_truncation"), 1);
+    assert!(story.has("power loss", AT, AT + 30_000));
+}
+
+#[test]
 fn broken_connections_between_servers_are_heard_of_unless_they_break_in_silence() {
     let broken = |is_silent| {
         let fault = Fault::BreakLinks { shape: Shape::Isolate, ports: Ports::Both, is_silent };

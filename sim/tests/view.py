@@ -3,7 +3,7 @@
 
     sim/tests/view.py [--binary target/release/quorate-sim] [--keep DIRECTORY]
 
-Exit codes: 0 all is well, or there is no Chromium; 1 something is wrong. Needs nothing but Python; speaks to the browser over a pipe.
+Exit codes: 0 all is well; 1 something is wrong; 2 there is no Chromium. Needs nothing else but Python; speaks to the browser over a pipe.
 With --keep, pages and screenshots stay in that directory.
 """
 
@@ -239,23 +239,27 @@ def main():
     arguments = parser.parse_args()
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not path:
-        print("no Chromium here: pages are not looked at")
-        return 0
+        print(f"no Chromium here, by any of these names: {', '.join(BROWSERS)}: pages are not looked at")
+        return 2
     directory = arguments.keep or tempfile.mkdtemp(prefix="quorate-view")
     os.makedirs(directory, exist_ok=True)
     browser = Browser(path, tempfile.mkdtemp(prefix="quorate-chromium"))
     is_good = True
     try:
-        for scenario, seed, more in [("rr-unfenced-mutex", 29, []), ("r1", 1, []), ("r0", 1, []), ("r2", 1, ["--events", "100000"])]:
-            page = os.path.join(directory, f"{scenario}-{seed}.html")
-            command = [arguments.binary, "view", "--scenario", scenario, "--seed", str(seed), "--json", "--out", page, *more]
+        seeds = [("rr-unfenced-mutex", 29, []), ("r1", 1, []), ("r0", 1, []), ("r2", 1, ["--events", "100000"])]
+        runs = [(f"{scenario}-{seed}", ["--scenario", scenario, "--seed", str(seed), *more]) for scenario, seed, more in seeds]
+        plan = os.path.join(directory, "shrunk.json")
+        subprocess.run([arguments.binary, "shrink", "--scenario", "rr-unfenced-mutex", "--seed", "29", "--out", plan], capture_output=True)
+        for name, which in [*runs, ("shrunk", [plan])]:
+            page = os.path.join(directory, f"{name}.html")
+            command = [arguments.binary, "view", *which, "--json", "--out", page]
             made = subprocess.run(command, capture_output=True, text=True)
             try:
                 require(made.returncode in (0, 1), f"{' '.join(command)}: {made.stderr}")
                 measured = look_at(browser, page, json.loads(made.stdout), arguments.keep)
                 require(measured["median"] < MEDIAN_MS and measured["p95"] < SLOW_MS, f"it is slow: {measured}")
             except (AssertionError, RuntimeError) as problem:
-                print(f"{scenario} {seed}: {problem}")
+                print(f"{name}: {problem}")
                 is_good = False
     finally:
         browser.end()

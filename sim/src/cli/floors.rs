@@ -64,7 +64,7 @@ const ALONE_PROBES: [&str; 5] = [
     "recovery_failed",
 ];
 
-const ENSEMBLE_FAULTS: [&str; 19] = [
+const ENSEMBLE_FAULTS: [&str; 23] = [
     "bit_rot",
     "break_links",
     "break_sync",
@@ -76,11 +76,15 @@ const ENSEMBLE_FAULTS: [&str; 19] = [
     "half_open_links",
     "halves",
     "isolate",
+    "lossy_links",
     "lying_disk",
     "mono_drift",
     "mono_freeze",
     "mono_jump",
     "old_disk",
+    "refuse_clients",
+    "refuse_links",
+    "rolling_restart",
     "slow_links",
     "wall_drift",
     "wall_freeze",
@@ -151,6 +155,9 @@ const ENSEMBLE_PROBES: [&str; 62] = [
     "zxids_used_up",
 ];
 
+/// What befalls the machines of applications.
+const MACHINE_FAULTS: [&str; 2] = ["machine_drift", "machine_pause"];
+
 /// From this many seeds on, whatever exists must have happened at least once.
 pub(super) fn seeds(scenario: Scenario) -> u64 {
     match scenario {
@@ -209,7 +216,9 @@ pub(super) fn missing(scenario: Scenario, seeds: u64, counters: &Counters) -> Ve
     if let Scenario::Rr(workload) = scenario {
         let mut probes = quorate_sim::app::probes(workload);
         probes.retain(|name| !counters.probes.contains_key(name));
-        return probes.into_iter().map(|name| format!("probe {name}")).collect();
+        let probes = probes.into_iter().map(|name| format!("probe {name}"));
+        let faults = MACHINE_FAULTS.iter().filter(|name| !counters.faults.contains_key(*name));
+        return faults.map(|name| format!("fault {name}")).chain(probes).collect();
     }
     if scenario == Scenario::Rj {
         let faults = ACCENT_FAULTS.iter().filter(|name| !counters.faults.contains_key(*name));

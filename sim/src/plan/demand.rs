@@ -4,7 +4,7 @@
 //! What a scenario can't give is refused in words, never left out. Sizes go into the drawing of the plan; faults are taken out of the plan
 //! that was drawn, so that those which stay come when they came before.
 
-use super::{Fault, Plan, Rest, Scenario};
+use super::{FUZZY_SNAPSHOT, Fault, MACHINE_DRIFT, MACHINE_PAUSE, Plan, Rest, Scenario};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -191,13 +191,19 @@ impl FaultChoice {
     pub(super) fn apply(&self, plan: &mut Plan) {
         let FaultChoice::Only(names) = self else { return };
         plan.faults.retain(|planned| names.contains(planned.fault.name()));
-        plan.disk.fuzzy_permille = 0;
+        if !names.contains(FUZZY_SNAPSHOT) {
+            plan.disk.fuzzy_permille = 0;
+        }
         if let Some(ensemble) = &mut plan.ensemble {
             ensemble.rest = Rest::Healed;
         }
         for app in &mut plan.apps {
-            app.pauses.clear();
-            app.speed_permille = 1000;
+            if !names.contains(MACHINE_PAUSE) {
+                app.pauses.clear();
+            }
+            if !names.contains(MACHINE_DRIFT) {
+                app.speed_permille = 1000;
+            }
         }
     }
 }
@@ -237,14 +243,20 @@ mod tests {
     use super::super::Workload;
     use super::*;
 
+    fn names(plan: &Plan) -> BTreeSet<&'static str> {
+        let mut names: BTreeSet<_> = plan.faults.iter().map(|planned| planned.fault.name()).collect();
+        names.extend((plan.disk.fuzzy_permille > 0).then_some(FUZZY_SNAPSHOT));
+        names.extend(plan.apps.iter().any(|app| !app.pauses.is_empty()).then_some(MACHINE_PAUSE));
+        names.extend(plan.apps.iter().any(|app| app.speed_permille != 1000).then_some(MACHINE_DRIFT));
+        names
+    }
+
     #[test]
     fn every_fault_that_is_ever_planned_has_a_name_that_can_be_asked_for() {
         let scenarios = [Scenario::R0, Scenario::R1, Scenario::R2, Scenario::Rj, Scenario::Rr(None)];
         for scenario in scenarios {
             let seeds = if scenario == Scenario::R2 { 0..20 } else { 0..400 };
-            let plans = seeds.map(|seed| Plan::expand(scenario, seed));
-            let names: BTreeSet<_> =
-                plans.flat_map(|plan| plan.faults).map(|planned| planned.fault.name()).collect();
+            let names: BTreeSet<_> = seeds.flat_map(|seed| names(&Plan::expand(scenario, seed))).collect();
             let known = Fault::planned_in(scenario);
             assert!(names.iter().all(|name| known.contains(name)), "{scenario}: {names:?}, known {known:?}");
             if scenario != Scenario::R2 {
@@ -279,6 +291,20 @@ mod tests {
             names.extend(plan.faults.iter().map(|planned| planned.fault.name()));
         }
         assert_eq!(Vec::from_iter(names), ["isolate", "kill"]);
+    }
+
+    #[test]
+    fn what_is_said_of_disks_and_machines_can_be_asked_for_as_what_is_planned() {
+        for (scenario, name) in [
+            (Scenario::R0, FUZZY_SNAPSHOT),
+            (Scenario::Rr(None), MACHINE_PAUSE),
+            (Scenario::Rr(None), MACHINE_DRIFT),
+        ] {
+            let demand = Demand { faults: name.parse().expect("it is a fault"), ..Demand::default() };
+            let plans = (0..20).map(|seed| Plan::expand_to(scenario, seed, &demand).expect("it is planned"));
+            let names: BTreeSet<_> = plans.flat_map(|plan| names(&plan)).collect();
+            assert_eq!(Vec::from_iter(names), [name], "{scenario}");
+        }
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub(super) enum Part {
     Rot,
     Apps,
     Loneliness,
+    Losses,
+    Refusals,
+    Maintenance,
 }
 
 pub(super) fn draw<T>(seed: u64, part: Part, make: impl FnOnce(&mut Draws<'_>) -> T) -> T {

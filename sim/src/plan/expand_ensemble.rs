@@ -98,6 +98,9 @@ pub(super) fn ensembles(seed: u64, scenario: &str, size: Size) -> Plan {
         faults.extend(draw(seed, Part::Clocks, |draws| broken_clocks(draws, size, &ensemble)));
         faults.extend(draw(seed, Part::Lies, |draws| lying_disks(draws, size, &ensemble)));
         faults.extend(draw(seed, Part::Rot, |draws| rotting_disks(draws, size, &ensemble)));
+        faults.extend(draw(seed, Part::Losses, |draws| lossy_links(draws, size, &ensemble)));
+        faults.extend(draw(seed, Part::Refusals, |draws| refusals(draws, size, &ensemble)));
+        faults.extend(draw(seed, Part::Maintenance, |draws| rolling_restarts(draws, size)));
         faults.sort_by_key(|planned| planned.at_us);
     }
     Plan {
@@ -332,6 +335,59 @@ fn rotting_disks(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> 
                     down_ms: draws.of(&[1, 100, 1000, 5000]),
                 },
             }
+        })
+        .collect()
+}
+
+/// Ways that lose segments, in a few runs.
+fn lossy_links(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    let servers = ensemble.servers() as u64;
+    (0..draws.of(&[0, 0, 0, 2]))
+        .map(|_| {
+            let (one, other) = (Target::Server(draws.below(servers) as u32), draws.below(servers) as u32);
+            PlannedFault {
+                at_us: draws.between(100_000, size.end_us() - 1),
+                target: draws.of(&[Target::Leader, one]),
+                fault: Fault::LossyLinks {
+                    shape: draws.of(&[Shape::Isolate, Shape::Pair(other)]),
+                    ports: draws.of(&[Ports::Both, Ports::Quorum, Ports::Election]),
+                    permille: draws.of(&[10, 100, 500]),
+                    ms: draws.of(&[3000, 20_000]),
+                },
+            }
+        })
+        .collect()
+}
+
+/// Systems that refuse connections which their processes would take, in a few runs.
+fn refusals(draws: &mut Draws<'_>, size: Size, ensemble: &EnsemblePlan) -> Vec<PlannedFault> {
+    (0..draws.of(&[0, 0, 0, 2]))
+        .map(|_| {
+            let one = Target::Server(draws.below(ensemble.servers() as u64) as u32);
+            let ms = draws.of(&[500, 5000, 20_000]);
+            let ports = draws.of(&[Ports::Both, Ports::Quorum, Ports::Election]);
+            PlannedFault {
+                at_us: draws.between(100_000, size.end_us() - 1),
+                target: draws.of(&[Target::Leader, Target::All, one]),
+                fault: match draws.chance(500) {
+                    true => Fault::RefuseLinks { ports, ms },
+                    false => Fault::RefuseClients { ms },
+                },
+            }
+        })
+        .collect()
+}
+
+/// Rolling restarts, in a few runs: patient ones, and such that do not wait until the server before is back.
+fn rolling_restarts(draws: &mut Draws<'_>, size: Size) -> Vec<PlannedFault> {
+    (0..draws.of(&[0, 0, 0, 1]))
+        .map(|_| PlannedFault {
+            at_us: draws.between(100_000, size.end_us() - 1),
+            target: Target::All,
+            fault: Fault::RollingRestart {
+                every_ms: draws.of(&[300, 2000, 8000]),
+                down_ms: draws.of(&[1, 500, 3000]),
+            },
         })
         .collect()
 }

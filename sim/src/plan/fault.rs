@@ -6,11 +6,21 @@ use serde::{Deserialize, Serialize};
 /// How long a power loss waits for its moment.
 const POWER_LOSS_WAIT_MS: u64 = 2000;
 
+/// A snapshot is taken while writes go on, as Java's are; see [`super::DiskPlan::fuzzy_permille`].
+pub(crate) const FUZZY_SNAPSHOT: &str = "fuzzy_snapshot";
+/// The machine of an application stands still; see [`super::AppPlan::pauses`].
+pub(crate) const MACHINE_PAUSE: &str = "machine_pause";
+/// The clock of an application's machine is fast or slow; see [`super::AppPlan::speed_permille`].
+pub(crate) const MACHINE_DRIFT: &str = "machine_drift";
+/// What is not planned one by one, but said of a disk or a machine.
+const STANDING: [&str; 3] = [FUZZY_SNAPSHOT, MACHINE_PAUSE, MACHINE_DRIFT];
+
 /// What may befall a server alone.
-const ALONE: [&str; 13] = [
+const ALONE: [&str; 14] = [
     "cut",
     "disk_errors",
     "disk_full",
+    FUZZY_SNAPSHOT,
     "half_open",
     "kill",
     "lying_disk",
@@ -212,6 +222,36 @@ pub enum Fault {
         /// For how long.
         ms: u64,
     },
+    /// Ways between servers lose segments, which are sent again, later each time.
+    LossyLinks {
+        /// Which pairs.
+        shape: Shape,
+        /// Which ports.
+        ports: Ports,
+        /// How many segments, in a thousand.
+        permille: u64,
+        /// For how long.
+        ms: u64,
+    },
+    /// The target's system refuses whoever dials these ports; what is connected stays so.
+    RefuseLinks {
+        /// Which.
+        ports: Ports,
+        /// For how long.
+        ms: u64,
+    },
+    /// The target's system refuses new connections of clients; what is connected stays so.
+    RefuseClients {
+        /// For how long.
+        ms: u64,
+    },
+    /// The operator ends the process of one server after the other, and starts it again.
+    RollingRestart {
+        /// How long after the one before.
+        every_ms: u64,
+        /// How long each is down.
+        down_ms: u64,
+    },
     /// Connections between servers break; one end may not hear of it.
     BreakLinks {
         /// Which pairs.
@@ -249,8 +289,8 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The names of all kinds, see [`Fault::name`].
-    pub const NAMES: [&'static str; 32] = [
+    /// The names of all kinds: of those that are planned one by one, see [`Fault::name`], and of the [`STANDING`] ones.
+    pub const NAMES: [&'static str; 39] = [
         "kill",
         "power_loss",
         "shutdown",
@@ -278,11 +318,18 @@ impl Fault {
         "bridge",
         "halves",
         "slow_links",
+        "lossy_links",
+        "refuse_links",
+        "refuse_clients",
+        "rolling_restart",
         "break_links",
         "half_open_links",
         "fail_elected",
         "fail_truncation",
         "break_sync",
+        FUZZY_SNAPSHOT,
+        MACHINE_PAUSE,
+        MACHINE_DRIFT,
     ];
 
     /// The kinds that plans of this scenario may hold, by name.
@@ -290,9 +337,9 @@ impl Fault {
         let mut names = Fault::NAMES.to_vec();
         match scenario {
             Scenario::R0 => names.retain(|name| ALONE.contains(name)),
-            Scenario::R1 | Scenario::R2 => names.retain(|name| *name != "lonely"),
+            Scenario::R1 | Scenario::R2 => names.retain(|name| *name != "lonely" && !STANDING.contains(name)),
             Scenario::Rj => names.clear(),
-            Scenario::Rr(_) => {}
+            Scenario::Rr(_) => names.retain(|name| *name != FUZZY_SNAPSHOT),
         }
         names
     }
@@ -309,6 +356,9 @@ impl Fault {
             | Fault::OldDisk { ms }
             | Fault::CutLinks { ms, .. }
             | Fault::SlowLinks { ms, .. }
+            | Fault::LossyLinks { ms, .. }
+            | Fault::RefuseLinks { ms, .. }
+            | Fault::RefuseClients { ms }
             | Fault::BreakSync { ms, .. } => Some(*ms),
             _ => None,
         }
@@ -356,6 +406,10 @@ impl Fault {
             Fault::CutLinks { shape: Shape::Bridge(_), .. } => "bridge",
             Fault::CutLinks { shape: Shape::Halves(_), .. } => "halves",
             Fault::SlowLinks { .. } => "slow_links",
+            Fault::LossyLinks { .. } => "lossy_links",
+            Fault::RefuseLinks { .. } => "refuse_links",
+            Fault::RefuseClients { .. } => "refuse_clients",
+            Fault::RollingRestart { .. } => "rolling_restart",
             Fault::BreakLinks { is_silent: false, .. } => "break_links",
             Fault::BreakLinks { is_silent: true, .. } => "half_open_links",
             Fault::FailElected { .. } => "fail_elected",

@@ -28,6 +28,7 @@ use demand::Size;
 pub use demand::{Demand, FaultChoice};
 pub use ensemble::{Direction, EnsemblePlan, Ports, Rest, Shape, Target};
 pub use fault::{ClockKind, Fault, Moment, RotPlace};
+pub(crate) use fault::{FUZZY_SNAPSHOT, MACHINE_DRIFT, MACHINE_PAUSE};
 pub use image::{ImageNode, ImagePlan, ImageSession};
 pub use led::{Introduces, JavaLearnerPlan, JavaRelease, LedPlan};
 pub use saved::PlanError;

@@ -5,7 +5,8 @@ use super::net::RETRY_LIMIT;
 use super::server::{Life, Server};
 use super::{Event, World};
 use crate::checkers::{Verdict, Violation};
-use crate::plan::{ClockKind, Fault, Moment, RotPlace, Target};
+use crate::counters::Counters;
+use crate::plan::{ClockKind, Fault, MACHINE_DRIFT, MACHINE_PAUSE, Moment, Plan, Ports, RotPlace, Target};
 use quorate_core::vocabulary::ConnId;
 
 const MS: u64 = 1_000_000;
@@ -31,12 +32,25 @@ pub(super) struct Troubles {
     pub(super) clocks: Vec<(usize, ClockKind, u64)>,
     /// Of the connections that bring a learner up to date so many in a thousand break in the middle.
     pub(super) break_sync: Vec<(usize, u64)>,
+    /// Ports that are closed to whoever dials them.
+    pub(super) refuse_links: Vec<(usize, Ports)>,
+    pub(super) refuse_clients: Vec<usize>,
     /// What rots before the next restart.
     pub(super) rots: Vec<RotPlace>,
     /// The power is about to go.
     pub(super) power_loss: Option<PowerLoss>,
     /// How long the machine stays down when the process ends by itself, ns.
     pub(super) down_ns: u64,
+}
+
+/// Counts what is wrong with machines of applications from the beginning.
+pub(super) fn count_standing(plan: &Plan, counters: &mut Counters) {
+    for app in &plan.apps {
+        app.pauses.iter().for_each(|_| counters.fault(MACHINE_PAUSE));
+        if app.speed_permille != 1000 {
+            counters.fault(MACHINE_DRIFT);
+        }
+    }
 }
 
 impl World<'_> {
@@ -65,6 +79,12 @@ impl World<'_> {
             Fault::Lonely { client, ms } => {
                 let fired = self.leave_alone(*client as usize, ms * MS);
                 self.count_fault(fired, &planned.fault);
+            }
+            Fault::RollingRestart { every_ms, .. } => {
+                for server in 0..self.servers.len() {
+                    let at = self.now + server as u64 * every_ms * MS;
+                    self.schedule(at, Event::TakeTurn { index, server });
+                }
             }
             Fault::FailElected { .. } => self.doomed.push_back(index),
             Fault::FailTruncation { .. } => self.doomed_truncations.push_back(index),
@@ -104,6 +124,17 @@ impl World<'_> {
         self.lose_power(life.server, down_ms * MS)
     }
 
+    /// It is this server's turn to be started again.
+    pub(super) fn take_turn(&mut self, index: usize, server: usize) -> Verdict {
+        let fault = &self.plan.faults[index].fault;
+        match fault {
+            Fault::RollingRestart { down_ms, .. } if self.now < self.plan.duration_ms * MS => {
+                self.shut_down(server, fault.name(), down_ms * MS)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn count_fault(&mut self, fired: bool, fault: &Fault) {
         if fired {
             self.counters.fault(fault.name());
@@ -123,7 +154,7 @@ impl World<'_> {
         let troubles = &mut self.servers[server].troubles;
         let fired = match fault {
             Fault::Kill { down_ms } => return self.kill(server, fault.name(), down_ms * MS),
-            Fault::Shutdown { down_ms } => return self.shut_down(server, down_ms * MS),
+            Fault::Shutdown { down_ms } => return self.shut_down(server, fault.name(), down_ms * MS),
             Fault::PowerLoss { after_calls, moment, down_ms } => {
                 let (calls_left, moment, down_ns) = (*after_calls, *moment, down_ms * MS);
                 troubles.power_loss = Some(PowerLoss { calls_left, moment, down_ns });
@@ -189,14 +220,26 @@ impl World<'_> {
                 self.break_network(server, index, fault)?;
                 false
             }
-            Fault::CutLinks { .. } | Fault::SlowLinks { .. } | Fault::BreakLinks { .. } => {
-                self.break_network(server, index, fault)?
+            Fault::RefuseLinks { ports, .. } => {
+                troubles.refuse_links.push((index, *ports));
+                // It counts when it happens.
+                false
             }
+            Fault::RefuseClients { .. } => {
+                troubles.refuse_clients.push(index);
+                // It counts when it happens.
+                false
+            }
+            Fault::CutLinks { .. }
+            | Fault::SlowLinks { .. }
+            | Fault::LossyLinks { .. }
+            | Fault::BreakLinks { .. } => self.break_network(server, index, fault)?,
             Fault::Reset { .. }
             | Fault::HalfOpen { .. }
             | Fault::Stall { .. }
             | Fault::Cut { .. }
             | Fault::Lonely { .. }
+            | Fault::RollingRestart { .. }
             | Fault::FailElected { .. }
             | Fault::FailTruncation { .. } => {
                 unreachable!("faults that are no server's yet are dealt with before")
@@ -238,6 +281,8 @@ impl World<'_> {
             troubles.slow_disk.retain(|(other, _)| *other != index);
             troubles.lying_disk.retain(|other| *other != index);
             troubles.break_sync.retain(|(other, _)| *other != index);
+            troubles.refuse_links.retain(|(other, _)| *other != index);
+            troubles.refuse_clients.retain(|other| *other != index);
             troubles.clocks.retain(|(other, ..)| *other != index);
             let is_lying = !troubles.lying_disk.is_empty();
             let was_full = !troubles.disk_full.is_empty();

@@ -7,6 +7,7 @@ use super::World;
 use crate::checkers::java_opens_it::adler32;
 use crate::checkers::{Verdict, Violation};
 use crate::chooser::{Choice, Draws};
+use crate::plan::FUZZY_SNAPSHOT;
 use bytes::BytesMut;
 use quorate_core::jute::{Acl, Encode, OpCode, Txn, TxnHeader, TxnRecord, Writer};
 use quorate_core::tree::{Database, Unobserved};
@@ -225,7 +226,7 @@ impl World<'_> {
         let start = Database::new(LookupSeed(life), self.servers[server].tree_options);
         let (content, has_half_multi) = write(&self.oracle.history.committed, zxid, start, &mut draws);
         self.servers[server].disk.install(&FileName::snap(name), &content);
-        self.counters.fault("fuzzy_snapshot");
+        self.counters.fault(FUZZY_SNAPSHOT);
         if has_half_multi {
             self.counters.probe("fuzzy_half_multi");
         }

@@ -1,8 +1,8 @@
 //! Connections between servers, as TCP has them: two ordered streams of bytes, windows, acknowledgements that may be cut off by
 //! themselves, and a limit to how long anything is tried again.
 //!
-//! - A way from one server to another may be cut, for each port apart, and may be slow. What travels over a cut way waits; what
-//!   travels against one is delivered until a window of it waits for its acknowledgement.
+//! - A way from one server to another may be cut, for each port apart, and may be slow or lossy. What is lost is sent again, and holds
+//!   up what is behind it. What travels over a cut way waits; what travels against one is delivered until a window of it waits for its acknowledgement.
 //! - What waits longer than the retry limit ends the connection, at both ends.
 //! - A snapshot is written in chunks, as the window takes them; what is sent behind it waits.
 //!
@@ -20,6 +20,10 @@ use std::collections::VecDeque;
 
 /// Bytes that may be on their way without an acknowledgement.
 const WINDOW: u64 = 8 << 10;
+/// How long the sender of a segment waits for its acknowledgement before it sends it again; after each time twice as long.
+const RESEND_NS: u64 = 200_000_000;
+/// So often a segment is lost at most: TCP does not give up before.
+const MOST_LOSSES: u64 = 6;
 /// The most servers that there are.
 const SERVERS: usize = 9;
 /// Ports that servers talk to each other on.
@@ -101,6 +105,7 @@ pub(super) struct Link {
 pub(super) struct Ways {
     cuts: [[[u8; PORTS]; SERVERS]; SERVERS],
     delays: [[[u64; PORTS]; SERVERS]; SERVERS],
+    losses: [[[u64; PORTS]; SERVERS]; SERVERS],
     /// A server whose system accepts connections to its quorum port, and acknowledges what comes over them, though a cut way leads there.
     pub(super) accepting: Option<usize>,
 }
@@ -116,6 +121,11 @@ impl Ways {
         *delay = if is_slow { *delay + ns } else { delay.saturating_sub(ns) };
     }
 
+    pub(super) fn lose(&mut self, (from, to): (usize, usize), port: Port, permille: u64, is_lossy: bool) {
+        let loss = &mut self.losses[from][to][port as usize];
+        *loss = if is_lossy { *loss + permille } else { loss.saturating_sub(permille) };
+    }
+
     pub(super) fn is_cut(&self, from: usize, to: usize, port: Port) -> bool {
         self.cuts[from][to][port as usize] > 0
     }
@@ -127,6 +137,11 @@ impl Ways {
 
     pub(super) fn delay(&self, from: usize, to: usize, port: Port) -> u64 {
         self.delays[from][to][port as usize]
+    }
+
+    /// How many segments get lost, in a thousand.
+    fn loss(&self, from: usize, to: usize, port: Port) -> u64 {
+        self.losses[from][to][port as usize].min(900)
     }
 }
 
@@ -248,11 +263,12 @@ impl Links {
         &mut self,
         chooser: &mut dyn Chooser,
         (now, link, end): (u64, LinkId, usize),
-        travel: Travel,
+        mut travel: Travel,
     ) -> Vec<u64> {
         let Some(Link { port, ends }) = self.by_id.get_mut(link) else { return Vec::new() };
         let (from, to) = (ends[end].server, ends[1 - end].server);
-        let delay = self.ways.delay(from, to, *port);
+        travel.latency += self.ways.delay(from, to, *port);
+        travel.loss_permille = self.ways.loss(from, to, *port);
         let from = &mut ends[end];
         let mut arrivals = Vec::new();
         while from.in_flight + from.unacknowledged < WINDOW
@@ -260,18 +276,18 @@ impl Links {
         {
             match outgoing {
                 Outgoing::Bytes(bytes) => {
-                    from.send(chooser, (now, link, end), (travel, delay), bytes, &mut arrivals);
+                    from.send(chooser, (now, link, end), travel, bytes, &mut arrivals);
                 }
                 Outgoing::Break => {
-                    arrivals.push(from.put(now + travel.latency + delay, Parcel::Break));
+                    arrivals.push(from.put(now + travel.latency, Parcel::Break));
                 }
                 Outgoing::Close => {
-                    arrivals.push(from.put(now + travel.latency + delay, Parcel::End));
+                    arrivals.push(from.put(now + travel.latency, Parcel::End));
                 }
                 Outgoing::Snapshot(mut encoder) => {
                     let mut chunk = BytesMut::new();
                     if encoder.next_chunk(&mut chunk) {
-                        from.send(chooser, (now, link, end), (travel, delay), chunk.freeze(), &mut arrivals);
+                        from.send(chooser, (now, link, end), travel, chunk.freeze(), &mut arrivals);
                         from.outgoing.push_front(Outgoing::Snapshot(encoder));
                     }
                 }
@@ -348,12 +364,13 @@ pub(super) enum Arrival {
     Parcel { parcel: Parcel, gives_up: Option<u64> },
 }
 
-/// How bytes travel while nothing is broken.
+/// How bytes travel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Travel {
     pub(super) latency: u64,
     pub(super) jitter: u64,
     pub(super) split_permille: u64,
+    pub(super) loss_permille: u64,
 }
 
 impl End {
@@ -382,7 +399,7 @@ impl End {
         &mut self,
         chooser: &mut dyn Chooser,
         (now, link, end): (u64, LinkId, usize),
-        (travel, delay): (Travel, u64),
+        travel: Travel,
         mut bytes: Bytes,
         arrivals: &mut Vec<u64>,
     ) {
@@ -399,7 +416,10 @@ impl End {
                 jitter => chooser.pick(Choice::LinkLatency, key(2), jitter),
             };
             let piece = bytes.split_to(length);
-            arrivals.push(self.put(now + travel.latency + jitter + delay, Parcel::Data(piece)));
+            let resent = (0..MOST_LOSSES)
+                .take_while(|loss| chooser.chance(Choice::LinkLoss, key(*loss), travel.loss_permille));
+            let late = resent.map(|loss| RESEND_NS << loss).sum::<u64>();
+            arrivals.push(self.put(now + travel.latency + jitter + late, Parcel::Data(piece)));
         }
     }
 }

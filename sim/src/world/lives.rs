@@ -50,11 +50,11 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn shut_down(&mut self, server: usize, down_ns: u64) -> Verdict {
+    pub(super) fn shut_down(&mut self, server: usize, name: &'static str, down_ns: u64) -> Verdict {
         if !self.servers[server].is_serving() || self.servers[server].is_paused() {
             return Ok(());
         }
-        self.counters.fault("shutdown");
+        self.counters.fault(name);
         self.servers[server].troubles.down_ns = down_ns;
         self.handle(server, Input::Shutdown)
     }

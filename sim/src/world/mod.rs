@@ -82,6 +82,8 @@ enum Event {
     Restart { life: Life },
     /// A paused process goes on.
     Resume { life: Life, pause: u64 },
+    /// In a rolling restart it is this server's turn.
+    TakeTurn { index: usize, server: usize },
     /// Whoever was elected fails.
     Doom { index: usize, life: Life },
     /// A planned operation is due.
@@ -121,7 +123,8 @@ impl Event {
     /// timer is the last, so that everything that is there is heard before anything ends.
     fn class(&self) -> u8 {
         match self {
-            Event::Fault(_) | Event::FaultOver(_) | Event::Doom { .. } | Event::EndOfFaults => 0,
+            Event::Fault(_) | Event::FaultOver(_) | Event::EndOfFaults => 0,
+            Event::TakeTurn { .. } | Event::Doom { .. } => 0,
             Event::Restart { .. } | Event::Resume { .. } | Event::Reset { .. } => 1,
             Event::LinkReset { .. } | Event::LinkLost { .. } | Event::LinkGivesUp { .. } => 1,
             Event::Arrive { .. } | Event::LinkArrives { .. } => 2,
@@ -294,6 +297,7 @@ impl<'p> World<'p> {
         let mut servers: Vec<Server> = (0..count).map(server).collect();
         let mut oracle = servers[0].oracle(ensemble, checks);
         let mut counters = Counters::default();
+        faults::count_standing(plan, &mut counters);
         if let Some(image) = &plan.image {
             let image = Image::new(image, ensemble.is_some());
             servers.iter_mut().for_each(|server| server.disk = image.disk());
@@ -433,6 +437,7 @@ impl<'p> World<'p> {
         match event {
             Event::Fault(index) => self.begin_fault(index),
             Event::FaultOver(index) => self.end_fault(index),
+            Event::TakeTurn { index, server } => self.take_turn(index, server),
             Event::Doom { index, life } => self.doom(index, life),
             Event::Arrive { conn, to_server: true } => self.arrive_at_server(conn),
             Event::Arrive { conn, to_server: false } => self.arrive_at_client(conn),

@@ -12,7 +12,7 @@ const MS: u64 = 1_000_000;
 /// A way between two servers, for one port.
 pub(super) type WayOf = ((usize, usize), Port);
 
-fn ports(ports: Ports) -> &'static [Port] {
+pub(super) fn ports(ports: Ports) -> &'static [Port] {
     match ports {
         Ports::Both => &[Port::Election, Port::Quorum, Port::ObserverMaster],
         Ports::Election => &[Port::Election],
@@ -69,6 +69,13 @@ impl World<'_> {
                 self.broken_ways.entry(index).or_default().extend(ways);
                 Ok(is_any)
             }
+            Fault::LossyLinks { shape, ports, permille, .. } => {
+                let ways = ways_of(servers, target, (*shape, *ports, Direction::Both));
+                ways.iter().for_each(|(way, port)| self.links.ways.lose(*way, *port, *permille, true));
+                let is_any = !ways.is_empty();
+                self.broken_ways.entry(index).or_default().extend(ways);
+                Ok(is_any)
+            }
             Fault::BreakLinks { shape, ports, is_silent } => {
                 let ways = ways_of(servers, target, (*shape, *ports, Direction::Both));
                 self.break_links(target, &ways, *is_silent)
@@ -114,6 +121,7 @@ impl World<'_> {
         for (way, port) in ways {
             match &self.plan.faults[index].fault {
                 Fault::SlowLinks { delay_ms, .. } => self.links.ways.slow(way, port, delay_ms * MS, false),
+                Fault::LossyLinks { permille, .. } => self.links.ways.lose(way, port, *permille, false),
                 _ => self.links.ways.cut(way, port, false),
             }
         }

@@ -21,11 +21,12 @@ impl World<'_> {
             return Ok(());
         }
         let Some(piece) = self.net.arrive(conn, true) else { return Ok(()) };
+        let is_refused = matches!(piece, Piece::Start) && self.refuses_client(server);
         let Some(link) = self.net.links.get_mut(conn) else { return Ok(()) };
         let client = link.client;
         match (&self.servers[server].state, &piece) {
             (State::Down { has_power: false }, _) => return Ok(()),
-            (State::Running(_), Piece::Start) => link.open_at_server = true,
+            (State::Running(_), Piece::Start) if !is_refused => link.open_at_server = true,
             (State::Running(_), _) if link.open_at_server => {}
             // Nobody listens, or nobody knows this connection: the client is told so.
             _ => {
@@ -55,6 +56,17 @@ impl World<'_> {
                 self.read_on(server, conn)
             }
         }
+    }
+
+    /// Whether the system refuses a client that its process would hear of.
+    fn refuses_client(&mut self, server: usize) -> bool {
+        let machine = &self.servers[server];
+        let is_refused =
+            matches!(machine.state, State::Running(_)) && !machine.troubles.refuse_clients.is_empty();
+        if is_refused {
+            self.counters.fault("refuse_clients");
+        }
+        is_refused
     }
 
     /// Hands over what the decoder makes of the bytes that are there.

@@ -45,7 +45,7 @@ fn lasts_ms(fault: &Fault) -> u64 {
             *ms
         }
         Fault::Kill { down_ms } | Fault::Shutdown { down_ms } | Fault::EmptyDisk { down_ms } => *down_ms,
-        Fault::BitRot { down_ms, .. } => *down_ms,
+        Fault::BitRot { down_ms, .. } | Fault::RollingRestart { down_ms, .. } => *down_ms,
         _ => 0,
     }
 }
@@ -147,6 +147,7 @@ impl World<'_> {
         let other = match &planned.fault {
             Fault::CutLinks { shape, .. }
             | Fault::SlowLinks { shape, .. }
+            | Fault::LossyLinks { shape, .. }
             | Fault::BreakLinks { shape, .. } => match shape {
                 Shape::Pair(other) => Some(vec![*other as usize]),
                 Shape::Halves(_) | Shape::Bridge(_) => Some((0..self.servers.len()).collect()),

@@ -1,6 +1,7 @@
 //! What servers do with connections to each other: dial, accept, hear, say, close; and what the loss of one is to them.
 
 use super::links::{Arrival, Decoder, Parcel, Phase, Travel};
+use super::partitions::ports;
 use super::server::{Life, State};
 use super::{Event, World};
 use crate::checkers::{Verdict, servers_understand};
@@ -30,7 +31,7 @@ impl World<'_> {
     fn travel(&self) -> Travel {
         let plan = &self.plan.network;
         let (latency, jitter) = (plan.latency_us * 1000, plan.jitter_us * 1000);
-        Travel { latency, jitter, split_permille: plan.split_permille }
+        Travel { latency, jitter, split_permille: plan.split_permille, loss_permille: 0 }
     }
 
     /// How long something without bytes takes from one server to another; `None` when the way is cut.
@@ -60,7 +61,8 @@ impl World<'_> {
             self.schedule(self.now + CONNECT_NS, Event::DialDone { link, is_through: false });
             return Ok(());
         };
-        let is_listening = matches!(self.servers[to].state, State::Running(_));
+        let is_listening =
+            matches!(self.servers[to].state, State::Running(_)) && !self.refuses_link(to, port);
         self.schedule(at, Event::DialDone { link, is_through: is_listening });
         if !is_listening {
             return Ok(());
@@ -74,6 +76,16 @@ impl World<'_> {
             Port::Quorum | Port::ObserverMaster => Decoder::Quorum(Box::new(QuorumDecoder::accepted(limit))),
         });
         self.accept_link(link)
+    }
+
+    /// Whether the system refuses a dial that its process would hear of.
+    fn refuses_link(&mut self, server: usize, port: Port) -> bool {
+        let mut refusals = self.servers[server].troubles.refuse_links.iter();
+        let is_refused = refusals.any(|(_, on)| ports(*on).contains(&port));
+        if is_refused {
+            self.counters.fault("refuse_links");
+        }
+        is_refused
     }
 
     /// The process hears of a connection that its system has accepted.

@@ -2,6 +2,8 @@
 
 use super::bug::Bug;
 use serde_json::Value;
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -12,7 +14,9 @@ const PROFILE: &str = "zoo";
 #[derive(Debug)]
 pub(super) struct Forge {
     worktree: PathBuf,
-    target: PathBuf,
+    pub(super) target: PathBuf,
+    /// Held for as long as this is: two at once would build each other's bugs.
+    _lock: File,
     /// What the worktree is at.
     pub(super) commit: String,
 }
@@ -33,11 +37,12 @@ impl Forge {
     pub(super) fn new(top: &Path) -> Result<Forge, String> {
         let commit = git(top, &["rev-parse", "--short", "HEAD"])?;
         let (worktree, target) = (top.join("target/zoo-worktree"), top.join("target/zoo-target"));
+        let lock = lock(&target)?;
         if !worktree.join(".git").exists() {
             git(top, &["worktree", "prune"])?;
             git(top, &["worktree", "add", "--quiet", "--detach", &worktree.to_string_lossy(), &commit])?;
         }
-        let forge = Forge { worktree, target, commit };
+        let forge = Forge { worktree, target, _lock: lock, commit };
         forge.clean()?;
         git(&forge.worktree, &["checkout", "--quiet", "--detach", &forge.commit])?;
         Ok(forge)
@@ -71,6 +76,22 @@ impl Forge {
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().last().unwrap_or_default();
         serde_json::from_str(line).map_err(|_| failed(&format!("{command:?}"), &output))
+    }
+}
+
+/// Nobody else has it, or may take it, while the file is open.
+fn lock(target: &Path) -> Result<File, String> {
+    let path = target.join("zoo.lock");
+    let failed = |error: io::Error| format!("{}: {error}", path.display());
+    std::fs::create_dir_all(target).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another zoo runs in this clone, since {} is locked: wait for its end",
+            path.display()
+        )),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `forge.rs` | building them |
 //! | `table.rs` | `sim/ZOO.md` |
 //!
-//! A bug counts as caught when the expected checker is the one that finds it, and the same seeds hold without the patch. The rules
+//! The smallest plans stay in sim/zoo/plans. A bug counts as caught when the expected checker is the one that finds it, and the same seeds hold without the patch. The rules
 //! for patches are in sim/README.md.
 
 mod bug;
@@ -19,11 +19,13 @@ use clap::Args;
 use forge::Forge;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where the table is kept, in the repository.
 const TABLE: &str = "sim/ZOO.md";
+/// Where the smallest plans are kept, in the repository.
+const PLANS: &str = "sim/zoo/plans";
 /// The scenario that breaks by itself.
 const UNSOUND: &str = "rr-unfenced-mutex";
 /// Beyond the slowest catch of a scenario so many seeds hold without any bug.
@@ -48,7 +50,7 @@ pub(super) struct ZooArguments {
     /// Where the rows go [default: sim/ZOO.md of the repository].
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
-    /// Writes no table.
+    /// Writes no table, and keeps no plan.
     #[arg(long, conflicts_with = "table")]
     no_table: bool,
     /// Prints one JSON object for each bug.
@@ -93,12 +95,13 @@ fn zoo(arguments: &ZooArguments) -> Result<bool, String> {
     if let Some(count) = arguments.handful {
         bugs = bug::handful(bugs, count, &forge.commit);
     }
+    let plans = (!arguments.no_table).then(|| top.join(PLANS));
     let table = arguments.table.clone().unwrap_or_else(|| top.join(TABLE));
     let mut is_caught = true;
     // The slowest catch of each scenario.
     let mut slowest: BTreeMap<String, u64> = BTreeMap::new();
     for bug in bugs {
-        let row = plant(&forge, bug, arguments)?;
+        let row = plant(&forge, bug, arguments, plans.as_deref())?;
         is_caught &= row.verdict == "caught";
         let slow = slowest.entry(row.bug.scenario.clone()).or_default();
         *slow = row.seed.unwrap_or_default().max(*slow);
@@ -115,7 +118,7 @@ fn zoo(arguments: &ZooArguments) -> Result<bool, String> {
 }
 
 /// Builds a bug, sweeps until it is caught, and shrinks the plan.
-fn plant(forge: &Forge, bug: Bug, arguments: &ZooArguments) -> Result<Row, String> {
+fn plant(forge: &Forge, bug: Bug, arguments: &ZooArguments, plans: Option<&Path>) -> Result<Row, String> {
     forge.build(Some(&bug))?;
     let seeds = format!("0..{}", arguments.seeds);
     let sweep =
@@ -129,7 +132,7 @@ fn plant(forge: &Forge, bug: Bug, arguments: &ZooArguments) -> Result<Row, Strin
     others.sort_unstable();
     others.dedup();
     let shrunk = match seed {
-        Some(seed) if !arguments.no_shrink => Some(shrink(forge, &bug, seed)?),
+        Some(seed) if !arguments.no_shrink => Some(shrink(forge, &bug, seed, plans)?),
         _ => None,
     };
     forge.clean()?;
@@ -146,14 +149,11 @@ fn plant(forge: &Forge, bug: Bug, arguments: &ZooArguments) -> Result<Row, Strin
     })
 }
 
-/// How much of the plan is left, and the CPU seconds that it took.
-fn shrink(forge: &Forge, bug: &Bug, seed: u64) -> Result<(u64, f64), String> {
-    let out = std::env::temp_dir().join(format!("quorate-zoo-{}-{}.json", std::process::id(), bug.name));
+/// How much of the plan is left, and the CPU seconds that it took. The plan goes among the others, if they are kept.
+fn shrink(forge: &Forge, bug: &Bug, seed: u64, plans: Option<&Path>) -> Result<(u64, f64), String> {
+    let out = plans.unwrap_or(&forge.target).join(format!("{}.json", bug.name));
     let (seed, file) = (seed.to_string(), out.to_string_lossy().into_owned());
-    let shrunk = forge.run(&["shrink", "--scenario", &bug.scenario, "--seed", &seed, "--out", &file]);
-    // The plan is named in no table: whoever wants it shrinks the seed.
-    let _ = std::fs::remove_file(&out);
-    let shrunk = shrunk?;
+    let shrunk = forge.run(&["shrink", "--scenario", &bug.scenario, "--seed", &seed, "--out", &file])?;
     Ok((number(&shrunk["events_after"]), number(&shrunk["cpu_ns"]) as f64 / 1e9))
 }
 
