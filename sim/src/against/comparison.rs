@@ -14,6 +14,9 @@ use quorate_core::vocabulary::{SessionId, Zxid};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+/// Further than any server here comes.
+const FAR: i64 = 1 << 32;
+
 /// An answer that is not the same.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
@@ -89,13 +92,14 @@ impl Comparison {
         self.sessions.values().map(|session| (session.theirs, &session.password))
     }
 
-    /// The other's name for a txn: the one that it has told, or else as far behind the last before it as here.
+    /// The other's name for a txn: the one that it has told, or else as far behind the last before it as here. What is ahead of all that
+    /// was told is far ahead: the other may have come a long way in other plans.
     fn zxid(&self, zxid: Zxid) -> Zxid {
         if zxid.0 <= 0 {
             return zxid;
         }
         let before = self.zxids.range(..=zxid.0).next_back();
-        Zxid(before.map_or(zxid.0, |(ours, theirs)| theirs + (zxid.0 - ours)))
+        Zxid(before.map_or(zxid.0 + FAR, |(ours, theirs)| theirs + (zxid.0 - ours)))
     }
 
     fn session(&self, session: i64) -> i64 {
