@@ -2,10 +2,13 @@
 
 use super::bug::Bug;
 use serde_json::Value;
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+#[expect(clippy::disallowed_types, reason = "it is no durability: it keeps others out while it is open")]
+type File = std::fs::File;
 
 /// Made for this: see Cargo.toml.
 const PROFILE: &str = "zoo";
