@@ -106,6 +106,7 @@ impl Fault {
         match self {
             Fault::CutLinks { shape: Shape::Pair(other), .. }
             | Fault::SlowLinks { shape: Shape::Pair(other), .. }
+            | Fault::LossyLinks { shape: Shape::Pair(other), .. }
             | Fault::BreakLinks { shape: Shape::Pair(other), .. } => Some(other),
             _ => None,
         }
