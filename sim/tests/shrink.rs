@@ -1,6 +1,9 @@
 //! What is left of a plan that really breaks a rule, out of a file.
 
-use quorate_sim::{Budget, Checks, FORMAT, Plan, Scenario, Seeded, run, run_until, run_with, shrink};
+use quorate_sim::{
+    Budget, Checks, Direction, FORMAT, Fault, Plan, PlannedFault, Ports, Scenario, Seeded, Shape, Target,
+    run, run_until, run_with, shrink,
+};
 
 fn breaks_on_purpose() -> Plan {
     let scenario: Scenario = "rr-unfenced-mutex".parse().expect("it is one");
@@ -52,4 +55,22 @@ fn a_plan_about_nobody_is_refused() {
     let json = serde_json::to_string(&plan).expect("a plan is plain data");
     let problem = Plan::from_json(&json).expect_err("there are clients 0 to 11").to_string();
     assert!(problem.contains("operation 3 is client 12's of 12"), "{problem}");
+    for (name, fault) in ways_to_server_9() {
+        let mut plan = Plan::expand(Scenario::R1, 7);
+        plan.faults = vec![PlannedFault { at_us: 1, target: Target::Leader, fault }];
+        let json = serde_json::to_string(&plan).expect("a plan is plain data");
+        let problem = Plan::from_json(&json).map(drop).expect_err(name).to_string();
+        assert!(problem.contains("fault 0 is about server 9"), "{problem}");
+    }
+}
+
+fn ways_to_server_9() -> [(&'static str, Fault); 4] {
+    let (shape, ports, ms) = (Shape::Pair(9), Ports::Both, 1);
+    [
+        Fault::CutLinks { shape, ports, direction: Direction::Both, ms },
+        Fault::SlowLinks { shape, ports, delay_ms: 1, ms },
+        Fault::LossyLinks { shape, ports, permille: 1, ms },
+        Fault::BreakLinks { shape, ports, is_silent: false },
+    ]
+    .map(|fault| (fault.name(), fault))
 }

@@ -1,9 +1,9 @@
 //! The other server is a script itself here, with numbers of its own; then it answers something else.
 
-use super::{Comparison, Heard, Script, Unfit, quiet};
+use super::{Comparison, Heard, Said, Script, Unfit, quiet};
 use crate::plan::{Operation, Plan, Scenario};
 use bytes::{BufMut, Bytes, BytesMut};
-use quorate_core::jute::{EventType, ReplyHeader, WatcherEvent};
+use quorate_core::jute::{ConnectRequest, Decode as _, EventType, Reader, ReplyHeader, WatcherEvent};
 use quorate_core::vocabulary::{SessionId, Zxid};
 
 const SEED: u64 = 3;
@@ -45,6 +45,22 @@ fn the_same_answers_are_the_same() {
     assert!(script.exchanges.len() > 1500, "{} exchanges", script.exchanges.len());
     assert!(script.exchanges.iter().any(|exchange| !exchange.events.is_empty()));
     assert_eq!(differences(|_, _, _| {}), 0);
+}
+
+/// The other may be far on, and would not be behind somebody who has seen a few txns more than there are here.
+#[test]
+fn who_claims_to_be_ahead_is_far_ahead() {
+    let request = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: Zxid(1_000_000),
+        timeout: 40_000,
+        session_id: SessionId(0),
+        password: None,
+        read_only: None,
+    };
+    let frame = Comparison::default().frame(&Said::Handshake(request));
+    let heard = ConnectRequest::decode(&mut Reader::new(frame.slice(4..))).expect("it is one");
+    assert!(heard.last_zxid_seen.0 > 1 << 32, "{heard:?}");
 }
 
 #[test]

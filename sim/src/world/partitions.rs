@@ -54,37 +54,35 @@ impl World<'_> {
         fault: &Fault,
     ) -> Result<bool, Violation> {
         let servers = self.servers.len();
-        match fault {
-            Fault::CutLinks { shape, ports, direction, .. } => {
-                let ways = ways_of(servers, target, (*shape, *ports, *direction));
-                ways.iter().for_each(|(way, port)| self.links.ways.cut(*way, *port, true));
-                let is_any = !ways.is_empty();
-                self.broken_ways.entry(index).or_default().extend(ways);
-                Ok(is_any)
-            }
-            Fault::SlowLinks { shape, ports, delay_ms, .. } => {
-                let ways = ways_of(servers, target, (*shape, *ports, Direction::Both));
-                ways.iter().for_each(|(way, port)| self.links.ways.slow(*way, *port, delay_ms * MS, true));
-                let is_any = !ways.is_empty();
-                self.broken_ways.entry(index).or_default().extend(ways);
-                Ok(is_any)
-            }
-            Fault::LossyLinks { shape, ports, permille, .. } => {
-                let ways = ways_of(servers, target, (*shape, *ports, Direction::Both));
-                ways.iter().for_each(|(way, port)| self.links.ways.lose(*way, *port, *permille, true));
-                let is_any = !ways.is_empty();
-                self.broken_ways.entry(index).or_default().extend(ways);
-                Ok(is_any)
+        let which = match fault {
+            Fault::CutLinks { shape, ports, direction, .. } => (*shape, *ports, *direction),
+            Fault::SlowLinks { shape, ports, .. } | Fault::LossyLinks { shape, ports, .. } => {
+                (*shape, *ports, Direction::Both)
             }
             Fault::BreakLinks { shape, ports, is_silent } => {
                 let ways = ways_of(servers, target, (*shape, *ports, Direction::Both));
-                self.break_links(target, &ways, *is_silent)
+                return self.break_links(target, &ways, *is_silent);
             }
             Fault::BreakSync { .. } => {
                 let ways = ways_of(servers, target, (Shape::Isolate, Ports::Quorum, Direction::Both));
-                self.break_links(target, &ways, false)
+                return self.break_links(target, &ways, false);
             }
             _ => unreachable!("a fault of a server or a client"),
+        };
+        let ways = ways_of(servers, target, which);
+        ways.iter().for_each(|way| self.set_way(fault, *way, true));
+        let is_any = !ways.is_empty();
+        self.broken_ways.entry(index).or_default().extend(ways);
+        Ok(is_any)
+    }
+
+    /// A way is as a fault that lasts has it, or no longer.
+    fn set_way(&mut self, fault: &Fault, (way, port): WayOf, is_broken: bool) {
+        let ways = &mut self.links.ways;
+        match fault {
+            Fault::SlowLinks { delay_ms, .. } => ways.slow(way, port, delay_ms * MS, is_broken),
+            Fault::LossyLinks { permille, .. } => ways.lose(way, port, *permille, is_broken),
+            _ => ways.cut(way, port, is_broken),
         }
     }
 
@@ -118,13 +116,8 @@ impl World<'_> {
     /// A fault between servers is over.
     pub(super) fn mend_network(&mut self, index: usize) {
         let Some(ways) = self.broken_ways.remove(&index) else { return };
-        for (way, port) in ways {
-            match &self.plan.faults[index].fault {
-                Fault::SlowLinks { delay_ms, .. } => self.links.ways.slow(way, port, delay_ms * MS, false),
-                Fault::LossyLinks { permille, .. } => self.links.ways.lose(way, port, *permille, false),
-                _ => self.links.ways.cut(way, port, false),
-            }
-        }
+        let fault = &self.plan.faults[index].fault;
+        ways.into_iter().for_each(|way| self.set_way(fault, way, false));
         self.release_links();
     }
 

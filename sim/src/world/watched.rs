@@ -38,14 +38,15 @@ pub(crate) fn run_recorded(
     (outcome, timeline)
 }
 
-/// How long a fault lasts that says so and whose end is no event of its own.
-fn lasts_ms(fault: &Fault) -> u64 {
+/// How long a fault lasts, of so many servers, that says so and whose end is no event of its own.
+fn lasts_ms(fault: &Fault, servers: usize) -> u64 {
     match fault {
         Fault::Pause { ms } | Fault::Stall { ms, .. } | Fault::Cut { ms, .. } | Fault::Lonely { ms, .. } => {
             *ms
         }
         Fault::Kill { down_ms } | Fault::Shutdown { down_ms } | Fault::EmptyDisk { down_ms } => *down_ms,
-        Fault::BitRot { down_ms, .. } | Fault::RollingRestart { down_ms, .. } => *down_ms,
+        Fault::BitRot { down_ms, .. } => *down_ms,
+        Fault::RollingRestart { every_ms, down_ms } => every_ms * (servers as u64 - 1) + down_ms,
         _ => 0,
     }
 }
@@ -170,7 +171,7 @@ impl World<'_> {
         }
         let until = match planned.fault.lasts_ms() {
             Some(_) => None,
-            None => Some(self.now + lasts_ms(&planned.fault) * MS),
+            None => Some(self.now + lasts_ms(&planned.fault, self.servers.len()) * MS),
         };
         let text = format!("{:?} of {:?}", planned.fault, planned.target);
         timeline.fault(self.now, Some(index), (planned.fault.name(), text), lanes, until);

@@ -86,7 +86,7 @@ enum Connection<S> {
 /// See the module's words.
 pub(super) struct Driver<R: Runtime> {
     runtime: R,
-    /// When this round of the turn began.
+    /// When this round of the turn began, or its alarm rang.
     now: Mono,
     settings: Settings,
     session: ClientSession,

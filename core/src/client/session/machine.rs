@@ -120,7 +120,7 @@ impl ClientSession {
         self
     }
 
-    /// The way in.
+    /// The only way in, but for [`submit`](Self::submit), which is one of its inputs by reference.
     pub fn handle(&mut self, now: Mono, input: ClientInput, outbox: &mut ClientOutbox) {
         match input {
             ClientInput::Connected(attempt) => self.on_connected(now, attempt, outbox),
@@ -332,7 +332,7 @@ impl ClientSession {
 
 /// What the application wants.
 impl ClientSession {
-    /// The input `Submit`, for whoever keeps the request.
+    /// [`ClientInput::Submit`], for whoever keeps the request.
     pub fn submit(&mut self, now: Mono, id: RequestId, request: &Request, outbox: &mut ClientOutbox) {
         if !is_submittable(request) {
             return outbox.fail(id, ClientError::NotSent(Reason::NotSubmittable));

@@ -6,8 +6,8 @@
 //! | `forge.rs` | building them |
 //! | `table.rs` | `sim/ZOO.md` |
 //!
-//! The smallest plans stay in sim/zoo/plans. A bug counts as caught when the expected checker is the one that finds it, and the same seeds hold without the patch. The rules
-//! for patches are in sim/README.md.
+//! A bug counts as caught when the expected checker is the one that finds it, and the same seeds hold without the patch. The smallest plan of
+//! each stays in sim/zoo/plans. The rules for patches are in sim/README.md.
 
 mod bug;
 mod forge;
